@@ -1,0 +1,60 @@
+/* engine.h - the engines of esets_daemon behind one small table.
+ *
+ * An engine looks at an object (av: octets of one part, whole, decoded) or at
+ * a message (as). Daemon side only; blocking; one thread at a time per ctx. */
+#ifndef ESETS_ENGINE_H
+#define ESETS_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scan_msg.h"
+
+struct conf;
+
+struct engine_object {
+	const unsigned char *data; size_t len;
+	int fd;                      /* -1, or a descriptor that holds exactly data */
+	const char *name;            /* file name, "" */
+	bool is_message;             /* the whole message as received */
+	bool want_sha256;            /* fill in sha256_hex */
+	char sha256_hex[65];         /* out: "" or the digest */
+};
+
+enum engine_status { ENGINE_CLEAN, ENGINE_FOUND, ENGINE_NOTSCANNED, ENGINE_OVERLIMIT,
+	ENGINE_ENCRYPTED, ENGINE_ERROR /* no verdict: unavailable */ };
+
+struct engine_result {
+	char name[VERDICT_NAME_MAX];      /* FOUND: signature name */
+	char reason[VERDICT_REASON_MAX];  /* others: why */
+	int score_milli;                  /* as */
+};
+
+struct engine {
+	const char *name;                 /* as in av_engines, as_engines */
+	/* Parent, before the fork: load data. 0, -1 logged. NULL: nothing to do. */
+	int (*load)(const struct conf *c);
+	/* "builtin:EICAR+123" piece for vdb. */
+	size_t (*version)(char *out, size_t size);
+	/* Any may be NULL: not that kind of engine. deadline_ms: CLOCK_MONOTONIC. */
+	enum engine_status (*av)(struct engine_object *o, const struct scan_opts *opts,
+		long long deadline_ms, struct engine_result *r);
+	enum engine_status (*as)(const struct engine_object *o, const struct scan_request *req,
+		long long deadline_ms, struct engine_result *r);
+};
+
+/* Chosen by av_engines and as_engines; -1 and a text for a name that does not
+ * exist or a load that fails. */
+int engines_load(const struct conf *c, char *why, size_t why_size);
+/* Text for vdb=, of all engines in force. */
+const char *engines_version(void);
+/* All av engines in order: FOUND at the first that finds; else the most
+ * serious of what they said (ERROR before NOTSCANNED kinds before CLEAN). No
+ * engine: ERROR, "no engine". */
+enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
+	long long deadline_ms, struct engine_result *r);
+enum engine_status engines_as(const struct engine_object *o, const struct scan_request *req,
+	long long deadline_ms, struct engine_result *r);
+
+#endif

@@ -1,0 +1,60 @@
+/* hdr.h - the header block of a message: find lines, make the lines that
+ * this proxy adds. Pure.
+ *
+ * Lines end at CR LF or LF (what came in with bare newlines is looked at as
+ * a lax reader would). A header block ends at the first empty line, or at the
+ * first line that cannot belong to one (RFC 5322 2.2), or at the end. */
+#ifndef ESETS_HDR_H
+#define ESETS_HDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+
+/* Finds the header fields of a message fed in any split, keeping only what
+ * the session needs, so that nothing need be read twice. */
+#define HDR_VALUE_MAX 256
+
+struct hdr_scan {
+	unsigned received;          /* Received fields (max_received) */
+	bool has_xvirus;            /* an X-Virus-Scanner field is there already */
+	char from[HDR_VALUE_MAX];   /* unfolded, cut, first occurrence; "" none */
+	char to[HDR_VALUE_MAX];
+	char subject[HDR_VALUE_MAX];
+	char date[HDR_VALUE_MAX];
+	char msgid[HDR_VALUE_MAX];
+	bool done;                  /* the block has ended */
+	/* private */
+	unsigned state;
+	char name[32];
+	unsigned name_len;
+	char *value;                /* where the field's value goes, or NULL */
+	unsigned value_len;
+	size_t line_len;
+};
+
+void hdr_scan_init(struct hdr_scan *h);
+/* Takes the next octets of the message (unstuffed); does nothing once done. */
+void hdr_scan_push(struct hdr_scan *h, const void *p, size_t n);
+
+/* "X-Virus-Scanner: ..." as one folded field with CR LF (TAB for the fold). */
+int hdr_xvirus_format(struct buf *out);
+
+struct hdr_received {
+	const char *helo;        /* client's EHLO or HELO argument, "" none */
+	const char *client_ip;   /* text */
+	bool client_is_ipv6;
+	const char *client_name; /* XFORWARD or PROXY name, "" unknown */
+	const char *by;          /* our host name */
+	const char *protocol;    /* "SMTP", "ESMTP", "UTF8SMTP", ... RFC 3848 */
+	const char *id;
+	const char *rcpt;        /* only where there is exactly one, else "" */
+	long long when;          /* unix seconds */
+	int tz_minutes;          /* east of UTC */
+};
+/* RFC 5321 4.4. Peer text that the grammar does not allow is replaced by
+ * "?" or left out. Folded so that no line is over 78 where it can be. */
+int hdr_received_format(const struct hdr_received *r, struct buf *out);
+
+#endif

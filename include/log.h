@@ -1,0 +1,78 @@
+/* log.h - the suite's log: classes, syslog, and the context of a line.
+ *
+ * A line is `class[ID]: text`, where ID is the session (or, in a worker
+ * without one, the process) that the calling thread has set; no message
+ * spells it out. Peer text goes through str_clean first. With log_format json
+ * a line is one object with the keys class, id and msg.
+ * Thread-safe after log_open; the context is per thread. */
+#ifndef ESETS_LOG_H
+#define ESETS_LOG_H
+
+#include <stdbool.h>
+
+/* The classes of syslog_class: name, syslog priority by default. */
+#define LOG_CLASS_LIST(X)                \
+	X(ERROR, "error", LOG_ERR)       \
+	X(WARNING, "warning", LOG_WARNING) \
+	X(SUMM, "summ", LOG_NOTICE)      \
+	X(SUMMALL, "summall", LOG_NOTICE) \
+	X(PART, "part", LOG_NOTICE)      \
+	X(PARTALL, "partall", LOG_NOTICE) \
+	X(INFO, "info", LOG_INFO)        \
+	X(DEBUG, "debug", LOG_DEBUG)
+
+enum log_class {
+#define X(id, name, prio) LC_##id,
+	LOG_CLASS_LIST(X)
+#undef X
+	LC_COUNT
+};
+
+struct log_cfg {
+	int facility;      /* LOG_DAEMON, ...; -1 = syslog off (syslog_facility none) */
+	unsigned classes;  /* bit 1u << LC_x */
+	bool to_stderr;    /* --foreground, and until the start is over */
+	bool json;         /* log_format json */
+};
+
+/* "daemon", "mail", "user", "local0".."local7", "none" -> facility or -1.
+ * Returns 0, or -1 for another name. */
+int log_facility_parse(const char *name, int *out);
+/* "error:warning:summ" -> bits. 0; -1 and the bad item in why (may be cut). */
+int log_classes_parse(const char *list, unsigned *out, char *why, unsigned long why_size);
+
+/* Before the first call everything goes to stderr in text. ident must outlive
+ * the program. May be called again (reload); not while threads log. */
+void log_open(const char *ident, const struct log_cfg *cfg);
+/* Is a line of this class written anywhere? Ask before costly formatting. */
+bool log_wants(enum log_class c);
+
+/* The id in the brackets for lines of this thread; copied, at most 31 octets.
+ * NULL: the process id. */
+void log_ctx_set(const char *id);
+
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A line of class c with a syslog priority of its own (summary lines: the
+ * specification's LOG_WARNING for an action other than accept). */
+void log_line(enum log_class c, int prio, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* One error, repeated without end, must not fill the disk: true at most
+ * burst times in a minute for one limit, and then says how many were left
+ * out through a line of its own. */
+struct log_limit {
+	long long window_start_ms;
+	unsigned count;
+	unsigned suppressed;
+};
+bool log_limited(struct log_limit *l, unsigned burst);
+
+/* Logs an error (also to stderr) and leaves with the given status. Only
+ * before the first client is served, or in the manager. */
+void log_fatal(int status, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,46 @@
+/* mime.h - walks a message in memory and hands out its parts. Pure.
+ *
+ * The message is mapped; the walker only computes ranges, it copies nothing
+ * but bounded header values. It goes into multipart/anything, and tells where
+ * a message/rfc822 (or a text that looks like one) is, so that the caller can
+ * walk that too. Every part is reported, also the preamble and epilogue and
+ * what stands behind a missing closing boundary: a reader may show them.
+ * Where readers disagree (two boundaries, two encodings, a missing blank
+ * line), the part is reported with mark ambiguous and the caller looks at all
+ * readings. Budgets are hard: beyond one the walk ends with over set. */
+#ifndef ESETS_MIME_H
+#define ESETS_MIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "decode.h"
+
+struct mime_budget {
+	unsigned max_depth;     /* multipart nesting */
+	unsigned max_parts;
+	unsigned max_headers;   /* header lines per part looked at */
+};
+
+struct mime_part {
+	unsigned depth;              /* 0 the message itself */
+	unsigned number;             /* counted through the message, from 1 */
+	const char *hdr; size_t hdr_len;    /* header block with its blank line */
+	const char *body; size_t body_len;  /* still encoded */
+	char type[64];               /* "text/plain", lower case, default by RFC 2045 5.2 */
+	char filename[256];          /* decoded name or filename parameter, "" none */
+	enum decode_kind encoding;
+	bool is_multipart;           /* its children follow; body is the whole range */
+	bool is_message;             /* message/rfc822 and friends */
+	bool is_ambiguous;
+};
+
+/* Return false to stop the walk. The part is valid during the call. */
+typedef bool (*mime_part_fn)(void *arg, const struct mime_part *part);
+
+enum mime_result { MIME_DONE, MIME_STOPPED, MIME_OVER_BUDGET };
+
+enum mime_result mime_walk(const char *msg, size_t len, const struct mime_budget *b,
+	mime_part_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,51 @@
+/* proc.h - the process: daemonising, pid file, identity, limits.
+ *
+ * For programs only, before threads exist unless said otherwise. */
+#ifndef ESETS_PROC_H
+#define ESETS_PROC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Forks into the background: new session, / as directory, 0-2 on /dev/null
+ * (2 only once ready). The parent stays until the child says
+ * proc_daemon_ready and exits 0 then, or with the child's status if that
+ * ended before, so an init script sees a failed start. Returns 0 in the
+ * child, -1 with errno. */
+int proc_daemonize(void);
+void proc_daemon_ready(void);
+
+/* Writes the pid file and keeps it open and locked (fcntl) as long as the
+ * process lives. Its directory is made when missing (0755, owned by uid/gid
+ * when not -1). 0; -1 with errno, EWOULDBLOCK: another instance holds the
+ * lock, its pid in *other_out. A stale file is taken over. */
+int proc_pidfile_open(const char *path, uid_t uid, gid_t gid, pid_t *other_out);
+/* Writes the pid again (after proc_daemonize: locks are not inherited, so
+ * open it after). Removes the file; harmless when none is open. */
+void proc_pidfile_close(void);
+
+struct proc_identity {
+	bool drop;  /* started as root and user is not root */
+	uid_t uid;
+	gid_t gid;
+	char user[64];
+};
+/* Looks user and group up. 0; -1 with what is wrong in why ("user: no such
+ * user esets"). Not started as root: drop is false, ids are the own ones. */
+int proc_identity_get(const char *user, const char *group, struct proc_identity *out,
+	char *why, size_t why_size);
+/* setgroups, setgid, setuid, checked for no way back; PR_SET_NO_NEW_PRIVS,
+ * no core, umask 077. For children, after the fork. 0, -1 with errno. */
+int proc_identity_take(const struct proc_identity *id);
+/* Dies with its parent: PR_SET_PDEATHSIG (after the identity was taken:
+ * setuid clears it), then checks that parent is still there. 0; -1 gone. */
+int proc_die_with_parent(pid_t parent);
+/* Makes a directory (and one missing parent level) owned by id. */
+int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *id);
+/* Raises RLIMIT_NOFILE to the hard limit; returns what holds now. */
+unsigned long proc_raise_nofile(void);
+/* Closes every descriptor >= 3 that is not in keep[n]. */
+void proc_close_others(const int *keep, size_t n);
+void proc_set_title(const char *name); /* PR_SET_NAME, 15 octets */
+
+#endif

@@ -1,0 +1,67 @@
+/* scan_msg.h - the scanner protocol: requests and answers as octets. Pure.
+ *
+ * One connection of type SOCK_SEQPACKET on daemon_sock_path carries one
+ * request after the other; each message is one packet of at most
+ * SCAN_MSG_MAX octets of text:
+ *
+ *     esets-scan/1 scan\n           or   esets-scan/1 verdict\n
+ *     key=value\n ...                    key=value\n ...
+ *
+ * Octets below 0x20, 0x7f and "%" in a value are written %XX. Unknown keys
+ * are ignored, a repeated single key is an error, so that both ends can grow.
+ * The request carries exactly one descriptor: the message, readable, never
+ * written; its offset is not used (pread only). The answer carries one only
+ * where av says deleted: a sealed memfd with the cleaned message.
+ * The grammar with every key is in esets_daemon(8). */
+#ifndef ESETS_SCAN_MSG_H
+#define ESETS_SCAN_MSG_H
+
+#include "buf.h"
+#include "scan_opts.h"
+#include "verdict.h"
+
+#define SCAN_MSG_MAX 65536
+#define SCAN_MSG_RCPTS_MAX 100  /* recipients named in a request */
+
+enum scan_parts { SCAN_PARTS_NONE, SCAN_PARTS_NOTABLE, SCAN_PARTS_ALL };
+
+/* Everything is borrowed when formatted; when parsed, strings point into the
+ * struct scan_msg_store that was given. */
+struct scan_request {
+	const char *id;            /* session and message, for both logs */
+	const char *agent;         /* "smtp", "scan", ... */
+	const char *sender;        /* without <>, "" null sender */
+	const char *const *rcpts;  /* accepted ones, the first SCAN_MSG_RCPTS_MAX */
+	unsigned nrcpts;           /* entries of rcpts */
+	unsigned nrcpts_total;
+	const char *client;        /* address text, "" unknown */
+	const char *helo;          /* "" unknown */
+	const char *queue_id;      /* of the MTA before us, "" unknown */
+	const char *name;          /* file name for esets_scan, "" mail */
+	bool is_mail;              /* a message (RFC 5322), else any file */
+	uint64_t size;             /* octets of the descriptor to scan */
+	bool want_av, want_as;
+	enum scan_parts want_parts;
+	struct scan_opts opts;
+};
+
+struct scan_msg_store {            /* memory of one parsed request */
+	char *text;
+	const char **rcpts;
+};
+
+/* Appends the packet to out. 0; -1 it would exceed SCAN_MSG_MAX (recipients
+ * are left out from the end before that happens) or no memory. */
+int scan_request_format(const struct scan_request *r, struct buf *out);
+/* 0; -1 with a text in *why_out. On 0 the store is to be freed with
+ * scan_msg_store_fini when the request is no longer used. */
+int scan_request_parse(const void *p, size_t n, struct scan_request *r,
+	struct scan_msg_store *store, const char **why_out);
+void scan_msg_store_fini(struct scan_msg_store *s);
+
+/* The answer. Every text of v is cut and cleaned when parsed: the scanner is
+ * not trusted (I9). */
+int scan_verdict_format(const struct verdict *v, struct buf *out);
+int scan_verdict_parse(const void *p, size_t n, struct verdict *v, const char **why_out);
+
+#endif

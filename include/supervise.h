@@ -1,0 +1,63 @@
+/* supervise.h - a parent that keeps num workers alive.
+ *
+ * Shared by esets_smtp's manager and esets_daemon's master, so that both
+ * treat signals, dead workers and reloads alike (design: single-threaded
+ * parent, never reads mail, threads only after the fork in the child).
+ *
+ *   TERM, INT  every worker gets SIGTERM; those left after stop_ms SIGKILL
+ *   USR1       every worker gets SIGKILL; the parent leaves at once
+ *   HUP        cb->reload(); on 0 a new generation is started and the old one
+ *              gets SIGUSR2 (drain); those left after drain_ms get SIGTERM,
+ *              then SIGKILL after stop_ms
+ * A worker that dies is replaced at once; one that was young (died within a
+ * second and cb->is_proven(slot) is false) backs off 1, 2, 4 ... 10 s, and a
+ * proven one resets that. A generation has its own slots: 0..num-1 of the
+ * live one; draining ones keep the number they had in another slot range, so
+ * slot < 2 * max workers, see supervise_slots. */
+#ifndef ESETS_SUPERVISE_H
+#define ESETS_SUPERVISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct supervise_cb {
+	/* In the child: signals at default and unblocked but for TERM, USR2, HUP,
+	 * INT, USR1, which are blocked for the child's own signalfd or sigwait.
+	 * Returns the exit status. slot is the child's number for shared counters. */
+	int (*run)(void *ctx, unsigned slot);
+	/* Parent, on HUP: read and check the new configuration, bind what is new.
+	 * 0 and the new number of workers in *num_io; -1 keep everything. */
+	int (*reload)(void *ctx, unsigned *num_io);
+	/* Parent: did the worker in this slot finish a unit of work? NULL: never. */
+	bool (*is_proven)(void *ctx, unsigned slot);
+	/* Parent: a worker has gone (its slot is free again). May be NULL. */
+	void (*on_exit)(void *ctx, unsigned slot, pid_t pid, int status);
+	/* Parent: called about once a second, and after fd became readable if
+	 * extra_fd is not -1 (a helper's pipe). May be NULL. */
+	void (*tick)(void *ctx, bool fd_ready);
+	/* Parent: the stop has begun (close listeners so that none queue up). */
+	void (*stopping)(void *ctx);
+};
+
+struct supervise_cfg {
+	const char *what;      /* "worker", for the log */
+	unsigned num;          /* workers to keep */
+	unsigned stop_ms;      /* timeout_stop */
+	unsigned drain_ms;     /* timeout_drain */
+	int extra_fd;          /* also waited for, or -1 */
+	void *ctx;
+	const struct supervise_cb *cb;
+};
+
+/* The values of *cfg may be changed by reload and tick (read afresh). */
+/* Runs until stopped. Returns the parent's exit status: 0 after TERM, INT or
+ * USR1. Logs starts, deaths and back-off. All signals named above must be
+ * blocked by supervise_block_signals before daemons start anything, so that
+ * none is lost during the start. */
+int supervise_run(struct supervise_cfg *cfg);
+void supervise_block_signals(void);
+/* Slots a table needs for up to num workers and their predecessors. */
+unsigned supervise_slots(unsigned num);
+
+#endif

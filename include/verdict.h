@@ -1,0 +1,70 @@
+/* verdict.h - what a scan says of one message: shared by agent and daemon.
+ *
+ * av is a set of kinds that apply together (one part infected, another
+ * encrypted); empty means that every engine called every object clean.
+ * The names are bounded and come from a scanner that is not trusted: they are
+ * cleaned before they meet a log, a header or a reply. */
+#ifndef ESETS_VERDICT_H
+#define ESETS_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* bit, name on the wire, text in the summary line's avstatus */
+#define VERDICT_AV_LIST(X)                                   \
+	X(INFECTED, 0, "infected", "infected")               \
+	X(DELETED, 1, "deleted", "clean (deleted)")          \
+	X(NOTSCANNED, 2, "notscanned", "not scanned")        \
+	X(ENCRYPTED, 3, "encrypted", "not scanned (encrypted)") \
+	X(OVERLIMIT, 4, "overlimit", "not scanned (limit)")  \
+	X(UNAVAILABLE, 5, "unavailable", "not scanned (unavailable)")
+
+enum {
+#define X(id, bit, name, text) VERDICT_AV_##id = 1 << (bit),
+	VERDICT_AV_LIST(X)
+#undef X
+	VERDICT_AV_CLEAN = 0,
+	VERDICT_AV_ALL = 0x3f
+};
+
+enum verdict_as {
+	VERDICT_AS_NONE,        /* not asked for */
+	VERDICT_AS_CLEAN,
+	VERDICT_AS_SPAM,
+	VERDICT_AS_NOTSCANNED,  /* also: no engine could be asked */
+};
+
+#define VERDICT_NAME_MAX 128
+#define VERDICT_REASON_MAX 192
+#define VERDICT_VDB_MAX 128
+#define VERDICT_PARTS_MAX 64
+
+struct verdict_part {
+	char name[VERDICT_NAME_MAX];    /* "part 2: invoice.exe", cleaned */
+	char virus[VERDICT_NAME_MAX];   /* "" unless infected */
+	unsigned av;                    /* VERDICT_AV_* of this object alone */
+};
+
+struct verdict {
+	unsigned av;                        /* set of VERDICT_AV_* */
+	enum verdict_as as;
+	int as_score_milli;                 /* score * 1000 */
+	char virus[VERDICT_NAME_MAX];       /* first name found, "" none */
+	char reason[VERDICT_REASON_MAX];    /* why not scanned or unavailable, "" */
+	char vdb[VERDICT_VDB_MAX];          /* engines and data versions, no blanks */
+	char sha256[65];                    /* of the message as scanned, hex, "" */
+	unsigned objects;                   /* objects looked at */
+	unsigned time_us;                   /* scan time in the daemon */
+	unsigned nparts;                    /* entries of parts */
+	struct verdict_part *parts;         /* malloc'd, NULL if none asked for */
+};
+
+/* Text for avstatus: the most serious kind of the set ("clean" for none). */
+const char *verdict_av_text(unsigned av);
+const char *verdict_as_text(enum verdict_as as);
+/* An empty verdict with kind unavailable and this reason. */
+void verdict_unavailable(struct verdict *v, const char *reason);
+void verdict_fini(struct verdict *v);
+
+#endif
