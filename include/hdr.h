@@ -19,27 +19,29 @@
 struct hdr_scan {
 	unsigned received;          /* Received fields (max_received) */
 	bool has_xvirus;            /* an X-Virus-Scanner field is there already */
-	char from[HDR_VALUE_MAX];   /* unfolded, cut, first occurrence; "" none */
+	/* Unfolded, cut, of the first field that has a value; NUL as '?'. */
+	char from[HDR_VALUE_MAX];   /* "" none */
 	char to[HDR_VALUE_MAX];
 	char subject[HDR_VALUE_MAX];
 	char date[HDR_VALUE_MAX];
 	char msgid[HDR_VALUE_MAX];
 	bool done;                  /* the block has ended */
-	/* private */
+	/* private; the struct must not be moved while it is used */
 	unsigned state;
+	bool first_line, space;
 	char name[32];
 	unsigned name_len;
 	char *value;                /* where the field's value goes, or NULL */
 	unsigned value_len;
-	size_t line_len;
 };
 
 void hdr_scan_init(struct hdr_scan *h);
 /* Takes the next octets of the message (unstuffed); does nothing once done. */
 void hdr_scan_push(struct hdr_scan *h, const void *p, size_t n);
 
-/* "X-Virus-Scanner: ..." as one folded field with CR LF (TAB for the fold). */
-int hdr_xvirus_format(struct buf *out);
+/* "X-Virus-Scanner: ..." as one folded field with CR LF (TAB for the fold).
+ * This and the next: 0; -1 no room in out, which is then unchanged. */
+int hdr_xvirus_format(struct buf *out) __attribute__((warn_unused_result));
 
 struct hdr_received {
 	const char *helo;        /* client's EHLO or HELO argument, "" none */
@@ -55,6 +57,7 @@ struct hdr_received {
 };
 /* RFC 5321 4.4. Peer text that the grammar does not allow is replaced by
  * "?" or left out. Folded so that no line is over 78 where it can be. */
-int hdr_received_format(const struct hdr_received *r, struct buf *out);
+int hdr_received_format(const struct hdr_received *r, struct buf *out)
+	__attribute__((warn_unused_result));
 
 #endif
