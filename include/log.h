@@ -44,6 +44,9 @@ int log_classes_parse(const char *list, unsigned *out, char *why, unsigned long 
 /* Before the first call everything goes to stderr in text. ident must outlive
  * the program. May be called again (reload); not while threads log. */
 void log_open(const char *ident, const struct log_cfg *cfg);
+/* Opens the syslog connection anew; proc_close_others does this, since that
+ * closed the descriptor behind the C library's back. */
+void log_reopen(void);
 /* Is a line of this class written anywhere? Ask before costly formatting. */
 bool log_wants(enum log_class c);
 
@@ -61,8 +64,9 @@ void log_line(enum log_class c, int prio, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* One error, repeated without end, must not fill the disk: true at most
- * burst times in a minute for one limit, and then says how many were left
- * out through a line of its own. */
+ * burst times in a minute for one limit; the first true of a later minute
+ * is preceded by a line that says how many were left out. A limit starts as
+ * all zeroes and may be shared by threads. */
 struct log_limit {
 	long long window_start_ms;
 	unsigned count;

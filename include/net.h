@@ -51,9 +51,11 @@ int net_resolve(const char *list, uint16_t port, bool passive,
 /* Does the list hold anything that needs getaddrinfo? */
 bool net_list_has_names(const char *list);
 
-/* Listening stream socket: SO_REUSEADDR, IPV6_V6ONLY, backlog; a UNIX path is
- * bound with mode and a stale socket (nobody answers) is replaced, one that
- * answers gives EADDRINUSE. -1 with errno. */
+/* Listening socket of a type (SOCK_STREAM, SOCK_SEQPACKET): SO_REUSEADDR,
+ * IPV6_V6ONLY, backlog; a UNIX path is bound with exactly unix_mode (only
+ * while the process has no threads) and a stale socket (nobody answers) is
+ * replaced, one that answers gives EADDRINUSE, something that is no socket
+ * ENOTSOCK. -1 with errno. */
 int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode);
 /* Starts a non-blocking stream connect with TCP_NODELAY and SO_KEEPALIVE.
  * The descriptor (connected or in progress), or -1 with errno. */
@@ -63,10 +65,11 @@ int net_accept(int listen_fd, struct net_addr *peer_out);
 /* getsockname of a connected socket; family 0 if it fails. */
 void net_local_addr(int fd, struct net_addr *out);
 
-/* One message with at most one descriptor (fd -1: none), MSG_NOSIGNAL. Like
- * send and recv: octets, 0 end of stream, -1 with errno. net_recv_fd closes
- * descriptors beyond the first, sets it close-on-exec and gives -1 in
- * *fd_out when there was none; EMSGSIZE where the message was cut. */
+/* One message (n > 0) with at most one descriptor (fd -1: none),
+ * MSG_NOSIGNAL. Like send and recv: octets, 0 end of stream, -1 with errno.
+ * net_recv_fd closes descriptors beyond the first, sets it close-on-exec and
+ * gives -1 in *fd_out when there was none; EMSGSIZE where the message was
+ * cut, EMFILE where there was no room for the descriptor. */
 ptrdiff_t net_send_fd(int sock, const void *p, size_t n, int fd);
 ptrdiff_t net_recv_fd(int sock, void *p, size_t n, int *fd_out);
 

@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* First in main: opens /dev/null for those of descriptors 0-2 that are
+ * closed, so that no socket ever takes such a number. 0, -1 with errno. */
+int proc_std_open(void);
+
 /* Forks into the background: new session, / as directory, 0-2 on /dev/null
  * (2 only once ready). The parent stays until the child says
  * proc_daemon_ready and exits 0 then, or with the child's status if that
@@ -20,8 +24,8 @@ void proc_daemon_ready(void);
  * when not -1). 0; -1 with errno, EWOULDBLOCK: another instance holds the
  * lock, its pid in *other_out. A stale file is taken over. */
 int proc_pidfile_open(const char *path, uid_t uid, gid_t gid, pid_t *other_out);
-/* Writes the pid again (after proc_daemonize: locks are not inherited, so
- * open it after). Removes the file; harmless when none is open. */
+/* Removes the file and gives the lock up; harmless when none is open and in a
+ * child. A lock is not inherited: open the file after proc_daemonize. */
 void proc_pidfile_close(void);
 
 struct proc_identity {
@@ -34,14 +38,19 @@ struct proc_identity {
  * user esets"). Not started as root: drop is false, ids are the own ones. */
 int proc_identity_get(const char *user, const char *group, struct proc_identity *out,
 	char *why, size_t why_size);
-/* setgroups, setgid, setuid, checked for no way back; PR_SET_NO_NEW_PRIVS,
- * no core, umask 077. For children, after the fork. 0, -1 with errno. */
+/* Takes user, group and the user's other groups, checked for no way back;
+ * PR_SET_NO_NEW_PRIVS, no core, umask 077. For children, after the fork. 0,
+ * -1 with errno. */
 int proc_identity_take(const struct proc_identity *id);
-/* Dies with its parent: PR_SET_PDEATHSIG (after the identity was taken:
- * setuid clears it), then checks that parent is still there. 0; -1 gone. */
+/* Dies with its parent, by SIGKILL: PR_SET_PDEATHSIG (after the identity was
+ * taken: setuid clears it), then checks that parent, whose pid it noted
+ * before the fork, is still there. 0; -1 gone. */
 int proc_die_with_parent(pid_t parent);
-/* Makes a directory (and one missing parent level) owned by id. */
+/* Makes a directory (and one missing parent level) owned by id; one that is
+ * there stays as it is. 0, -1 with errno. */
 int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *id);
+/* The same for the directory that path lies in. */
+int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_identity *id);
 /* Raises RLIMIT_NOFILE to the hard limit; returns what holds now. */
 unsigned long proc_raise_nofile(void);
 /* Closes every descriptor >= 3 that is not in keep[n]. */

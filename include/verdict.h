@@ -60,11 +60,15 @@ struct verdict {
 	struct verdict_part *parts;         /* malloc'd, NULL if none asked for */
 };
 
-/* Text for avstatus: the most serious kind of the set ("clean" for none). */
+/* Text for avstatus: the most serious kind of the set ("clean" for none).
+ * Most serious first: infected, unavailable, encrypted, overlimit,
+ * notscanned, deleted. */
 const char *verdict_av_text(unsigned av);
 const char *verdict_as_text(enum verdict_as as);
-/* An empty verdict with kind unavailable and this reason. */
+/* Makes v (what it held is neither read nor freed) an empty verdict of kind
+ * unavailable, as not scanned, with this reason, which is cleaned. */
 void verdict_unavailable(struct verdict *v, const char *reason);
+/* Frees what v owns (parts); the rest of it stays readable. */
 void verdict_fini(struct verdict *v);
 
 #endif

@@ -1,0 +1,408 @@
+/* proc.c - the process: daemonising, pid file, identity, limits; see proc.h.
+ *
+ * Owns what must be done once for a process, in the right order and checked:
+ * each of these calls is a place where a silent failure would leave a daemon
+ * with more rights, or fewer guarantees, than its administrator believes.
+ * Must not log (the callers name the failing step) and must not be called
+ * once threads exist. */
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "str.h"
+
+#define NSS_BUF_SIZE 65536
+
+/* --- daemonising --------------------------------------------------------- */
+
+static int g_ready_fd = -1;
+
+int proc_std_open(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return -1;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+static int null_to(int first, int last)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	for (int i = first; i <= last; i++) {
+		if (dup2(fd, i) < 0) {
+			close(fd);
+			return -1;
+		}
+	}
+	close(fd);
+	return 0;
+}
+
+/* Waits for the child's word and leaves with what it means. */
+__attribute__((noreturn))
+static void parent_wait(int fd, pid_t child)
+{
+	char word;
+	ssize_t n;
+	int status;
+	pid_t pid;
+
+	do {
+		n = read(fd, &word, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1)
+		_exit(0);
+	do {
+		pid = waitpid(child, &status, 0);
+	} while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		_exit(1);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+int proc_daemonize(void)
+{
+	int p[2];
+
+	if (proc_std_open() < 0 || pipe2(p, O_CLOEXEC) < 0)
+		return -1;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0) {
+		int e = errno;
+		close(p[0]);
+		close(p[1]);
+		errno = e;
+		return -1;
+	}
+	if (pid > 0) {
+		close(p[1]);
+		parent_wait(p[0], pid);
+	}
+	close(p[0]);
+	g_ready_fd = p[1];
+	if (setsid() < 0 || chdir("/") < 0 || null_to(STDIN_FILENO, STDOUT_FILENO) < 0)
+		return -1;
+	return 0;
+}
+
+void proc_daemon_ready(void)
+{
+	if (g_ready_fd < 0)
+		return;
+	null_to(STDERR_FILENO, STDERR_FILENO);
+	ssize_t rc = write(g_ready_fd, "r", 1);
+	(void)rc; /* the parent was killed: nobody to tell */
+	close(g_ready_fd);
+	g_ready_fd = -1;
+}
+
+/* --- directories and pid file -------------------------------------------- */
+
+/* One directory. A present one is left as it is: whoever made it decided. */
+static int make_one_dir(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0 : -1;
+	/* By descriptor, so that nobody swaps the path meanwhile. */
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	int rc = fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 ? -1 : 0;
+	int e = errno;
+	close(fd);
+	errno = e;
+	return rc;
+}
+
+/* The directory that path lies in; "" where it has none to make. */
+static int parent_of(const char *path, char *out, size_t size)
+{
+	if (!str_copy(out, size, path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	size_t n = strlen(out);
+	while (n > 1 && out[n - 1] == '/')
+		n--;
+	while (n > 0 && out[n - 1] != '/')
+		n--;
+	while (n > 1 && out[n - 1] == '/')
+		n--;
+	out[n] = '\0';
+	return 0;
+}
+
+static int make_dirs(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	char up[PATH_MAX];
+
+	if (make_one_dir(path, mode, uid, gid) == 0)
+		return 0;
+	if (errno != ENOENT || parent_of(path, up, sizeof up) < 0 || up[0] == '\0')
+		return -1;
+	if (make_one_dir(up, 0755, uid, gid) < 0)
+		return -1;
+	return make_one_dir(path, mode, uid, gid);
+}
+
+int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *id)
+{
+	return make_dirs(path, mode, id->uid, id->gid);
+}
+
+int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_identity *id)
+{
+	char up[PATH_MAX];
+
+	if (parent_of(path, up, sizeof up) < 0)
+		return -1;
+	return up[0] == '\0' ? 0 : make_dirs(up, mode, id->uid, id->gid);
+}
+
+static struct {
+	int fd;
+	pid_t owner;
+	char path[PATH_MAX];
+} g_pidfile = { .fd = -1 };
+
+/* Locks the open file. 0, 1 another file has the name now, -1 with errno. */
+static int pidfile_lock(int fd, const char *path, pid_t *other_out)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct stat mine, named;
+
+	if (fcntl(fd, F_SETLK, &fl) < 0) {
+		if (errno != EAGAIN && errno != EACCES)
+			return -1;
+		if (fcntl(fd, F_GETLK, &fl) == 0 && fl.l_type != F_UNLCK)
+			*other_out = fl.l_pid;
+		errno = EWOULDBLOCK;
+		return -1;
+	}
+	if (fstat(fd, &mine) < 0)
+		return -1;
+	if (!S_ISREG(mine.st_mode) || mine.st_nlink > 1) {
+		errno = EEXIST;
+		return -1;
+	}
+	/* An instance that was just leaving may have removed the name. */
+	if (lstat(path, &named) < 0 || named.st_dev != mine.st_dev || named.st_ino != mine.st_ino)
+		return 1;
+	return 0;
+}
+
+static int pidfile_write(int fd)
+{
+	char text[32];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
+	if (ftruncate(fd, 0) < 0 || fchmod(fd, 0644) < 0)
+		return -1;
+	ssize_t rc = pwrite(fd, text, (size_t)n, 0);
+	if (rc >= 0 && rc != n)
+		errno = ENOSPC;
+	return rc == n ? 0 : -1;
+}
+
+int proc_pidfile_open(const char *path, uid_t uid, gid_t gid, pid_t *other_out)
+{
+	char up[PATH_MAX];
+	int rc, fd = -1;
+
+	*other_out = 0;
+	if (parent_of(path, up, sizeof up) < 0)
+		return -1;
+	if (up[0] != '\0' && make_dirs(up, 0755, uid, gid) < 0)
+		return -1;
+	for (int round = 0; round < 5; round++) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+		if (fd < 0)
+			return -1;
+		rc = pidfile_lock(fd, path, other_out);
+		if (rc <= 0)
+			break;
+		close(fd);
+		fd = -1;
+		errno = EAGAIN;
+	}
+	if (fd < 0)
+		return -1;
+	if (rc < 0 || pidfile_write(fd) < 0) {
+		int e = errno;
+		close(fd);
+		errno = e;
+		return -1;
+	}
+	str_copy(g_pidfile.path, sizeof g_pidfile.path, path);
+	g_pidfile.fd = fd;
+	g_pidfile.owner = getpid();
+	return 0;
+}
+
+void proc_pidfile_close(void)
+{
+	/* A child that inherited the descriptor must not remove the file. */
+	if (g_pidfile.fd < 0 || g_pidfile.owner != getpid())
+		return;
+	unlink(g_pidfile.path);
+	close(g_pidfile.fd);
+	g_pidfile.fd = -1;
+}
+
+/* --- identity ------------------------------------------------------------ */
+
+static int lookup_user(const char *user, struct proc_identity *out, char *why, size_t size)
+{
+	struct passwd pw, *res = NULL;
+	char *mem = malloc(NSS_BUF_SIZE);
+	int rc = mem == NULL ? ENOMEM : getpwnam_r(user, &pw, mem, NSS_BUF_SIZE, &res);
+
+	if (res != NULL) {
+		out->uid = pw.pw_uid;
+		str_copy(out->user, sizeof out->user, user);
+	} else {
+		snprintf(why, size, "user: %s %s", rc == 0 ? "no such user" : strerror(rc), user);
+	}
+	free(mem);
+	return res != NULL ? 0 : -1;
+}
+
+static int lookup_group(const char *group, struct proc_identity *out, char *why, size_t size)
+{
+	struct group gr, *res = NULL;
+	char *mem = malloc(NSS_BUF_SIZE);
+	int rc = mem == NULL ? ENOMEM : getgrnam_r(group, &gr, mem, NSS_BUF_SIZE, &res);
+
+	if (res != NULL)
+		out->gid = gr.gr_gid;
+	else
+		snprintf(why, size, "group: %s %s", rc == 0 ? "no such group" : strerror(rc), group);
+	free(mem);
+	return res != NULL ? 0 : -1;
+}
+
+int proc_identity_get(const char *user, const char *group, struct proc_identity *out,
+	char *why, size_t why_size)
+{
+	memset(out, 0, sizeof *out);
+	out->uid = geteuid();
+	out->gid = getegid();
+	if (out->uid != 0)
+		return 0;
+	if (strlen(user) >= sizeof out->user) {
+		snprintf(why, why_size, "user: the name is too long");
+		return -1;
+	}
+	if (lookup_user(user, out, why, why_size) < 0 ||
+	    lookup_group(group, out, why, why_size) < 0)
+		return -1;
+	out->drop = out->uid != 0;
+	return 0;
+}
+
+static int drop_ids(const struct proc_identity *id)
+{
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+
+	/* The user's other groups too: access to clamd's socket is given so. */
+	if (initgroups(id->user, id->gid) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
+	    setresuid(id->uid, id->uid, id->uid) < 0)
+		return -1;
+	if (getresuid(&r, &e, &s) < 0 || getresgid(&rg, &eg, &sg) < 0)
+		return -1;
+	if (r != id->uid || e != id->uid || s != id->uid || rg != id->gid || eg != id->gid ||
+	    sg != id->gid || setuid(0) == 0 || seteuid(0) == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+int proc_identity_take(const struct proc_identity *id)
+{
+	/* 1, not 0: the kernel obeys a limit of 0 for files only, and would still
+	 * pipe the core with its mails to a core_pattern program. */
+	struct rlimit no_core = { 1, 1 };
+
+	if (id->drop && drop_ids(id) < 0)
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
+		return -1;
+	umask(077);
+	return 0;
+}
+
+int proc_die_with_parent(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -1;
+	if (getppid() != parent) {
+		errno = ESRCH;
+		return -1;
+	}
+	return 0;
+}
+
+/* --- limits and descriptors ---------------------------------------------- */
+
+unsigned long proc_raise_nofile(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+		return 0;
+	rlim_t was = rl.rlim_cur;
+	rl.rlim_cur = rl.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &rl) < 0 ? was : rl.rlim_cur;
+}
+
+void proc_close_others(const int *keep, size_t n)
+{
+	unsigned from = STDERR_FILENO + 1;
+
+	closelog();
+	for (;;) {
+		int next = -1; /* the lowest descriptor to keep that is >= from */
+		for (size_t i = 0; i < n; i++) {
+			if (keep[i] >= (int)from && (next < 0 || keep[i] < next))
+				next = keep[i];
+		}
+		unsigned to = next < 0 ? UINT_MAX : (unsigned)next - 1;
+		if (to >= from)
+			close_range(from, to, 0);
+		if (next < 0)
+			break;
+		from = (unsigned)next + 1;
+	}
+	log_reopen();
+}
+
+void proc_set_title(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+}

@@ -1,0 +1,60 @@
+/* verdict.c - what a scan says of one message, see verdict.h.
+ *
+ * Owns the texts and the empty verdicts. Pure: no descriptor, no clock, no
+ * log. Which kind counts most is said here once, for the log only; what is
+ * done about it is policy.c's. */
+#include "verdict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "str.h"
+
+const char *verdict_av_text(unsigned av)
+{
+	static const struct { unsigned bit; const char *text; } table[] = {
+#define X(id, bit, name, text) { 1u << (bit), text },
+		VERDICT_AV_LIST(X)
+#undef X
+	};
+	/* Most serious first. */
+	static const unsigned order[] = { VERDICT_AV_INFECTED, VERDICT_AV_UNAVAILABLE,
+		VERDICT_AV_ENCRYPTED, VERDICT_AV_OVERLIMIT, VERDICT_AV_NOTSCANNED,
+		VERDICT_AV_DELETED };
+
+	if (av == VERDICT_AV_CLEAN)
+		return "clean";
+	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+		for (size_t k = 0; k < sizeof table / sizeof table[0]; k++) {
+			if ((av & order[i]) != 0 && table[k].bit == order[i])
+				return table[k].text;
+		}
+	}
+	return "not scanned"; /* a bit that nobody knows is never clean */
+}
+
+const char *verdict_as_text(enum verdict_as as)
+{
+	switch (as) {
+	case VERDICT_AS_NONE: return "none";
+	case VERDICT_AS_CLEAN: return "clean";
+	case VERDICT_AS_SPAM: return "spam";
+	case VERDICT_AS_NOTSCANNED: break;
+	}
+	return "not scanned";
+}
+
+void verdict_unavailable(struct verdict *v, const char *reason)
+{
+	memset(v, 0, sizeof *v);
+	v->av = VERDICT_AV_UNAVAILABLE;
+	v->as = VERDICT_AS_NOTSCANNED;
+	str_clean(v->reason, sizeof v->reason, reason, strlen(reason));
+}
+
+void verdict_fini(struct verdict *v)
+{
+	free(v->parts);
+	v->parts = NULL;
+	v->nparts = 0;
+}
