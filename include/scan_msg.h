@@ -1,14 +1,18 @@
 /* scan_msg.h - the scanner protocol: requests and answers as octets. Pure.
  *
  * One connection of type SOCK_SEQPACKET on daemon_sock_path carries one
- * request after the other; each message is one packet of at most
+ * request and its answer; each is one packet of at most
  * SCAN_MSG_MAX octets of text:
  *
  *     esets-scan/1 scan\n           or   esets-scan/1 verdict\n
  *     key=value\n ...                    key=value\n ...
+ *     \n                                 \n
  *
- * Octets below 0x20, 0x7f and "%" in a value are written %XX. Unknown keys
- * are ignored, a repeated single key is an error, so that both ends can grow.
+ * The empty line is the end: a packet that was cut is never a shorter valid
+ * one. Octets below 0x20, 0x7f and "%" in a value are written %XX, and %00 is
+ * not allowed. Unknown keys are ignored, a repeated single key is an error,
+ * so that both ends can grow; an unknown kind in av is an error, since it
+ * cannot be told from a bad one. A key that is absent has its default.
  * The request carries exactly one descriptor: the message, readable, never
  * written; its offset is not used (pread only). The answer carries one only
  * where av says deleted: a sealed memfd with the cleaned message.
@@ -51,7 +55,8 @@ struct scan_msg_store {            /* memory of one parsed request */
 };
 
 /* Appends the packet to out. 0; -1 it would exceed SCAN_MSG_MAX (recipients
- * are left out from the end before that happens) or no memory. */
+ * are left out from the end before that happens) or no memory (out is then
+ * as it was). */
 int scan_request_format(const struct scan_request *r, struct buf *out);
 /* 0; -1 with a text in *why_out. On 0 the store is to be freed with
  * scan_msg_store_fini when the request is no longer used. */

@@ -9,11 +9,14 @@
  *   HUP        cb->reload(); on 0 a new generation is started and the old one
  *              gets SIGUSR2 (drain); those left after drain_ms get SIGTERM,
  *              then SIGKILL after stop_ms
- * A worker that dies is replaced at once; one that was young (died within a
- * second and cb->is_proven(slot) is false) backs off 1, 2, 4 ... 10 s, and a
- * proven one resets that. A generation has its own slots: 0..num-1 of the
- * live one; draining ones keep the number they had in another slot range, so
- * slot < 2 * max workers, see supervise_slots. */
+ *              (a second HUP while old ones drain stops those first, and is
+ *              worked off when they have gone; the present ones go on)
+ * A worker that dies is replaced at once. One that died within a second and
+ * was not proven is young: the first young death in a row is made good at
+ * once too, those after it wait 1, 2, 4 ... 10 s; a proven one starts the row
+ * afresh. Each worker has a slot of its own, any free number below
+ * supervise_slots(the largest num so far); only children started here are
+ * waited for. */
 #ifndef ESETS_SUPERVISE_H
 #define ESETS_SUPERVISE_H
 
@@ -23,13 +26,16 @@
 
 struct supervise_cb {
 	/* In the child: signals at default and unblocked but for TERM, USR2, HUP,
-	 * INT, USR1, which are blocked for the child's own signalfd or sigwait.
-	 * Returns the exit status. slot is the child's number for shared counters. */
+	 * INT, USR1, which are blocked for the child's own signalfd or sigwait;
+	 * extra_fd is closed. TERM asks it to stop within stop_ms, USR2 to drain;
+	 * HUP, INT (from a terminal) and USR1 mean nothing to it. Returns the exit
+	 * status. slot is the child's number for shared counters. */
 	int (*run)(void *ctx, unsigned slot);
 	/* Parent, on HUP: read and check the new configuration, bind what is new.
 	 * 0 and the new number of workers in *num_io; -1 keep everything. */
 	int (*reload)(void *ctx, unsigned *num_io);
-	/* Parent: did the worker in this slot finish a unit of work? NULL: never. */
+	/* Parent: did the worker in this slot finish a unit of work? Asked when it
+	 * has died, before on_exit. NULL: never. */
 	bool (*is_proven)(void *ctx, unsigned slot);
 	/* Parent: a worker has gone (its slot is free again). May be NULL. */
 	void (*on_exit)(void *ctx, unsigned slot, pid_t pid, int status);
@@ -46,6 +52,7 @@ struct supervise_cfg {
 	unsigned stop_ms;      /* timeout_stop */
 	unsigned drain_ms;     /* timeout_drain */
 	int extra_fd;          /* also waited for, or -1 */
+	unsigned young_ms, backoff_ms, backoff_max_ms; /* 0: 1000, 1000, 10000 */
 	void *ctx;
 	const struct supervise_cb *cb;
 };
