@@ -1,0 +1,316 @@
+/* server_conn.c - one connection to esets_daemon, from accept to close.
+ *
+ * Owns who may ask and what a request must look like before a task sees it.
+ * The caller is authenticated by the kernel (SO_PEERCRED), never by what it
+ * says. The descriptor must be one that nobody can make us write through and
+ * that holds what the request claims. All times are bounded, and a caller
+ * that hangs up ends its task. Blocking; runs on a thread of the worker. */
+#include "server_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "stats.h"
+#include "str.h"
+#include "task.h"
+
+#define REQUEST_WAIT_MS 10000
+#define ANSWER_WAIT_MS 5000
+#define NAME_SIZE 64
+#define NSS_BUF_SIZE 65536
+#define GROUPS_MAX 1024           /* of a caller; more are not looked at */
+#define SCAN_S_DEFAULT 60
+#define SCAN_S_MAX 3600
+#define LOG_BURST 10
+
+static long long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static long long now_ms(void)
+{
+	return now_us() / 1000;
+}
+
+/* --- who may ask --------------------------------------------------------- */
+
+static int add_uid(struct server_access *a, uid_t uid)
+{
+	uid_t *p = realloc(a->uids, (a->nuids + 1) * sizeof *p);
+
+	if (p == NULL)
+		return -1;
+	p[a->nuids++] = uid;
+	a->uids = p;
+	return 0;
+}
+
+static int add_gid(struct server_access *a, gid_t gid)
+{
+	gid_t *p = realloc(a->gids, (a->ngids + 1) * sizeof *p);
+
+	if (p == NULL)
+		return -1;
+	p[a->ngids++] = gid;
+	a->gids = p;
+	return 0;
+}
+
+/* One item of the list. 0, -1 no memory. */
+static int add_item(struct server_access *a, const char *item, bool warn, char *mem)
+{
+	struct passwd pw, *user = NULL;
+	struct group gr, *group = NULL;
+
+	if (item[0] == '@')
+		getgrnam_r(item + 1, &gr, mem, NSS_BUF_SIZE, &group);
+	else
+		getpwnam_r(item, &pw, mem, NSS_BUF_SIZE, &user);
+	if (group != NULL)
+		return add_gid(a, group->gr_gid);
+	if (user != NULL)
+		return add_uid(a, user->pw_uid);
+	if (warn)
+		log_warning("daemon_allowed_users: no such user or group: %s", item);
+	return 0;
+}
+
+int server_access_load(struct server_access *a, const char *list, bool warn)
+{
+	char item[NAME_SIZE];
+	char *mem = malloc(NSS_BUF_SIZE);
+	int rc, result = mem == NULL ? -1 : 0;
+
+	memset(a, 0, sizeof *a);
+	while (result == 0 && (rc = str_list_next(&list, ':', item, sizeof item)) != 0) {
+		if (rc > 0)
+			result = add_item(a, item, warn, mem);
+		else if (warn)
+			log_warning("daemon_allowed_users: a name is too long");
+	}
+	if (result < 0)
+		server_access_fini(a);
+	free(mem);
+	return result;
+}
+
+void server_access_fini(struct server_access *a)
+{
+	free(a->uids);
+	free(a->gids);
+	memset(a, 0, sizeof *a);
+}
+
+static bool has_gid(const struct server_access *a, gid_t gid)
+{
+	for (size_t i = 0; i < a->ngids; i++) {
+		if (a->gids[i] == gid)
+			return true;
+	}
+	return false;
+}
+
+bool server_access_allows(const struct server_access *a, uid_t uid, gid_t gid,
+	const gid_t *groups, size_t ngroups)
+{
+	if (uid == geteuid() || has_gid(a, gid))
+		return true;
+	for (size_t i = 0; i < a->nuids; i++) {
+		if (a->uids[i] == uid)
+			return true;
+	}
+	for (size_t i = 0; i < ngroups; i++) {
+		if (has_gid(a, groups[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_allowed(struct server_pool *p, int conn)
+{
+	struct ucred peer;
+	gid_t groups[GROUPS_MAX];
+	socklen_t len = sizeof peer, glen = sizeof groups;
+
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERGROUPS, groups, &glen) < 0)
+		glen = 0;
+	if (server_access_allows(p->cfg->access, peer.uid, peer.gid, groups, glen / sizeof(gid_t)))
+		return true;
+	if (log_limited(&p->denied, LOG_BURST))
+		log_warning("uid %ld (pid %ld) may not ask: see daemon_allowed_users",
+			(long)peer.uid, (long)peer.pid);
+	return false;
+}
+
+/* --- one request --------------------------------------------------------- */
+
+struct request {
+	struct server_pool *pool;
+	int conn, fd;
+	struct scan_request r;
+	struct scan_msg_store store;
+};
+
+/* Waits for the caller's packet; gives up when the worker stops. */
+static bool wait_request(const struct server_pool *p, int conn)
+{
+	long long end_ms = now_ms() + REQUEST_WAIT_MS;
+
+	for (;;) {
+		/* A worker that drains still serves whom it has accepted. */
+		bool is_draining = atomic_load(&p->state) == SERVER_DRAIN;
+		struct pollfd pf[2] = { { .fd = conn, .events = POLLIN },
+			{ .fd = is_draining ? -1 : p->stop_fd, .events = POLLIN } };
+		long long left = end_ms - now_ms();
+		if (left <= 0 || atomic_load(&p->state) == SERVER_STOP)
+			return false;
+		/* Draining may still become stopping, and stop_fd would not tell. */
+		if (is_draining && left > 500)
+			left = 500;
+		if (poll(pf, 2, (int)left) > 0 && pf[0].revents != 0)
+			return true;
+	}
+}
+
+/* NULL, or why the descriptor cannot be scanned. Only reading may be possible
+ * through it: a memfd counts as such once it is sealed against writing. */
+static const char *fd_check(int fd, const struct scan_request *r)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return "no descriptor came with the request";
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)
+		return "the descriptor cannot be read";
+	if ((flags & O_ACCMODE) != O_RDONLY) {
+		int seals = fcntl(fd, F_GET_SEALS);
+		if (seals < 0 || (seals & F_SEAL_WRITE) == 0)
+			return "the descriptor can be written to";
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return "the descriptor is no file";
+	if (st.st_size < 0 || (uint64_t)st.st_size < r->size)
+		return "the file is shorter than size";
+	return NULL;
+}
+
+/* Reads and checks the request. NULL it is good, "" nobody is there to be
+ * answered, else what is wrong with it. */
+static const char *read_request(struct request *q, unsigned char *mem)
+{
+	const char *why;
+
+	ptrdiff_t n = net_recv_fd(q->conn, mem, SCAN_MSG_MAX, &q->fd);
+	if (n == 0 || (n < 0 && errno != EMSGSIZE))
+		return "";
+	if (n < 0)
+		return "the packet is too long";
+	if (scan_request_parse(mem, (size_t)n, &q->r, &q->store, &why) < 0)
+		return why;
+	return fd_check(q->fd, &q->r);
+}
+
+static bool is_cancelled(void *arg)
+{
+	const struct request *q = arg;
+	struct pollfd pf = { .fd = q->conn, .events = POLLRDHUP };
+
+	if (atomic_load(&q->pool->cancel))
+		return true;
+	return poll(&pf, 1, 0) > 0 && (pf.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+static void send_answer(const struct request *q, const struct verdict *v, int clean_fd)
+{
+	struct buf out = BUF_INIT(SCAN_MSG_MAX);
+	struct pollfd pf = { .fd = q->conn, .events = POLLOUT };
+	ptrdiff_t rc = -1;
+
+	if (scan_verdict_format(v, &out) < 0) {
+		log_error("no memory for an answer");
+	} else {
+		rc = net_send_fd(q->conn, buf_head(&out), buf_len(&out), clean_fd);
+		if (rc < 0 && errno == EAGAIN && poll(&pf, 1, ANSWER_WAIT_MS) > 0)
+			rc = net_send_fd(q->conn, buf_head(&out), buf_len(&out), clean_fd);
+		if (rc < 0)
+			log_debug("the answer could not be sent: %s", strerror(errno));
+	}
+	buf_fini(&out);
+	if (rc >= 0)
+		stats_add(ST_SCANS, 1);
+}
+
+static void answer_broken(struct request *q, const char *why)
+{
+	struct verdict v;
+	char text[VERDICT_REASON_MAX];
+
+	if (log_limited(&q->pool->broken, LOG_BURST))
+		log_warning("bad request: %s", why);
+	snprintf(text, sizeof text, "bad request: %s", why);
+	verdict_unavailable(&v, text);
+	send_answer(q, &v, -1);
+}
+
+static void run_task(struct request *q)
+{
+	struct verdict v;
+	int clean_fd = -1;
+	long long start_us = now_us();
+	uint32_t s = q->r.opts.timeout_s == 0 ? SCAN_S_DEFAULT : q->r.opts.timeout_s;
+
+	if (s > SCAN_S_MAX)
+		s = SCAN_S_MAX;
+	log_ctx_set(q->r.id[0] != '\0' ? q->r.id : NULL);
+	memset(&v, 0, sizeof v);
+	if (task_run(&q->r, q->fd, start_us / 1000 + (long long)s * 1000, is_cancelled, q, &v,
+			&clean_fd)) {
+		long long took = now_us() - start_us;
+		v.time_us = took > UINT32_MAX ? UINT32_MAX : (unsigned)took;
+		send_answer(q, &v, clean_fd);
+		log_debug("scanned %llu octets in %lld us: %s", (unsigned long long)q->r.size,
+			took, verdict_av_text(v.av));
+	} else {
+		log_debug("given up: %s", atomic_load(&q->pool->cancel) ? "stopping"
+									 : "the caller has gone");
+	}
+	if (clean_fd >= 0)
+		close(clean_fd);
+	verdict_fini(&v);
+	log_ctx_set(NULL);
+}
+
+void server_conn_serve(struct server_pool *p, int conn, unsigned char *mem)
+{
+	struct request q = { .pool = p, .conn = conn, .fd = -1 };
+
+	if (is_allowed(p, conn) && wait_request(p, conn)) {
+		const char *why = read_request(&q, mem);
+		if (why == NULL)
+			run_task(&q);
+		else if (why[0] != '\0')
+			answer_broken(&q, why);
+	}
+	scan_msg_store_fini(&q.store);
+	if (q.fd >= 0)
+		close(q.fd);
+	close(conn);
+}
