@@ -1,0 +1,465 @@
+/* main.c - esets_daemon: options, start order, master.
+ *
+ *   config -> log -> identity -> background -> pid file -> socket -> engines
+ *   -> supervise (workers: identity, parent-death signal, server_run)
+ *
+ * Owns what exists once for the daemon: the socket's name, the pid file and
+ * the loaded engines, which workers share with it copy-on-write. The master
+ * stays what it was started as and never reads a request; nothing it does
+ * depends on what workers say. It never starts a thread. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "conf.h"
+#include "engine.h"
+#include "log.h"
+#include "net.h"
+#include "proc.h"
+#include "server.h"
+#include "stats.h"
+#include "str.h"
+#include "supervise.h"
+
+#define IDENT "esets_daemon"
+#define EX_RUNNING 1       /* another instance holds pid file or socket */
+#define BACKLOG 1024
+#define SLOTS_MIN 64       /* workers a reload may raise num_proc to with counters */
+#define WHY_SIZE 512
+#define NOTES_MAX 65536
+
+struct master {
+	struct conf_cli cli;
+	struct conf *conf;
+	struct proc_identity id;
+	struct server_access access;
+	struct net_endpoint sock;
+	int listen_fd;
+	dev_t sock_dev;            /* of the socket's name, to remove only ours */
+	ino_t sock_ino;
+	pid_t pid;                 /* for the parent-death check */
+	struct buf notes;          /* of conf_load, until it is known where they go */
+	bool is_log_open;
+	uint64_t *served;          /* by slot: answers of its former workers */
+	unsigned nslots;
+	struct supervise_cfg sup;
+};
+
+/* --- configuration ------------------------------------------------------- */
+
+static void say_note(enum conf_note kind, const char *text)
+{
+	switch (kind) {
+	case CONF_NOTE_ERROR:
+		log_error("%s", text);
+		break;
+	case CONF_NOTE_WARNING:
+		log_warning("%s", text);
+		break;
+	case CONF_NOTE_INFO:
+		log_info("%s", text);
+		break;
+	}
+}
+
+/* Errors are said at once; the rest waits for the configuration to say where
+ * the log is. */
+static void on_note(void *arg, enum conf_note kind, const char *text)
+{
+	struct master *m = arg;
+	unsigned char k = (unsigned char)kind;
+	size_t n = strlen(text) + 1;
+
+	if (!m->is_log_open && kind != CONF_NOTE_ERROR) {
+		unsigned char *room = buf_reserve(&m->notes, n + 1);
+		if (room != NULL) {
+			room[0] = k;
+			memcpy(room + 1, text, n);
+			buf_commit(&m->notes, n + 1);
+			return;
+		}
+	}
+	say_note(kind, text);
+}
+
+static void notes_flush(struct master *m)
+{
+	m->is_log_open = true;
+	while (!buf_is_empty(&m->notes)) {
+		const unsigned char *p = buf_head(&m->notes);
+		const char *text = (const char *)p + 1;
+		say_note((enum conf_note)p[0], text);
+		buf_consume(&m->notes, strlen(text) + 2);
+	}
+	buf_fini(&m->notes);
+}
+
+/* Until the configuration is known: where errors go by default, and stderr. */
+static void log_early(bool to_syslog)
+{
+	struct log_cfg cfg = { .facility = to_syslog ? LOG_DAEMON : -1,
+		.classes = 1u << LC_ERROR | 1u << LC_WARNING | 1u << LC_INFO, .to_stderr = true };
+
+	log_open(IDENT, &cfg);
+}
+
+static void log_configure(const struct conf_module *m, bool to_stderr)
+{
+	struct log_cfg cfg = { .to_stderr = to_stderr, .json = m->log_format == CONF_LOG_JSON };
+	char why[WHY_SIZE];
+
+	/* conf_load has checked both. */
+	if (log_facility_parse(m->syslog_facility, &cfg.facility) < 0)
+		cfg.facility = LOG_DAEMON;
+	if (log_classes_parse(m->syslog_class, &cfg.classes, why, sizeof why) < 0)
+		cfg.classes = 1u << LC_ERROR | 1u << LC_WARNING;
+	log_open(IDENT, &cfg);
+}
+
+/* Things that were fixed at the start. */
+static void warn_fixed(const struct conf_global *was, const struct conf_global *is)
+{
+	const struct { const char *name, *was, *is; } fixed[] = {
+		{ "daemon_sock_path", was->daemon_sock_path, is->daemon_sock_path },
+		{ "pid_file", was->mod.pid_file, is->mod.pid_file },
+		{ "user", was->mod.user, is->mod.user },
+		{ "group", was->mod.group, is->mod.group },
+	};
+
+	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+		if (strcmp(fixed[i].was, fixed[i].is) != 0)
+			log_warning("%s: a change takes effect after a restart only", fixed[i].name);
+	}
+}
+
+static void sup_configure(struct supervise_cfg *s, const struct conf_global *g)
+{
+	s->num = g->num_proc;
+	s->stop_ms = g->timeout_stop * 1000;
+	s->drain_ms = g->timeout_drain * 1000;
+}
+
+/* --- what supervise asks ------------------------------------------------- */
+
+static int worker_run(void *ctx, unsigned slot)
+{
+	struct master *m = ctx;
+	const struct conf_global *g = &m->conf->global;
+	struct server_cfg cfg = { .listen_fd = m->listen_fd, .slot = slot,
+		.threads = g->num_thrd, .stop_ms = g->timeout_stop * 1000,
+		.drain_ms = g->timeout_drain * 1000, .access = &m->access };
+
+	if (proc_identity_take(&m->id) < 0) {
+		log_error("user %s: privileges cannot be dropped: %s", m->id.user, strerror(errno));
+		return 1;
+	}
+	if (proc_die_with_parent(m->pid) < 0)
+		return 1; /* it is gone already */
+	proc_close_others(&m->listen_fd, 1);
+	proc_set_title("esets_daemon/w");
+	stats_slot_begin(slot);
+	return server_run(&cfg);
+}
+
+static int reload(void *ctx, unsigned *num_io)
+{
+	struct master *m = ctx;
+	struct server_access access;
+	char why[WHY_SIZE];
+
+	log_info("reload: reading %s", m->cli.config_path);
+	struct conf *conf = conf_load(&m->cli, on_note, m);
+	if (conf == NULL) {
+		log_error("reload: the configuration is not valid, nothing was changed");
+		return -1;
+	}
+	if (server_access_load(&access, conf->global.daemon_allowed_users, true) < 0) {
+		log_error("reload: out of memory, nothing was changed");
+		conf_free(&conf);
+		return -1;
+	}
+	if (engines_load(conf, why, sizeof why) < 0) {
+		log_error("reload: %s; nothing was changed", why);
+		server_access_fini(&access);
+		conf_free(&conf);
+		return -1;
+	}
+	warn_fixed(&m->conf->global, &conf->global);
+	server_access_fini(&m->access);
+	conf_free(&m->conf);
+	m->conf = conf;
+	m->access = access;
+	log_configure(&conf->global.mod, m->cli.foreground);
+	sup_configure(&m->sup, &conf->global);
+	*num_io = conf->global.num_proc;
+	log_info("reload: done, engines: %s", engines_version());
+	return 0;
+}
+
+static bool is_proven(void *ctx, unsigned slot)
+{
+	const struct master *m = ctx;
+
+	return slot < m->nslots && stats_slot_sum(ST_SCANS, slot) > m->served[slot];
+}
+
+static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
+{
+	struct master *m = ctx;
+
+	(void)pid;
+	(void)status;
+	if (slot < m->nslots)
+		m->served[slot] = stats_slot_sum(ST_SCANS, slot);
+}
+
+/* Nobody shall queue up for workers that leave. */
+static void stopping(void *ctx)
+{
+	struct master *m = ctx;
+
+	close(m->listen_fd);
+	m->listen_fd = -1;
+}
+
+static const struct supervise_cb callbacks = {
+	.run = worker_run,
+	.reload = reload,
+	.is_proven = is_proven,
+	.on_exit = on_exit_worker,
+	.stopping = stopping,
+};
+
+/* --- start --------------------------------------------------------------- */
+
+/* A failure that a setting is to blame for: says where it was made. */
+__attribute__((noreturn, format(printf, 3, 4)))
+static void fatal_option(const struct master *m, const char *name, const char *fmt, ...)
+{
+	char text[WHY_SIZE];
+	const char *origin = conf_origin(m->conf, "global", name);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (strcmp(origin, "default") == 0)
+		log_fatal(CONF_EX_CONFIG, "%s: %s", name, text);
+	else
+		log_fatal(CONF_EX_CONFIG, "%s: %s: %s", origin, name, text);
+}
+
+static void identity_resolve(struct master *m)
+{
+	const struct conf_module *mod = &m->conf->global.mod;
+	char why[WHY_SIZE];
+
+	if (proc_identity_get(mod->user, mod->group, &m->id, why, sizeof why) < 0) {
+		bool is_group = strncmp(why, "group:", 6) == 0;
+		const char *text = strchr(why, ' ');
+		fatal_option(m, is_group ? "group" : "user", "%s", text != NULL ? text + 1 : why);
+	}
+	if (geteuid() != 0)
+		log_info("not started as root: user and group have no effect");
+	else if (!m->id.drop)
+		log_warning("user: workers run as root");
+}
+
+static void pidfile_take(struct master *m)
+{
+	const struct conf_module *mod = &m->conf->global.mod;
+	pid_t other;
+
+	if (m->cli.foreground && !mod->pid_file_is_set)
+		return;
+	if (proc_pidfile_open(mod->pid_file, m->id.uid, m->id.gid, &other) == 0) {
+		/* However the start ends; in a child this does nothing. */
+		atexit(proc_pidfile_close);
+		return;
+	}
+	if (errno == EWOULDBLOCK)
+		log_fatal(EX_RUNNING, "already running with pid %ld (%s)", (long)other,
+			mod->pid_file);
+	fatal_option(m, "pid_file", "%s: %s", mod->pid_file, strerror(errno));
+}
+
+/* Binds with the group's id in force, so that the socket is the group's from
+ * its first moment on and no chown by name is needed. */
+static int listen_as_group(const struct master *m)
+{
+	gid_t own = getegid();
+
+	if (m->id.drop && setegid(m->id.gid) < 0)
+		return -1;
+	int fd = net_listen(&m->sock, BACKLOG, SOCK_SEQPACKET, 0660);
+	int error = errno;
+	if (m->id.drop && setegid(own) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	errno = error;
+	return fd;
+}
+
+static void socket_bind(struct master *m)
+{
+	const char *path = m->conf->global.daemon_sock_path;
+	struct stat st;
+
+	m->sock.addr.family = AF_UNIX;
+	if (!str_copy(m->sock.path, sizeof m->sock.path, path))
+		fatal_option(m, "daemon_sock_path", "the path is too long");
+	if (proc_make_parent_dir(path, 0755, &m->id) < 0)
+		fatal_option(m, "daemon_sock_path", "its directory cannot be made: %s",
+			strerror(errno));
+	m->listen_fd = listen_as_group(m);
+	if (m->listen_fd < 0 && errno == EADDRINUSE)
+		log_fatal(EX_RUNNING, "already running: somebody answers on %s", path);
+	if (m->listen_fd < 0)
+		fatal_option(m, "daemon_sock_path", "%s: %s", path, strerror(errno));
+	if (stat(path, &st) == 0) {
+		m->sock_dev = st.st_dev;
+		m->sock_ino = st.st_ino;
+	}
+}
+
+static void socket_remove(const struct master *m)
+{
+	struct stat st;
+
+	if (lstat(m->sock.path, &st) == 0 && st.st_dev == m->sock_dev && st.st_ino == m->sock_ino)
+		unlink(m->sock.path);
+}
+
+static void engines_start(struct master *m)
+{
+	char why[WHY_SIZE];
+
+	if (engines_load(m->conf, why, sizeof why) == 0) {
+		log_info("engines: %s", engines_version());
+		return;
+	}
+	socket_remove(m);
+	log_fatal(CONF_EX_CONFIG, "%s", why);
+}
+
+static void counters_start(struct master *m)
+{
+	const struct conf_global *g = &m->conf->global;
+
+	m->nslots = supervise_slots(g->num_proc > SLOTS_MIN ? g->num_proc : SLOTS_MIN);
+	m->served = calloc(m->nslots, sizeof *m->served);
+	if (m->served == NULL || stats_init(m->nslots, g->num_thrd) < 0)
+		log_fatal(1, "counters: %s", strerror(errno));
+}
+
+/* Everything up to the first worker; leaves the process if it fails. */
+static void start(struct master *m)
+{
+	const struct conf_global *g = &m->conf->global;
+
+	supervise_block_signals();
+	proc_raise_nofile();
+	if (!m->cli.foreground && proc_daemonize() < 0)
+		log_fatal(1, "going into the background: %s", strerror(errno));
+	m->pid = getpid();
+	pidfile_take(m);
+	socket_bind(m);
+	if (server_access_load(&m->access, g->daemon_allowed_users,
+			strcmp(conf_origin(m->conf, "global", "daemon_allowed_users"), "default") != 0) < 0)
+		log_fatal(1, "out of memory");
+	counters_start(m);
+	engines_start(m);
+	log_info("version %s listens on %s, %u processes of %u threads", PACKAGE_VERSION,
+		g->daemon_sock_path, g->num_proc, g->num_thrd);
+	proc_daemon_ready();
+	log_configure(&g->mod, m->cli.foreground);
+}
+
+static int run(struct master *m)
+{
+	start(m);
+	sup_configure(&m->sup, &m->conf->global);
+	int status = supervise_run(&m->sup);
+	socket_remove(m);
+	proc_pidfile_close();
+	log_info("ended");
+	return status;
+}
+
+static void master_fini(struct master *m)
+{
+	server_access_fini(&m->access);
+	free(m->served);
+	if (m->listen_fd >= 0)
+		close(m->listen_fd);
+	conf_free(&m->conf);
+	conf_cli_fini(&m->cli);
+	buf_fini(&m->notes);
+}
+
+static void say_version(void)
+{
+	printf("%s (%s) %s\nAn independent implementation, not affiliated with ESET.\n", IDENT,
+		PACKAGE_NAME, PACKAGE_VERSION);
+}
+
+/* The configuration is read: what was asked for? */
+static int with_conf(struct master *m)
+{
+	if (m->cli.dump_config) {
+		conf_dump(m->conf, CONF_PROG_DAEMON, stdout);
+		return 0;
+	}
+	if (!m->cli.check_config)
+		log_configure(&m->conf->global.mod, true);
+	notes_flush(m);
+	identity_resolve(m);
+	if (m->cli.check_config) {
+		printf("%s: the configuration is valid\n", m->conf->path);
+		return 0;
+	}
+	return run(m);
+}
+
+static int with_cli(struct master *m)
+{
+	if (m->cli.help) {
+		conf_cli_help(&m->cli, stdout);
+		return 0;
+	}
+	if (m->cli.version) {
+		say_version();
+		return 0;
+	}
+	/* Who only asks reads the answer; the log is for what really starts. */
+	if (m->cli.check_config || m->cli.dump_config)
+		log_early(false);
+	m->conf = conf_load(&m->cli, on_note, m);
+	return m->conf == NULL ? CONF_EX_CONFIG : with_conf(m);
+}
+
+int main(int argc, char **argv)
+{
+	struct master m = { .listen_fd = -1, .notes = BUF_INIT(NOTES_MAX) };
+	int status = CONF_EX_USAGE;
+
+	m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,
+		.cb = &callbacks };
+	if (proc_std_open() < 0)
+		return 1;
+	log_early(true);
+	if (conf_cli_parse(&m.cli, CONF_PROG_DAEMON, argc, argv, on_note, &m) == 0)
+		status = with_cli(&m);
+	master_fini(&m);
+	return status;
+}
