@@ -127,7 +127,11 @@ typedef void (*conf_note_fn)(void *arg, enum conf_note kind, const char *text);
  * options of the program's own section, and the common ones: -c/--config,
  * --foreground, --check-config, --dump-config, -h/--help, -v/--version.
  * 0; -1 after note(ERROR) with one line. Operands are an error but for
- * CONF_PROG_TOOL. */
+ * CONF_PROG_TOOL, which has -c, -h and -v only and stops at the first operand.
+ * Arguments are read in order: the first mistake ends it, and so does -h or
+ * -v, behind which nothing is looked at. The path of the file is made
+ * absolute. A wrong value is an error here (usage). On -1 nothing is left to
+ * free. */
 int conf_cli_parse(struct conf_cli *cli, enum conf_program program, int argc, char **argv,
 	conf_note_fn note, void *arg);
 void conf_cli_fini(struct conf_cli *cli);
@@ -145,8 +149,8 @@ void conf_free(struct conf **c);
  * where it comes from ("default", FILE:LINE, "command line"), readable as a
  * configuration file again. Passwords are left out. */
 void conf_dump(const struct conf *c, enum conf_program program, FILE *out);
-/* Where an option got its value: "FILE:LINE", "command line", "default";
- * for errors that show up later (an address that does not resolve). */
+/* Where an option got its value: "FILE:LINE", "--option", "default"; for
+ * errors that show up later (an address that does not resolve). */
 const char *conf_origin(const struct conf *c, const char *section, const char *name);
 
 /* Settings that hold for one message (user section, else the agent's). Until

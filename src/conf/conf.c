@@ -1,0 +1,462 @@
+/* conf.c - loading: file and command line to one constant struct conf.
+ *
+ *   esets.cfg -> values of [global], [smtp], [wwwi]   (conf_file.c)
+ *   argv      -> over the program's own section       (conf_cli.c)
+ *   [global]  -> under the agents' sections: module and scanner common options
+ *   table     -> struct conf, then the checks that look at several options
+ *
+ * Owns memory and inheritance. Files are read here and in conf_file.c, at
+ * start and on reload, nowhere else. The result is never changed, so threads
+ * share it. */
+#include "conf_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net.h"
+#include "str.h"
+
+/* --- memory ------------------------------------------------------------------ */
+
+struct conf_chunk {
+	struct conf_chunk *next;
+	size_t used, size;
+	_Alignas(max_align_t) char data[];
+};
+
+void *conf_arena_alloc(struct conf_arena *a, size_t n)
+{
+	struct conf_chunk *c = a->chunks;
+
+	n = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+	if (c == NULL || n > c->size - c->used) {
+		size_t size = n > 4096 ? n : 4096;
+		c = malloc(sizeof(*c) + size);
+		if (c == NULL) {
+			a->failed = true;
+			return NULL;
+		}
+		*c = (struct conf_chunk){ .next = a->chunks, .size = size };
+		a->chunks = c;
+	}
+	void *p = c->data + c->used;
+	c->used += n;
+	return memset(p, 0, n);
+}
+
+const char *conf_arena_str(struct conf_arena *a, const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *p = conf_arena_alloc(a, n);
+
+	return p != NULL ? memcpy(p, s, n) : "";
+}
+
+void conf_arena_fini(struct conf_arena *a)
+{
+	while (a->chunks != NULL) {
+		struct conf_chunk *c = a->chunks;
+		a->chunks = c->next;
+		free(c);
+	}
+}
+
+/* --- messages ---------------------------------------------------------------- */
+
+void conf_note(struct conf_notes *n, enum conf_note kind, const char *where, const char *fmt, ...)
+{
+	char what[2 * CONF_WHY], text[1024];
+	va_list ap;
+
+	if (kind == CONF_NOTE_ERROR && ++n->errors > CONF_ERRORS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(text, sizeof(text), "%s%s%s", where != NULL ? where : "",
+		where != NULL ? ": " : "", what);
+	if (n->fn != NULL)
+		n->fn(n->arg, kind, text);
+	if (kind == CONF_NOTE_ERROR && n->errors == CONF_ERRORS_MAX && n->fn != NULL)
+		n->fn(n->arg, kind, "too many errors, the rest is not looked at");
+}
+
+/* --- values, merged and stored ----------------------------------------------- */
+
+void conf_values_merge(const struct conf_values *own, const struct conf_values *parent,
+	unsigned section, struct conf_values *out)
+{
+	*out = (struct conf_values){ 0 };
+	for (size_t i = 0; i < conf_nopts; i++) {
+		const struct conf_opt *o = &conf_opts[i];
+		if ((o->sections & section) == 0)
+			continue;
+		if (own != NULL && own->v[i].origin != NULL)
+			out->v[i] = own->v[i];
+		else if (parent != NULL && o->inherit)
+			out->v[i] = parent->v[i];
+		if (out->v[i].text == NULL)
+			out->v[i].text = o->def;
+	}
+}
+
+const struct conf_value *conf_value_of(const struct conf_values *vs, const char *name,
+	unsigned section)
+{
+	return &vs->v[conf_opt_index(conf_opt_find(name, section))];
+}
+
+static void store(const struct conf_values *vs, unsigned section, enum conf_group group, void *out)
+{
+	for (size_t i = 0; i < conf_nopts; i++)
+		if ((conf_opts[i].sections & section) != 0 && conf_opts[i].group == group)
+			conf_opt_store(&conf_opts[i], out, vs->v[i].text);
+}
+
+/* An action that follows action_av_notscanned unless it is set itself. */
+static void follow(const struct conf_values *vs, unsigned section, const char *name,
+	enum policy_action notscanned, enum policy_action *action)
+{
+	if (conf_value_of(vs, name, section)->origin == NULL)
+		*action = notscanned;
+}
+
+void conf_scan_store(const struct conf_values *merged, unsigned section, struct conf_scan *out)
+{
+	struct policy_actions *a = &out->actions;
+
+	store(merged, section, CONF_IN_SCAN, out);
+	follow(merged, section, "action_av_encrypted", a->av_notscanned, &a->av_encrypted);
+	follow(merged, section, "action_av_overlimit", a->av_notscanned, &a->av_overlimit);
+	/* Without a word of the administrator mail waits for the scanner. */
+	if (conf_value_of(merged, "action_av_notscanned", section)->origin != NULL)
+		follow(merged, section, "action_av_unavailable", a->av_notscanned,
+			&a->av_unavailable);
+}
+
+static void module_store(const struct conf_values *vs, unsigned section, struct conf_module *out)
+{
+	store(vs, section, CONF_IN_MODULE, out);
+	out->pid_file_is_set = conf_value_of(vs, "pid_file", section)->origin != NULL;
+	out->status_sock_is_set = conf_value_of(vs, "status_sock_path", section)->origin != NULL;
+}
+
+static unsigned index_of(unsigned section)
+{
+	return section == CONF_SEC_GLOBAL ? 0 : section == CONF_SEC_SMTP ? 1 : 2;
+}
+
+const struct conf_values *conf_merged(const struct conf *c, unsigned section)
+{
+	return &c->priv->merged[index_of(section)];
+}
+
+const void *conf_group_of(const struct conf *c, unsigned section, enum conf_group group)
+{
+	const void *const groups[3][CONF_IN_COUNT] = {
+		{ [CONF_IN_MODULE] = &c->global.mod, [CONF_IN_SCAN] = &c->global.scan,
+		  [CONF_IN_GLOBAL] = &c->global },
+		{ [CONF_IN_MODULE] = &c->smtp.mod, [CONF_IN_SCAN] = &c->smtp.scan,
+		  [CONF_IN_SMTP] = &c->smtp },
+		{ [CONF_IN_MODULE] = &c->wwwi.mod, [CONF_IN_WWWI] = &c->wwwi },
+	};
+	return groups[index_of(section)][group];
+}
+
+/* user_config, relative to the directory of esets.cfg. */
+static void resolve_user_config(struct conf *c, struct conf_module *m)
+{
+	const char *name = m->user_config, *slash = strrchr(c->path, '/');
+
+	if (name[0] == '\0' || name[0] == '/' || slash == NULL)
+		return;
+	size_t dir = (size_t)(slash - c->path) + 1, len = strlen(name) + 1;
+	char *p = conf_arena_alloc(&c->priv->mem, dir + len);
+	if (p == NULL)
+		return;
+	memcpy(p, c->path, dir);
+	memcpy(p + dir, name, len);
+	m->user_config = p;
+}
+
+static void store_all(struct conf *c)
+{
+	const struct conf_values *global = conf_merged(c, CONF_SEC_GLOBAL);
+	const struct conf_values *smtp = conf_merged(c, CONF_SEC_SMTP);
+	const struct conf_values *wwwi = conf_merged(c, CONF_SEC_WWWI);
+
+	module_store(global, CONF_SEC_GLOBAL, &c->global.mod);
+	conf_scan_store(global, CONF_SEC_GLOBAL, &c->global.scan);
+	store(global, CONF_SEC_GLOBAL, CONF_IN_GLOBAL, &c->global);
+	module_store(smtp, CONF_SEC_SMTP, &c->smtp.mod);
+	conf_scan_store(smtp, CONF_SEC_SMTP, &c->smtp.scan);
+	store(smtp, CONF_SEC_SMTP, CONF_IN_SMTP, &c->smtp);
+	c->smtp.daemon_sock_path = c->global.daemon_sock_path;
+	module_store(wwwi, CONF_SEC_WWWI, &c->wwwi.mod);
+	store(wwwi, CONF_SEC_WWWI, CONF_IN_WWWI, &c->wwwi);
+	resolve_user_config(c, &c->global.mod);
+	resolve_user_config(c, &c->smtp.mod);
+	resolve_user_config(c, &c->wwwi.mod);
+}
+
+/* --- sections of the file ----------------------------------------------------- */
+
+struct loading {
+	struct conf *c;
+	struct conf_values own[3];   /* what file and command line say */
+	struct conf_notes notes;
+};
+
+static bool on_section(struct conf_reader *r, const char *name, const char *where,
+	unsigned *section_out, struct conf_values **values_out)
+{
+	static const unsigned sections[] = { CONF_SEC_GLOBAL, CONF_SEC_SMTP, CONF_SEC_WWWI };
+	struct loading *l = r->ctx;
+	const char *near = NULL;
+	char shown[96];
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *known = conf_section_name(sections[i]);
+		if (strcmp(name, known) == 0) {
+			*section_out = sections[i];
+			*values_out = &l->own[i];
+			return true;
+		}
+		if (conf_is_typo(name, known))
+			near = known;
+	}
+	str_clean(shown, sizeof(shown), name, strlen(name));
+	if (near != NULL)
+		conf_note(r->notes, CONF_NOTE_WARNING, where,
+			"unknown section [%s] is passed over (is [%s] meant?)", shown, near);
+	else
+		conf_note(r->notes, CONF_NOTE_INFO, where,
+			"section [%s] is of another program and is passed over", shown);
+	return false;
+}
+
+static void apply_cli(struct loading *l, const struct conf_cli *cli)
+{
+	unsigned section = conf_program_section(cli->program);
+
+	for (size_t i = 0; i < cli->nsets; i++) {
+		const struct conf_set *s = &cli->sets[i];
+		l->own[index_of(section)].v[conf_opt_index(s->opt)] = (struct conf_value){
+			.text = conf_arena_str(&l->c->priv->mem, s->text),
+			.origin = conf_arena_str(&l->c->priv->mem, s->where)
+		};
+	}
+}
+
+static void merge_all(struct loading *l)
+{
+	struct conf_values *m = l->c->priv->merged;
+
+	conf_values_merge(&l->own[0], NULL, CONF_SEC_GLOBAL, &m[0]);
+	conf_values_merge(&l->own[1], &l->own[0], CONF_SEC_SMTP, &m[1]);
+	conf_values_merge(&l->own[2], &l->own[0], CONF_SEC_WWWI, &m[2]);
+}
+
+/* --- checks over several options ----------------------------------------------- */
+
+static bool is_missing(const struct conf_value *v)
+{
+	return !v->is_bad && (v->text == NULL || v->text[0] == '\0');
+}
+
+static bool list_needs_port(const char *list)
+{
+	char item[CONF_ITEM_MAX];
+	int r;
+
+	while ((r = str_list_next(&list, ',', item, sizeof(item))) != 0)
+		if (r > 0 && conf_unix_path(item) == NULL)
+			return true;
+	return false;
+}
+
+static void check_side(struct loading *l, const char *where, const char *addr_name,
+	const char *port_name)
+{
+	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_SMTP);
+	const struct conf_value *addr = conf_value_of(vs, addr_name, CONF_SEC_SMTP);
+	const struct conf_value *port = conf_value_of(vs, port_name, CONF_SEC_SMTP);
+
+	if (is_missing(addr))
+		conf_note(&l->notes, CONF_NOTE_ERROR, where,
+			"the agent is enabled, but %s is not set in [smtp]", addr_name);
+	if (is_missing(port) && (addr->text == NULL || list_needs_port(addr->text)))
+		conf_note(&l->notes, CONF_NOTE_ERROR, where,
+			"the agent is enabled, but %s is not set in [smtp]", port_name);
+}
+
+/* Does a connection to this server item, with equal ports, end at this
+ * listener? As written: names are not looked up. */
+static bool is_same_end(const char *listen, const char *server)
+{
+	const char *lp = conf_unix_path(listen), *sp = conf_unix_path(server);
+	struct net_addr l, s;
+
+	if (lp != NULL || sp != NULL)
+		return lp != NULL && sp != NULL && strcmp(lp, sp) == 0;
+	bool l_is_addr = net_addr_parse(listen, &l) == 0;
+	bool s_is_addr = net_addr_parse(server, &s) == 0;
+	bool l_is_local = str_ieq(listen, "localhost"), s_is_local = str_ieq(server, "localhost");
+	if (!l_is_addr && !s_is_addr)
+		return str_ieq(listen, server);
+	if (!l_is_addr)
+		return l_is_local && (net_addr_is_loopback(&s) || net_addr_is_any(&s));
+	if (!s_is_addr)
+		return s_is_local && (net_addr_is_loopback(&l) || net_addr_is_any(&l));
+	if (l.family != s.family)
+		return false;
+	/* To connect to 0.0.0.0 is to connect to the machine itself. */
+	return net_addr_is_equal_ip(&l, &s) ||
+		(net_addr_is_any(&l) && net_addr_is_loopback(&s)) ||
+		(net_addr_is_any(&s) && net_addr_is_loopback(&l));
+}
+
+static bool find_own_listener(const struct conf_smtp *s, const char **server_out,
+	char item[CONF_ITEM_MAX])
+{
+	char listen[CONF_ITEM_MAX];
+	const char *servers = s->server_addr;
+	int r, k;
+
+	while ((r = str_list_next(&servers, ',', item, CONF_ITEM_MAX)) != 0) {
+		const char *listens = s->listen_addr;
+		while ((k = str_list_next(&listens, ',', listen, sizeof(listen))) != 0) {
+			bool is_unix = conf_unix_path(item) != NULL;
+			if (r < 0 || k < 0 || (!is_unix && s->listen_port != s->server_port))
+				continue;
+			if (is_same_end(listen, item)) {
+				*server_out = item;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void check_smtp(struct loading *l)
+{
+	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_SMTP);
+	const struct conf_smtp *s = &l->c->smtp;
+	char item[CONF_ITEM_MAX], shown[CONF_ITEM_MAX];
+	const char *server;
+
+	if (!s->mod.agent_enabled)
+		return;
+	const char *where = conf_value_of(vs, "agent_enabled", CONF_SEC_SMTP)->origin;
+	check_side(l, where, "listen_addr", "listen_port");
+	check_side(l, where, "server_addr", "server_port");
+	if (find_own_listener(s, &server, item))
+		conf_note(&l->notes, CONF_NOTE_ERROR,
+			conf_value_of(vs, "server_addr", CONF_SEC_SMTP)->origin,
+			"server_addr: %s is this agent's own listener, mail would loop",
+			str_clean(shown, sizeof(shown), server, strlen(server)));
+}
+
+static void check_engine(struct loading *l, const char *list_name, const char *engine,
+	const char *addr_name)
+{
+	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_GLOBAL);
+	const struct conf_value *list = conf_value_of(vs, list_name, CONF_SEC_GLOBAL);
+
+	if (conf_list_has(list->text, ':', engine) &&
+	    is_missing(conf_value_of(vs, addr_name, CONF_SEC_GLOBAL)))
+		conf_note(&l->notes, CONF_NOTE_ERROR, list->origin,
+			"%s names %s, but %s is not set", list_name, engine, addr_name);
+}
+
+static void check_root(struct loading *l, unsigned section)
+{
+	const struct conf_value *v = conf_value_of(conf_merged(l->c, section), "user", section);
+
+	if (strcmp(v->text, "root") == 0)
+		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+			"user = root: what reads mail from strangers had better run as another user");
+}
+
+static void check_all(struct loading *l, enum conf_program program)
+{
+	unsigned section = conf_program_section(program);
+
+	if (section != 0)
+		check_root(l, section);
+	if (program == CONF_PROG_SMTP)
+		check_smtp(l);
+	if (program == CONF_PROG_DAEMON) {
+		check_engine(l, "av_engines", "clamd", "clamd_addr");
+		check_engine(l, "as_engines", "spamd", "spamd_addr");
+		check_engine(l, "as_engines", "rspamd", "rspamd_url");
+	}
+}
+
+/* --- contract ------------------------------------------------------------------- */
+
+struct conf *conf_load(const struct conf_cli *cli, conf_note_fn note, void *arg)
+{
+	struct loading *l = calloc(1, sizeof(*l));
+	struct conf *c = calloc(1, sizeof(*c));
+	struct conf_priv *priv = calloc(1, sizeof(*priv));
+
+	if (l == NULL || c == NULL || priv == NULL) {
+		if (note != NULL)
+			note(arg, CONF_NOTE_ERROR, "out of memory");
+		free(l);
+		free(priv);
+		free(c);
+		return NULL;
+	}
+	l->c = c;
+	l->notes = (struct conf_notes){ .fn = note, .arg = arg };
+	c->priv = priv;
+	c->path = conf_arena_str(&priv->mem, cli->config_path != NULL ? cli->config_path : "");
+	struct conf_reader r = { .path = c->path, .mem = &priv->mem, .notes = &l->notes,
+		.on_section = on_section, .ctx = l };
+	if (c->path[0] == '\0' || conf_file_read(&r) == 0) {
+		apply_cli(l, cli);
+		merge_all(l);
+		store_all(c);
+		check_all(l, cli->program);
+	}
+	if (priv->mem.failed)
+		conf_note(&l->notes, CONF_NOTE_ERROR, c->path, "out of memory");
+	if (l->notes.errors > 0)
+		conf_free(&c);
+	free(l);
+	return c;
+}
+
+void conf_free(struct conf **c)
+{
+	if (*c == NULL)
+		return;
+	conf_arena_fini(&(*c)->priv->mem);
+	free((*c)->priv);
+	free(*c);
+	*c = NULL;
+}
+
+const char *conf_origin(const struct conf *c, const char *section, const char *name)
+{
+	for (unsigned bit = CONF_SEC_GLOBAL; bit <= CONF_SEC_WWWI; bit <<= 1) {
+		if (strcmp(section, conf_section_name(bit)) != 0)
+			continue;
+		const struct conf_opt *o = conf_opt_find(name, bit);
+		const char *origin = o != NULL ?
+			conf_merged(c, bit)->v[conf_opt_index(o)].origin : NULL;
+		return origin == NULL ? "default" : origin;
+	}
+	return "default";
+}
+
+const struct conf_scan *conf_scan_for(const struct conf *c, const char *sender,
+	const char *recipient)
+{
+	(void)sender;
+	(void)recipient;
+	return &c->smtp.scan;
+}

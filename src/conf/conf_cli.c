@@ -1,0 +1,363 @@
+/* conf_cli.c - the command line: options of the program's own section.
+ *
+ * Arguments are read from left to right, as getopt does: the first mistake
+ * ends it with one message, and so does -h or -v, which makes what follows it
+ * not matter. A value is checked here, so a wrong one is a usage error; it
+ * then goes through conf_load like a value of the file, only later. */
+#include "conf_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "str.h"
+
+#define NAME_MAX_LEN 64
+
+struct args {
+	struct conf_cli *cli;
+	struct conf_notes notes;
+	unsigned section;        /* CONF_SEC_ bit, 0 for tools */
+	int argc, i;             /* i: the argument being read */
+	char **argv;
+};
+
+unsigned conf_program_section(enum conf_program p)
+{
+	switch (p) {
+	case CONF_PROG_SMTP: return CONF_SEC_SMTP;
+	case CONF_PROG_DAEMON: return CONF_SEC_GLOBAL;
+	case CONF_PROG_WWWI: return CONF_SEC_WWWI;
+	case CONF_PROG_TOOL: break;
+	}
+	return 0;
+}
+
+const char *conf_program_name(enum conf_program p)
+{
+	switch (p) {
+	case CONF_PROG_SMTP: return "esets_smtp";
+	case CONF_PROG_DAEMON: return "esets_daemon";
+	case CONF_PROG_WWWI: return "esets_wwwi";
+	case CONF_PROG_TOOL: break;
+	}
+	return program_invocation_short_name;
+}
+
+/* --- pieces --------------------------------------------------------------- */
+
+static int usage_error(struct args *a, const char *what, const char *why)
+{
+	char shown[128];
+
+	conf_note(&a->notes, CONF_NOTE_ERROR, str_clean(shown, sizeof(shown), what, strlen(what)),
+		"%s", why);
+	return -1;
+}
+
+/* "--num-thrd" for a row; also what messages and --dump-config call it. */
+static void option_text(const struct conf_opt *o, bool negated, char *out, size_t size)
+{
+	snprintf(out, size, "--%s%s", negated ? "no-" : "", o->name);
+	for (char *p = out; *p != '\0'; p++)
+		if (*p == '_')
+			*p = '-';
+}
+
+/* A copy without the quotes around it (`--name="a b"` inside a quoted
+ * argument, as the specification's examples have them). */
+static char *unquoted(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n >= 2 && s[0] == '"' && s[n - 1] == '"' ? strndup(s + 1, n - 2) : strdup(s);
+}
+
+/* The file's name as it holds after the program has gone to /. */
+static char *absolute(const char *path)
+{
+	char *cwd, *out = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (cwd != NULL && asprintf(&out, "%s%s%s", cwd, cwd[1] == '\0' ? "" : "/", path) < 0)
+		out = NULL;
+	free(cwd);
+	return out;
+}
+
+static int add_set(struct args *a, const struct conf_opt *o, bool negated, const char *value)
+{
+	struct conf_cli *cli = a->cli;
+	char where[NAME_MAX_LEN + 8];
+	struct conf_set *sets = realloc(cli->sets, (cli->nsets + 1) * sizeof(*sets));
+
+	if (sets == NULL)
+		return usage_error(a, o->name, "out of memory");
+	cli->sets = sets;
+	option_text(o, negated, where, sizeof(where));
+	sets[cli->nsets] = (struct conf_set){ .opt = o, .text = strdup(value),
+		.where = strdup(where) };
+	cli->nsets++;
+	if (sets[cli->nsets - 1].text == NULL || sets[cli->nsets - 1].where == NULL)
+		return usage_error(a, where, "out of memory");
+	return 0;
+}
+
+static int set_config(struct args *a, const char *option, const char *value)
+{
+	if (value[0] == '\0')
+		return usage_error(a, option, "the name of the file is empty");
+	char *path = absolute(value);
+	if (path == NULL)
+		return usage_error(a, option, strerror(errno));
+	free((char *)a->cli->config_path);
+	a->cli->config_path = path;
+	return 0;
+}
+
+/* The value of an option: behind its "=" (if not NULL), or the next argument. */
+static int take_value(struct args *a, const char *option, const char *inlined, char **value_out)
+{
+	if (inlined == NULL && a->i + 1 >= a->argc)
+		return usage_error(a, option, "a value is missing");
+	*value_out = unquoted(inlined != NULL ? inlined : a->argv[++a->i]);
+	return *value_out != NULL ? 0 : usage_error(a, option, "out of memory");
+}
+
+/* --- options -------------------------------------------------------------- */
+
+/* The options every program has and that take no value. NULL: not one. */
+static bool *find_flag(struct conf_cli *cli, const char *name)
+{
+	if (strcmp(name, "help") == 0)
+		return &cli->help;
+	if (strcmp(name, "version") == 0)
+		return &cli->version;
+	if (cli->program == CONF_PROG_TOOL)
+		return NULL;
+	if (strcmp(name, "foreground") == 0)
+		return &cli->foreground;
+	if (strcmp(name, "check_config") == 0)
+		return &cli->check_config;
+	return strcmp(name, "dump_config") == 0 ? &cli->dump_config : NULL;
+}
+
+static int read_value_option(struct args *a, const struct conf_opt *o, const char *inlined)
+{
+	char where[NAME_MAX_LEN + 8], why[CONF_WHY], *value;
+	int rc = -1;
+
+	option_text(o, false, where, sizeof(where));
+	if (take_value(a, where, inlined, &value) < 0)
+		return -1;
+	if (conf_opt_check(o, value, why, sizeof(why)) < 0)
+		usage_error(a, where, why);
+	else
+		rc = add_set(a, o, false, value);
+	free(value);
+	return rc;
+}
+
+static int read_bool_option(struct args *a, const struct conf_opt *o, bool negated,
+	const char *inlined)
+{
+	char where[NAME_MAX_LEN + 8];
+
+	option_text(o, negated, where, sizeof(where));
+	if (inlined != NULL)
+		return usage_error(a, where, "takes no value (--NAME is yes, --no-NAME is no)");
+	return add_set(a, o, negated, negated ? "no" : "yes");
+}
+
+/* name: as in the file, "-" made "_". */
+static int read_named(struct args *a, const char *arg, const char *name, const char *inlined)
+{
+	const struct conf_opt *o = a->section != 0 ? conf_opt_find(name, a->section) : NULL;
+	bool negated = false, *flag = find_flag(a->cli, name);
+	char *value;
+
+	if (flag != NULL) {
+		if (inlined != NULL)
+			return usage_error(a, arg, "takes no value");
+		*flag = true;
+		return 0;
+	}
+	if (strcmp(name, "config") == 0) {
+		if (take_value(a, "--config", inlined, &value) < 0)
+			return -1;
+		int rc = set_config(a, "--config", value);
+		free(value);
+		return rc;
+	}
+	if (o == NULL && a->section != 0 && strncmp(name, "no_", 3) == 0) {
+		o = conf_opt_find(name + 3, a->section);
+		negated = true;
+	}
+	if (o == NULL || (negated && o->type != CONF_T_BOOL))
+		return usage_error(a, arg, "unknown option (--help lists them)");
+	return o->type == CONF_T_BOOL ? read_bool_option(a, o, negated, inlined) :
+		read_value_option(a, o, inlined);
+}
+
+static int read_long(struct args *a, const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+	size_t n = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
+	char shown[NAME_MAX_LEN + 2], name[NAME_MAX_LEN];
+
+	str_copy_n(shown, sizeof(shown), arg, n);
+	if (!str_copy_n(name, sizeof(name), arg + 2, n - 2))
+		return usage_error(a, shown, "unknown option (--help lists them)");
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return read_named(a, shown, name, equals != NULL ? equals + 1 : NULL);
+}
+
+static int read_short(struct args *a, const char *arg)
+{
+	char *value;
+
+	if (arg[1] == 'c') {
+		if (take_value(a, "-c", arg[2] != '\0' ? arg + 2 : NULL, &value) < 0)
+			return -1;
+		int rc = set_config(a, "-c", value);
+		free(value);
+		return rc;
+	}
+	if ((arg[1] == 'h' || arg[1] == 'v') && arg[2] == '\0') {
+		a->cli->help = arg[1] == 'h';
+		a->cli->version = arg[1] == 'v';
+		return 0;
+	}
+	return usage_error(a, arg, "unknown option (--help lists them)");
+}
+
+static int read_all(struct args *a)
+{
+	struct conf_cli *cli = a->cli;
+
+	for (a->i = 1; a->i < a->argc && !cli->help && !cli->version; a->i++) {
+		const char *arg = a->argv[a->i];
+		bool is_end = strcmp(arg, "--") == 0;
+		if (is_end || arg[0] != '-' || arg[1] == '\0') {
+			a->i += is_end;
+			break;
+		}
+		if ((arg[1] == '-' ? read_long(a, arg) : read_short(a, arg)) < 0)
+			return -1;
+	}
+	cli->optind = a->i;
+	if (a->i < a->argc && cli->program != CONF_PROG_TOOL && !cli->help && !cli->version)
+		return usage_error(a, a->argv[a->i], "unexpected argument");
+	return 0;
+}
+
+int conf_cli_parse(struct conf_cli *cli, enum conf_program program, int argc, char **argv,
+	conf_note_fn note, void *arg)
+{
+	struct args a = { .cli = cli, .notes = { .fn = note, .arg = arg },
+		.section = conf_program_section(program), .argc = argc, .argv = argv };
+
+	*cli = (struct conf_cli){ .program = program, .config_path = strdup(CONF_DEFAULT_PATH) };
+	if (cli->config_path != NULL && read_all(&a) == 0)
+		return 0;
+	if (cli->config_path == NULL)
+		usage_error(&a, "--config", "out of memory");
+	conf_cli_fini(cli);
+	return -1;
+}
+
+void conf_cli_fini(struct conf_cli *cli)
+{
+	for (size_t i = 0; i < cli->nsets; i++) {
+		free((char *)cli->sets[i].text);
+		free((char *)cli->sets[i].where);
+	}
+	free(cli->sets);
+	free((char *)cli->config_path);
+	*cli = (struct conf_cli){ .program = cli->program };
+}
+
+/* --- --help --------------------------------------------------------------- */
+
+#define HELP_INDENT 8
+#define HELP_WIDTH 79
+
+/* Words of text from the given column on, wrapped. */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+		if (column > 0 && column + 1 + n > HELP_WIDTH) {
+			fputc('\n', out);
+			column = 0;
+		}
+		if (column == 0)
+			column = (size_t)fprintf(out, "%*s%.*s", HELP_INDENT, "", (int)n, text);
+		else
+			column += (size_t)fprintf(out, " %.*s", (int)n, text);
+		text += n;
+		text += *text == ' ';
+	}
+	fputc('\n', out);
+}
+
+static void print_option(const struct conf_opt *o, FILE *out)
+{
+	char name[NAME_MAX_LEN + 8], range[96] = "", text[512], lo[32], hi[32];
+
+	option_text(o, false, name, sizeof(name));
+	if (o->type == CONF_T_BOOL)
+		fprintf(out, "  --[no-]%s\n", name + 2);
+	else
+		fprintf(out, "  %s %s\n", name, o->meta);
+	if (conf_opt_is_number(o))
+		snprintf(range, sizeof(range), "%s%s%s to %s; ", o->unit, o->unit[0] != '\0' ? ", " : "",
+			conf_number_text(o->min, lo), conf_number_text(o->max, hi));
+	snprintf(text, sizeof(text), "%s (%s%s%s)", o->help, range,
+		o->def != NULL ? "default: " : "", conf_opt_default_text(o));
+	print_wrapped(out, text);
+}
+
+static const char *program_purpose(enum conf_program p)
+{
+	switch (p) {
+	case CONF_PROG_SMTP: return "Filters SMTP traffic for viruses and spam.";
+	case CONF_PROG_DAEMON: return "Scans messages for the agents of the suite.";
+	case CONF_PROG_WWWI: return "Shows the state of the suite over HTTP.";
+	case CONF_PROG_TOOL: break;
+	}
+	return NULL;
+}
+
+void conf_cli_help(const struct conf_cli *cli, FILE *out)
+{
+	const char *purpose = program_purpose(cli->program);
+	unsigned section = conf_program_section(cli->program);
+
+	fprintf(out, "Usage: %s [OPTION]...%s\n", conf_program_name(cli->program),
+		cli->program == CONF_PROG_TOOL ? " [--] [OPERAND]..." : "");
+	if (purpose != NULL)
+		fprintf(out, "%s\n", purpose);
+	fprintf(out, "\n"
+		"  -h, --help         print this text and exit\n"
+		"  -v, --version      print the version and exit\n"
+		"  -c, --config FILE  read FILE (default: %s)\n", CONF_DEFAULT_PATH);
+	if (section == 0)
+		return;
+	fprintf(out,
+		"  --foreground       stay in the foreground and log to stderr too\n"
+		"  --check-config     check the configuration and exit\n"
+		"  --dump-config      print the configuration in force and exit\n"
+		"\nOptions of section [%s], each over its value in the file. Numbers take K, M\n"
+		"and G (1024-based). esets.cfg(5) says more of each.\n\n", conf_section_name(section));
+	for (size_t i = 0; i < conf_nopts; i++)
+		if ((conf_opts[i].sections & section) != 0)
+			print_option(&conf_opts[i], out);
+}
