@@ -33,7 +33,10 @@ void buf_trim(struct buf *b);
 static inline size_t buf_len(const struct buf *b) { return b->end - b->pos; }
 static inline bool buf_is_empty(const struct buf *b) { return b->end == b->pos; }
 /* The first octet; valid until the next append, NULL while never filled. */
-static inline unsigned char *buf_head(const struct buf *b) { return b->data + b->pos; }
+static inline unsigned char *buf_head(const struct buf *b)
+{
+	return b->data != NULL ? b->data + b->pos : NULL;
+}
 
 /* Appends n octets. 0 done; -1 over the limit or out of memory (unchanged). */
 int buf_append(struct buf *b, const void *p, size_t n) __attribute__((warn_unused_result));

@@ -1,0 +1,48 @@
+/* conn.h - one end of a pair: a socket turned into events. Knows no SMTP.
+ *
+ * Octets read go straight from the thread's scratch buffer to the owner, so
+ * an idle connection holds no buffer. Writes are tried at once; what the
+ * kernel does not take waits in the owner's buf for the write event. */
+#ifndef ESETS_CONN_H
+#define ESETS_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+struct event;
+struct event_base;
+
+enum conn_event { CONN_READ, CONN_EOF, CONN_ERROR, CONN_WRITABLE };
+
+/* p, n: the octets of CONN_READ, valid during the call. The callee may close
+ * the connection. CONN_ERROR: errno is kept in c->error. */
+struct conn;
+typedef void (*conn_fn)(struct conn *c, enum conn_event e, const void *p, size_t n);
+
+struct conn {
+	int fd;                  /* -1 closed */
+	int error;               /* errno of what broke it */
+	bool reading, writing;   /* events that are on */
+	bool write_dead;         /* the peer takes no more: read what it said */
+	struct event *ev_read, *ev_write;
+	struct event_base *base;
+	conn_fn fn;
+};
+
+void conn_init(struct conn *c, struct event_base *base, conn_fn fn);
+/* Takes the descriptor. reading starts off. 0, -1 no memory (fd is closed). */
+int conn_open(struct conn *c, int fd) __attribute__((warn_unused_result));
+void conn_close(struct conn *c);
+static inline bool conn_is_open(const struct conn *c) { return c->fd >= 0; }
+
+void conn_set_reading(struct conn *c, bool on);
+/* Asks for CONN_WRITABLE once (a connect under way). */
+void conn_want_writable(struct conn *c);
+/* Writes what it can of b. True: all is out. False: CONN_WRITABLE will come,
+ * or write_dead is set (c->error says why). */
+bool conn_flush(struct conn *c, struct buf *b);
+/* Outcome of a connect: 0 or an errno. */
+int conn_connect_result(const struct conn *c);
+
+#endif

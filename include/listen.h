@@ -1,0 +1,42 @@
+/* listen.h - what a worker inherits from the manager: listening sockets, the
+ * configuration, and the server's addresses in shared memory. */
+#ifndef ESETS_LISTEN_H
+#define ESETS_LISTEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net.h"
+
+struct conf;
+
+#define LISTEN_MAX 32
+#define LISTEN_BACKLOG 1024
+
+struct listener {
+	struct net_endpoint where;
+	int fd;
+};
+
+struct listen_set {
+	struct listener l[LISTEN_MAX];
+	unsigned n;
+};
+
+/* The addresses of server_addr as last resolved. Written by the manager, read
+ * by all workers without a lock (a sequence count that is odd while written). */
+struct server_table;
+struct server_table *server_table_new(void);          /* shared memory; NULL errno */
+void server_table_free(struct server_table **t);
+void server_table_set(struct server_table *t, const struct net_endpoint *e, unsigned n);
+/* Copies up to max entries, returns how many. */
+unsigned server_table_get(const struct server_table *t, struct net_endpoint *out, unsigned max);
+
+/* Opens what listen_addr and listen_port name; sockets that old has for the
+ * same address are taken over (and are -1 there). 0; -1 with a text in why:
+ * then new ones are closed and old is as it was. */
+int listen_open(struct listen_set *set, struct listen_set *old, const struct conf *c,
+	char *why, size_t why_size);
+void listen_close(struct listen_set *set);
+
+#endif

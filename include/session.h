@@ -1,0 +1,170 @@
+/* session.h - one client and its server: the life of a pair, without sockets.
+ *
+ * A session takes octets and events and leaves octets in c_out and s_out for
+ * its owner to write; it asks for what needs the outside (dial, scan) through
+ * session_ops. So the real session plays scripted dialogues and fuzz inputs
+ * with a fake connection. It lives and dies on one thread; time is what the
+ * owner writes to env->now_ms before each call.
+ *
+ *     client ──session_client_input──►┌─────────┐──s_out──► server
+ *            ◄──────── c_out ─────────│ session │◄─session_server_input──
+ *                                     └─────────┘ ops: dial, hangup, scan */
+#ifndef ESETS_SESSION_H
+#define ESETS_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "net.h"
+#include "scan_msg.h"
+#include "session_fsm.h"
+#include "smtp_ehlo.h"
+#include "smtp_line.h"
+#include "smtp_reply.h"
+#include "spool.h"
+
+struct conf;
+struct session;
+struct scan_job;
+struct session_pending;
+struct session_msg;
+
+/* How a session ends: id, name in the log, is it an error, the text of a
+ * last reply of our own (NULL: none). */
+#define SESSION_END_LIST(X)                                                              \
+	X(NONE, "open", false, NULL)                                                     \
+	X(QUIT, "quit", false, NULL)                                                     \
+	X(CLIENT_CLOSED, "client-closed", false, NULL)                                   \
+	X(CLIENT_CUT, "client-closed-in-message", true, NULL)                            \
+	X(CLIENT_RESET, "client-reset", true, NULL)                                      \
+	X(CLIENT_TIMEOUT, "client-timeout", true, "421 4.4.2 Timeout, closing connection") \
+	X(SERVER_CLOSED, "server-closed", true, "421 4.4.2 Server closed the connection") \
+	X(SERVER_421, "server-421", true, NULL)                                          \
+	X(SERVER_TIMEOUT, "server-timeout", true, "421 4.4.2 Server does not answer")    \
+	X(SERVER_GARBAGE, "server-garbage", true, "421 4.4.2 Server protocol error")     \
+	X(SERVER_DOWN, "server-unreachable", true, "421 4.4.1 Server is not reachable")  \
+	X(STOPPED, "stopped", false, "421 4.3.2 Service is shutting down")               \
+	X(MEMORY, "no-memory", true, "421 4.3.0 Insufficient resources")                 \
+	X(BUSY, "too-many-sessions", true, "421 4.3.2 Too many connections, try later")  \
+	X(INTERNAL, "internal", true, "421 4.3.0 Internal error")
+
+enum session_end {
+#define X(id, name, is_error, text) SESSION_END_##id,
+	SESSION_END_LIST(X)
+#undef X
+	SESSION_END_COUNT
+};
+
+struct session_ops {
+	/* Connects to the server; then session_on_dial(s, true), or false once
+	 * every address has failed. Never calls back from within. */
+	void (*dial)(struct session *s);
+	/* Closes the server connection now; what is in s_out is dropped. */
+	void (*hangup)(struct session *s);
+	/* Starts a scan; the outcome by session_on_verdict. NULL: could not. */
+	struct scan_job *(*scan)(struct session *s, const struct scan_request *r, int fd,
+		unsigned timeout_ms);
+	void (*scan_cancel)(struct session *s, struct scan_job **job);
+};
+
+struct session_env {               /* one per thread */
+	const struct conf *conf;
+	struct spool_cfg spool;
+	const char *hostname;      /* for Received */
+	const struct session_ops *ops;
+	long long now_ms;          /* monotonic */
+	long long wall_s;          /* unix time, for Received */
+	int tz_minutes;
+};
+
+struct session_envelope {          /* of the transaction the server has open */
+	char *mail;                /* accepted MAIL line, NULL none */
+	char **rcpts;              /* accepted RCPT lines, in order */
+	unsigned nrcpts, cap;
+	size_t octets;             /* of all lines */
+	unsigned nrcpts_total;     /* also those beyond what is kept */
+};
+
+#define SESSION_XFORWARD_LINES 8
+
+/* What a trusted client said of its client; holds for one transaction. */
+struct session_xforward {
+	char addr[64], name[128], helo[128], ident[64];
+	char *lines[SESSION_XFORWARD_LINES];  /* accepted, for a replay */
+	unsigned nlines;           /* also those beyond what is kept */
+};
+
+struct session {
+	struct session_env *env;
+	uint8_t state;             /* enum session_state */
+	uint8_t end;               /* enum session_end */
+	bool is_trusted;           /* in trusted_networks */
+	bool client_eof;           /* client sends no more */
+	bool client_dead;          /* client takes no more */
+	bool stop_later;           /* 421 once the message has its reply */
+	bool server_up;            /* connected (also while its banner is awaited) */
+	bool server_lost;          /* gone since the envelope was given */
+	bool authed;               /* AUTH or XCLIENT succeeded: no replay */
+	bool esmtp;                /* EHLO, not HELO */
+	bool barrier;              /* nothing is parsed before the queue is empty */
+	bool running;              /* inside session_run */
+	uint64_t id;
+	unsigned msgs;             /* messages begun */
+	struct net_addr client;
+	struct buf c_in, c_out, s_in, s_out;
+	struct smtp_line c_line;
+	struct smtp_reply reply;
+	struct session_pending *queue;   /* commands whose replies are owed */
+	unsigned queue_head, queue_len, queue_cap;
+	char *helo;                /* accepted EHLO or HELO line */
+	struct smtp_ehlo_info info;
+	struct session_envelope envelope;
+	struct session_xforward *xforward;
+	struct session_msg *msg;   /* from DATA to the final reply */
+	struct scan_job *job;
+	long long client_since_ms; /* the client's time runs from here */
+	long long server_since_ms; /* the server's */
+	long long start_ms;
+	uint64_t octets_in, octets_out;
+};
+
+void session_init(struct session *s, struct session_env *env, uint64_t id,
+	const struct net_addr *client, bool is_trusted);
+/* Starts: dials the server. */
+void session_start(struct session *s);
+/* Answers with the reason's 421 and ends; for sessions that may not begin. */
+void session_refuse(struct session *s, enum session_end why);
+/* Frees what it holds; cancels a scan. */
+void session_fini(struct session *s);
+
+/* Octets from the client or the server; all are taken (kept if need be). */
+void session_client_input(struct session *s, const void *p, size_t n);
+void session_server_input(struct session *s, const void *p, size_t n);
+/* The client closed its sending side; or its connection broke. */
+void session_client_eof(struct session *s);
+void session_client_error(struct session *s);
+/* The server connection ended, orderly or not (after all its octets). */
+void session_server_gone(struct session *s);
+void session_on_dial(struct session *s, bool up);
+void session_on_verdict(struct session *s, struct verdict *v, int clean_fd);
+/* The agent terminates. */
+void session_stop(struct session *s);
+/* Looks at the clock; call at least once a second. */
+void session_tick(struct session *s);
+/* Call after output was written: goes on with a message under way, or with
+ * input that waited for room. */
+void session_on_written(struct session *s);
+
+/* Is more input wanted (back-pressure)? */
+bool session_wants_client(const struct session *s);
+bool session_wants_server(const struct session *s);
+/* Everything is said: close once c_out is written. */
+static inline bool session_is_over(const struct session *s) { return s->state == ST_CLOSE; }
+
+const char *session_end_name(enum session_end e);
+/* "6920f3a10001" */
+void session_id_text(const struct session *s, char out[24]);
+
+#endif

@@ -1,0 +1,130 @@
+/* listen.c - listening sockets and the shared table of server addresses. */
+#include "listen.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "conf.h"
+
+struct server_table {
+	_Atomic uint32_t seq;
+	unsigned n;
+	struct net_endpoint e[NET_ADDRS_MAX];
+};
+
+struct server_table *server_table_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct server_table), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void server_table_free(struct server_table **t)
+{
+	if (*t != NULL)
+		munmap(*t, sizeof **t);
+	*t = NULL;
+}
+
+void server_table_set(struct server_table *t, const struct net_endpoint *e, unsigned n)
+{
+	if (n > NET_ADDRS_MAX)
+		n = NET_ADDRS_MAX;
+	atomic_fetch_add_explicit(&t->seq, 1, memory_order_acq_rel);
+	atomic_thread_fence(memory_order_release);
+	if (n > 0)
+		memcpy(t->e, e, n * sizeof *e);
+	t->n = n;
+	atomic_fetch_add_explicit(&t->seq, 1, memory_order_release);
+}
+
+unsigned server_table_get(const struct server_table *t, struct net_endpoint *out, unsigned max)
+{
+	uint32_t before, after;
+	unsigned n;
+
+	do {
+		before = atomic_load_explicit(&t->seq, memory_order_acquire);
+		n = t->n <= max ? t->n : max;
+		if (n > NET_ADDRS_MAX)
+			n = NET_ADDRS_MAX;
+		memcpy(out, t->e, n * sizeof *out);
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&t->seq, memory_order_relaxed);
+	} while (before != after || (before & 1));
+	return n;
+}
+
+static int take_over(struct listen_set *old, const struct net_endpoint *where)
+{
+	for (unsigned i = 0; old != NULL && i < old->n; i++) {
+		struct listener *l = &old->l[i];
+		if (l->fd >= 0 && l->where.addr.port == where->addr.port &&
+		    strcmp(l->where.path, where->path) == 0 &&
+		    net_addr_is_equal_ip(&l->where.addr, &where->addr))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Gives back what was taken and closes what was opened. */
+static void undo(struct listen_set *set, struct listen_set *old, const int *from)
+{
+	for (unsigned i = 0; i < set->n; i++) {
+		if (from[i] >= 0)
+			old->l[from[i]].fd = set->l[i].fd;
+		else if (set->l[i].fd >= 0)
+			close(set->l[i].fd);
+	}
+	set->n = 0;
+}
+
+int listen_open(struct listen_set *set, struct listen_set *old, const struct conf *c,
+	char *why, size_t why_size)
+{
+	struct net_endpoint e[LISTEN_MAX];
+	char text[160];
+	int from[LISTEN_MAX];
+	int n = net_resolve(c->smtp.listen_addr, c->smtp.listen_port, true, e, LISTEN_MAX, why,
+		why_size);
+
+	set->n = 0;
+	if (n < 0)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		struct listener *l = &set->l[set->n];
+		l->where = e[i];
+		from[set->n] = take_over(old, &e[i]);
+		if (from[set->n] >= 0) {
+			l->fd = old->l[from[set->n]].fd;
+			old->l[from[set->n]].fd = -1;
+		} else {
+			l->fd = net_listen(&e[i], LISTEN_BACKLOG, SOCK_STREAM, 0666);
+		}
+		set->n++;
+		if (l->fd < 0) {
+			snprintf(why, why_size, "cannot listen on %s: %s",
+				net_endpoint_text(&e[i], text, sizeof text), strerror(errno));
+			undo(set, old, from);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void listen_close(struct listen_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++) {
+		if (set->l[i].fd < 0)
+			continue;
+		close(set->l[i].fd);
+		if (set->l[i].where.path[0] != '\0')
+			unlink(set->l[i].where.path);
+	}
+	set->n = 0;
+}

@@ -1,0 +1,64 @@
+/* main.c - esets_smtp: options and the order of the start. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "conf.h"
+#include "log.h"
+#include "manager.h"
+#include "proc.h"
+
+/* Before the log is set up everything goes to stderr, errors to syslog too. */
+static void note(void *arg, enum conf_note kind, const char *text)
+{
+	const bool *quiet = arg;
+
+	if (kind == CONF_NOTE_ERROR)
+		log_error("%s", text);
+	else if (kind == CONF_NOTE_WARNING)
+		log_warning("%s", text);
+	else if (!*quiet)
+		log_info("%s", text);
+}
+
+static int run(const struct conf_cli *cli)
+{
+	bool quiet = cli->dump_config;
+	struct conf *conf = conf_load(cli, note, &quiet);
+
+	if (conf == NULL)
+		return CONF_EX_CONFIG;
+	if (cli->dump_config) {
+		conf_dump(conf, CONF_PROG_SMTP, stdout);
+	} else if (cli->check_config) {
+		printf("%s: configuration is in order\n", conf->path);
+	} else if (!conf->smtp.mod.agent_enabled) {
+		printf("esets_smtp: agent_enabled = no, nothing started\n");
+	} else {
+		return manager_run(cli, conf); /* takes conf */
+	}
+	conf_free(&conf);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct conf_cli cli;
+	bool quiet = false;
+	int status = 0;
+
+	if (proc_std_open() < 0)
+		return 1;
+	if (conf_cli_parse(&cli, CONF_PROG_SMTP, argc, argv, note, &quiet) < 0)
+		return CONF_EX_USAGE;
+	if (cli.help)
+		conf_cli_help(&cli, stdout);
+	else if (cli.version)
+		printf("esets_smtp %s\n", PACKAGE_VERSION);
+	else
+		status = run(&cli);
+	conf_cli_fini(&cli);
+	if (fflush(stdout) != 0)
+		return 1;
+	return status;
+}

@@ -1,0 +1,335 @@
+/* manager.c - esets_smtp's manager: reads no mail, starts no thread.
+ *
+ * Binds the listening sockets before it forks, so that a worker that dies is
+ * replaced without a refused connection; drops privileges in the children;
+ * keeps the server's addresses fresh. Supervision itself is supervise.c's. */
+#include "manager.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "log.h"
+#include "proc.h"
+#include "resolve.h"
+#include "stats.h"
+#include "supervise.h"
+#include "worker.h"
+
+#define RESOLVE_EVERY_S 60
+#define RESOLVE_AT_START_MS 5000
+#define SLOTS_FOR_WORKERS 16u    /* room for a larger num_proc at reload */
+#define THREADS_AT_LEAST 16u
+
+struct manager {
+	const struct conf_cli *cli;
+	struct conf *conf;
+	struct proc_identity id;
+	struct listen_set listen;
+	struct server_table *servers;
+	struct resolve resolve;
+	struct supervise_cfg sup;
+	unsigned max_workers, max_threads;
+	unsigned ticks;               /* seconds since names were resolved */
+	uint64_t *done_before;        /* finished sessions of a slot's earlier workers */
+	pid_t pid;
+};
+
+/* Errors before the start is over are one line on stderr and in the log. */
+static int fail(const char *what, const char *why, int status)
+{
+	log_error("%s: %s", what, why);
+	return status;
+}
+
+static void log_setup(const struct conf *c, bool to_stderr)
+{
+	struct log_cfg cfg = { .to_stderr = to_stderr,
+		.json = c->smtp.mod.log_format == CONF_LOG_JSON };
+	char why[64];
+
+	if (log_facility_parse(c->smtp.mod.syslog_facility, &cfg.facility) < 0)
+		cfg.facility = LOG_DAEMON;
+	if (log_classes_parse(c->smtp.mod.syslog_class, &cfg.classes, why, sizeof why) < 0)
+		cfg.classes = ~0u;
+	log_open("esets_smtp", &cfg);
+}
+
+/* ---- the worker's side ------------------------------------------------- */
+
+static int run_worker(void *ctx, unsigned slot)
+{
+	struct manager *m = ctx;
+	const struct worker_inherit in = { m->conf, &m->listen, m->servers, slot };
+	int keep[LISTEN_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < m->listen.n; i++)
+		keep[n++] = m->listen.l[i].fd;
+	proc_close_others(keep, n);
+	proc_set_title("esets_smtp:w");
+	if (proc_identity_take(&m->id) < 0) {
+		log_error("cannot become user %s: %m", m->id.user);
+		return 1;
+	}
+	if (proc_die_with_parent(m->pid) < 0)
+		return 1;
+	stats_slot_begin(slot);
+	return worker_run(&in);
+}
+
+/* ---- supervision --------------------------------------------------------- */
+
+static bool is_proven(void *ctx, unsigned slot)
+{
+	struct manager *m = ctx;
+
+	return stats_slot_sum(ST_SESSIONS_DONE, slot) > m->done_before[slot];
+}
+
+static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
+{
+	struct manager *m = ctx;
+
+	(void)pid;
+	(void)status;
+	m->done_before[slot] = stats_slot_sum(ST_SESSIONS_DONE, slot);
+	stats_slot_begin(slot); /* the dead have no open sessions */
+}
+
+static void take_addresses(struct manager *m, int timeout_ms)
+{
+	struct net_endpoint e[NET_ADDRS_MAX];
+	char why[160];
+	unsigned n;
+	int got = resolve_finish(&m->resolve, timeout_ms, e, NET_ADDRS_MAX, &n, why, sizeof why);
+
+	if (got > 0)
+		server_table_set(m->servers, e, n);
+	else if (got < 0)
+		log_warning("server_addr: %s; keeping what was known", why);
+}
+
+static void resolve_now(struct manager *m, int timeout_ms)
+{
+	const struct conf_smtp *c = &m->conf->smtp;
+	struct net_endpoint e[NET_ADDRS_MAX];
+	char why[160];
+
+	m->ticks = 0;
+	if (!net_list_has_names(c->server_addr)) {
+		int n = net_resolve(c->server_addr, c->server_port, false, e, NET_ADDRS_MAX, why,
+			sizeof why);
+		server_table_set(m->servers, e, n > 0 ? (unsigned)n : 0);
+		return;
+	}
+	if (resolve_start(&m->resolve, m->conf->smtp.server_addr, m->conf->smtp.server_port) < 0)
+		log_error("name resolution: %m");
+	take_addresses(m, timeout_ms);
+}
+
+static void tick(void *ctx, bool fd_ready)
+{
+	struct manager *m = ctx;
+
+	(void)fd_ready;
+	take_addresses(m, 0);
+	if (++m->ticks >= RESOLVE_EVERY_S && net_list_has_names(m->conf->smtp.server_addr))
+		resolve_now(m, 0);
+}
+
+static void stopping(void *ctx)
+{
+	struct manager *m = ctx;
+
+	resolve_stop(&m->resolve);
+	listen_close(&m->listen);
+}
+
+static void note_log(void *arg, enum conf_note kind, const char *text)
+{
+	(void)arg;
+	if (kind == CONF_NOTE_ERROR)
+		log_error("%s", text);
+	else if (kind == CONF_NOTE_WARNING)
+		log_warning("%s", text);
+	else
+		log_info("%s", text);
+}
+
+static void apply_times(struct manager *m)
+{
+	m->sup.num = m->conf->smtp.num_proc;
+	m->sup.stop_ms = 1000u * m->conf->smtp.timeout_stop;
+	m->sup.drain_ms = 1000u * m->conf->smtp.timeout_drain;
+}
+
+/* A bad file changes nothing and is logged. */
+static int reload(void *ctx, unsigned *num_io)
+{
+	struct manager *m = ctx;
+	struct listen_set fresh;
+	char why[256];
+	struct conf *c = conf_load(m->cli, note_log, NULL);
+
+	if (c != NULL && !c->smtp.mod.agent_enabled) {
+		log_error("agent_enabled = no: stop the agent to disable it");
+		conf_free(&c);
+	}
+	if (c != NULL && (c->smtp.num_proc > m->max_workers || c->smtp.num_thrd > m->max_threads)) {
+		log_error("num_proc and num_thrd can grow this far only by a restart");
+		conf_free(&c);
+	}
+	if (c != NULL && listen_open(&fresh, &m->listen, c, why, sizeof why) < 0) {
+		log_error("%s", why);
+		conf_free(&c);
+	}
+	if (c == NULL) {
+		log_error("the configuration was not reloaded, the old one stays in force");
+		return -1;
+	}
+	listen_close(&m->listen);
+	m->listen = fresh;
+	conf_free(&m->conf);
+	m->conf = c;
+	log_setup(c, m->cli->foreground);
+	resolve_stop(&m->resolve);
+	resolve_now(m, 1000);
+	apply_times(m);
+	*num_io = c->smtp.num_proc;
+	log_info("configuration reloaded");
+	return 0;
+}
+
+static const struct supervise_cb callbacks = {
+	.run = run_worker, .reload = reload, .is_proven = is_proven,
+	.on_exit = on_exit_worker, .tick = tick, .stopping = stopping,
+};
+
+/* ---- the start ------------------------------------------------------------- */
+
+static bool has_open_door(const struct listen_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++) {
+		if (set->l[i].where.path[0] == '\0' && !net_addr_is_loopback(&set->l[i].where.addr))
+			return true;
+	}
+	return false;
+}
+
+static int prepare_dirs(struct manager *m)
+{
+	const struct conf_smtp *c = &m->conf->smtp;
+
+	if (proc_make_dir(c->spool_dir, 0700, &m->id) < 0)
+		return fail(c->spool_dir, strerror(errno), CONF_EX_CONFIG);
+	if (proc_make_parent_dir(c->mod.pid_file, 0755, &m->id) < 0)
+		return fail(c->mod.pid_file, strerror(errno), CONF_EX_CONFIG);
+	return 0;
+}
+
+static int write_pid(struct manager *m)
+{
+	const struct conf_module *mod = &m->conf->smtp.mod;
+	pid_t other = 0;
+
+	if (m->cli->foreground && !mod->pid_file_is_set)
+		return 0;
+	if (proc_pidfile_open(mod->pid_file, (uid_t)-1, (gid_t)-1, &other) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK) {
+		log_error("%s: already running as process %ld", mod->pid_file, (long)other);
+		return 1;
+	}
+	return fail(mod->pid_file, strerror(errno), 1);
+}
+
+static int alloc_tables(struct manager *m)
+{
+	const struct conf_smtp *c = &m->conf->smtp;
+
+	m->max_workers = c->num_proc > SLOTS_FOR_WORKERS ? c->num_proc : SLOTS_FOR_WORKERS;
+	m->max_threads = c->num_thrd > THREADS_AT_LEAST ? c->num_thrd : THREADS_AT_LEAST;
+	m->servers = server_table_new();
+	m->done_before = calloc(supervise_slots(m->max_workers), sizeof *m->done_before);
+	if (m->servers == NULL || m->done_before == NULL ||
+	    stats_init(supervise_slots(m->max_workers), m->max_threads) < 0)
+		return fail("shared memory", strerror(errno), 1);
+	return 0;
+}
+
+/* All that can fail because of the configuration, before anything runs. */
+static int prepare(struct manager *m)
+{
+	const struct conf_smtp *c = &m->conf->smtp;
+	char why[256];
+	int status;
+
+	if (proc_identity_get(c->mod.user, c->mod.group, &m->id, why, sizeof why) < 0)
+		return fail(conf_origin(m->conf, "smtp", "user"), why, CONF_EX_CONFIG);
+	if (listen_open(&m->listen, NULL, m->conf, why, sizeof why) < 0)
+		return fail(conf_origin(m->conf, "smtp", "listen_addr"), why, CONF_EX_CONFIG);
+	status = prepare_dirs(m);
+	if (status == 0)
+		status = alloc_tables(m);
+	return status;
+}
+
+static void log_start(const struct manager *m)
+{
+	const struct conf_smtp *c = &m->conf->smtp;
+	unsigned long files = proc_raise_nofile();
+	char text[160];
+
+	for (unsigned i = 0; i < m->listen.n; i++)
+		log_info("listening on %s", net_endpoint_text(&m->listen.l[i].where, text, sizeof text));
+	if (files < 3ul * c->max_sessions / c->num_proc)
+		log_info("descriptor limit %lu is too low for max_sessions %u", files, c->max_sessions);
+	if (has_open_door(&m->listen) && !c->server_xclient &&
+	    c->server_proxy_protocol == CONF_PROXY_NO)
+		log_warning("listening beyond loopback: the server sees every client with this "
+			"host's address; see server_xclient and server_proxy_protocol");
+	if (getuid() == 0 && !m->id.drop)
+		log_warning("workers run as root: set user and group");
+}
+
+static void manager_fini(struct manager *m)
+{
+	resolve_stop(&m->resolve);
+	listen_close(&m->listen);
+	server_table_free(&m->servers);
+	free(m->done_before);
+	conf_free(&m->conf);
+}
+
+int manager_run(const struct conf_cli *cli, struct conf *conf)
+{
+	struct manager m = { .cli = cli, .conf = conf, .resolve = RESOLVE_INIT };
+	int status;
+
+	supervise_block_signals();
+	log_setup(conf, true);
+	status = prepare(&m);
+	if (status == 0 && !cli->foreground && proc_daemonize() < 0)
+		status = fail("daemonize", strerror(errno), 1);
+	if (status == 0)
+		status = write_pid(&m);
+	if (status == 0) {
+		m.pid = getpid();
+		m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,
+			.cb = &callbacks };
+		apply_times(&m);
+		log_start(&m);
+		resolve_now(&m, RESOLVE_AT_START_MS);
+		log_setup(conf, cli->foreground);
+		if (!cli->foreground)
+			proc_daemon_ready();
+		status = supervise_run(&m.sup);
+		proc_pidfile_close();
+	}
+	manager_fini(&m);
+	return status;
+}

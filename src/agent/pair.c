@@ -1,0 +1,304 @@
+/* pair.c - one session with its two connections: moves octets and time
+ * between sockets and the session, and knows neither commands nor messages. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "conf.h"
+#include "log.h"
+#include "scan_client.h"
+#include "stats.h"
+#include "worker_int.h"
+
+#define FLUSH_ROUNDS 8   /* then others get their turn */
+
+static struct pair *pair_of(struct session *s)
+{
+	return (struct pair *)s; /* s is its first member */
+}
+
+static struct pair *pair_of_client(struct conn *c)
+{
+	return (struct pair *)((char *)c - offsetof(struct pair, client));
+}
+
+static struct pair *pair_of_server(struct conn *c)
+{
+	return (struct pair *)((char *)c - offsetof(struct pair, server));
+}
+
+/* ---- the server side: dialling ----------------------------------------- */
+
+static void dial_end(struct pair *p)
+{
+	free(p->addrs);
+	p->addrs = NULL;
+	p->connecting = false;
+}
+
+/* Tries the next addresses until one connect is under way. */
+static void dial_next(struct pair *p)
+{
+	char text[160];
+
+	while (p->addr < p->naddrs) {
+		const struct net_endpoint *e = &p->addrs[p->addr++];
+		int fd = net_connect(e, SOCK_STREAM);
+		if (fd >= 0 && conn_open(&p->server, fd) == 0) {
+			p->connecting = true;
+			p->connect_until_ms = p->s.env->now_ms + WORKER_CONNECT_MS;
+			conn_want_writable(&p->server);
+			return;
+		}
+		log_warning("connect to %s: %s", net_endpoint_text(e, text, sizeof text),
+			strerror(errno));
+	}
+	dial_end(p);
+	p->dial_failed = true; /* told by pair_update, never from within */
+}
+
+static void op_dial(struct session *s)
+{
+	struct pair *p = pair_of(s);
+	struct net_endpoint all[NET_ADDRS_MAX];
+	unsigned n = server_table_get(p->t->worker->in.servers, all, NET_ADDRS_MAX);
+
+	dial_end(p);
+	p->dial_failed = false;
+	p->addr = 0;
+	p->naddrs = n;
+	p->addrs = n > 0 ? malloc(n * sizeof *p->addrs) : NULL;
+	if (p->addrs == NULL)
+		p->naddrs = 0;
+	else
+		for (unsigned i = 0; i < n; i++)
+			p->addrs[i] = all[(p->t->next_server + i) % n];
+	p->t->next_server++;
+	dial_next(p);
+}
+
+static void dial_failed(struct pair *p, int err)
+{
+	char text[160];
+
+	log_warning("connect to %s: %s",
+		net_endpoint_text(&p->addrs[p->addr - 1], text, sizeof text), strerror(err));
+	conn_close(&p->server);
+	dial_next(p);
+}
+
+static void dial_outcome(struct pair *p)
+{
+	int err = p->server.write_dead ? p->server.error : conn_connect_result(&p->server);
+
+	if (err != 0) {
+		dial_failed(p, err);
+		return;
+	}
+	dial_end(p);
+	session_on_dial(&p->s, true);
+}
+
+static void op_hangup(struct session *s)
+{
+	struct pair *p = pair_of(s);
+
+	dial_end(p);
+	p->dial_failed = false;
+	conn_close(&p->server);
+}
+
+/* ---- the scanner --------------------------------------------------------- */
+
+static void on_scanned(void *arg, struct verdict *v, int clean_fd)
+{
+	struct pair *p = arg;
+
+	worker_clock(p->t);
+	session_on_verdict(&p->s, v, clean_fd);
+	pair_update(p);
+}
+
+static struct scan_job *op_scan(struct session *s, const struct scan_request *r, int fd,
+	unsigned timeout_ms)
+{
+	struct pair *p = pair_of(s);
+
+	return scan_client_start(p->t->scan, r, fd, timeout_ms, on_scanned, p);
+}
+
+static void op_scan_cancel(struct session *s, struct scan_job **job)
+{
+	(void)s;
+	scan_job_cancel(job);
+}
+
+const struct session_ops pair_ops = { op_dial, op_hangup, op_scan, op_scan_cancel };
+
+/* ---- events ---------------------------------------------------------------- */
+
+static void on_server(struct conn *c, enum conn_event e, const void *data, size_t n)
+{
+	struct pair *p = pair_of_server(c);
+
+	worker_clock(p->t);
+	if (p->connecting && e == CONN_WRITABLE) {
+		dial_outcome(p);
+	} else if (e == CONN_READ) {
+		session_server_input(&p->s, data, n);
+	} else if (e == CONN_EOF || e == CONN_ERROR) {
+		conn_close(c);
+		session_server_gone(&p->s);
+	}
+	pair_update(p);
+}
+
+static void on_client(struct conn *c, enum conn_event e, const void *data, size_t n)
+{
+	struct pair *p = pair_of_client(c);
+
+	worker_clock(p->t);
+	if (p->lingering) {
+		if (e != CONN_READ) {
+			pair_free(p);
+			return;
+		}
+	} else if (e == CONN_READ) {
+		session_client_input(&p->s, data, n);
+	} else if (e == CONN_EOF) {
+		session_client_eof(&p->s);
+	} else if (e == CONN_ERROR) {
+		session_client_error(&p->s);
+	}
+	pair_update(p);
+}
+
+void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer)
+{
+	const struct conf_smtp *c = &t->env.conf->smtp;
+	struct pair *p = calloc(1, sizeof *p);
+
+	if (p != NULL)
+		conn_init(&p->client, t->base, on_client);
+	if (p == NULL || conn_open(&p->client, fd) < 0) {
+		free(p);
+		log_error("no memory for a session");
+		return;
+	}
+	p->t = t;
+	conn_init(&p->server, t->base, on_server);
+	session_init(&p->s, &t->env, stats_next_id(), peer,
+		net_cidrs_match(t->worker->trusted, t->worker->ntrusted, peer));
+	p->next = t->pairs;
+	p->prev = &t->pairs;
+	if (p->next != NULL)
+		p->next->prev = &p->next;
+	t->pairs = p;
+	t->npairs++;
+	stats_add(ST_SESSIONS, 1);
+	stats_add(ST_SESSIONS_OPEN, 1);
+	if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions)
+		session_refuse(&p->s, SESSION_END_BUSY);
+	else
+		session_start(&p->s);
+	pair_update(p);
+}
+
+void pair_free(struct pair *p)
+{
+	struct worker_thread *t = p->t;
+
+	*p->prev = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	t->npairs--;
+	stats_sub(ST_SESSIONS_OPEN, 1);
+	dial_end(p);
+	conn_close(&p->server);
+	conn_close(&p->client);
+	session_fini(&p->s);
+	free(p);
+}
+
+/* All is said. A client that still sends would get a reset that could wipe
+ * out its last reply before it was read: it is given a moment. */
+static void pair_finish(struct pair *p)
+{
+	if (p->s.client_dead || p->client.write_dead || p->s.client_eof ||
+	    p->s.end == SESSION_END_QUIT) {
+		pair_free(p);
+		return;
+	}
+	if (!p->lingering) {
+		p->lingering = true;
+		p->linger_until_ms = p->s.env->now_ms + WORKER_LINGER_MS;
+		shutdown(p->client.fd, SHUT_WR);
+	}
+	conn_set_reading(&p->client, true);
+}
+
+/* Writes out what the session left; false if the sockets take no more now. */
+static bool pair_flush(struct pair *p)
+{
+	bool out = true;
+
+	if (conn_is_open(&p->server) && !p->connecting && !p->server.write_dead)
+		out = conn_flush(&p->server, &p->s.s_out);
+	if (!p->client.write_dead && !p->lingering)
+		out = conn_flush(&p->client, &p->s.c_out) && out;
+	return out;
+}
+
+void pair_update(struct pair *p)
+{
+	for (int round = 0; round < FLUSH_ROUNDS; round++) {
+		if (p->dial_failed) {
+			p->dial_failed = false;
+			session_on_dial(&p->s, false);
+		}
+		bool out = pair_flush(p);
+		if (p->client.write_dead && !p->s.client_dead)
+			session_client_error(&p->s);
+		if (!out || p->s.state == ST_CLOSE)
+			break;
+		session_on_written(&p->s);
+		if (buf_is_empty(&p->s.c_out) && buf_is_empty(&p->s.s_out) && !p->dial_failed)
+			break;
+	}
+	if (session_is_over(&p->s) && (p->s.client_dead || buf_is_empty(&p->s.c_out))) {
+		pair_finish(p);
+		return;
+	}
+	/* More to say than these rounds could: the write event brings us back. */
+	if (!buf_is_empty(&p->s.s_out) && conn_is_open(&p->server) && !p->connecting &&
+	    !p->server.write_dead)
+		conn_want_writable(&p->server);
+	conn_set_reading(&p->client, session_wants_client(&p->s));
+	/* A server that takes no more may have said why: read on to its end. */
+	conn_set_reading(&p->server, conn_is_open(&p->server) && !p->connecting &&
+		(session_wants_server(&p->s) || p->server.write_dead));
+}
+
+void pair_tick(struct pair *p)
+{
+	long long now = p->s.env->now_ms;
+
+	if (p->lingering) {
+		if (now >= p->linger_until_ms)
+			pair_free(p);
+		return;
+	}
+	if (p->connecting && now >= p->connect_until_ms)
+		dial_failed(p, ETIMEDOUT);
+	session_tick(&p->s);
+	pair_update(p);
+}
+
+void pair_stop(struct pair *p)
+{
+	if (p->lingering)
+		return;
+	session_stop(&p->s);
+	pair_update(p);
+}

@@ -1,0 +1,422 @@
+/* session_cmd.c - the relay: client commands, the queue of owed replies, and
+ * the envelope that the server has accepted.
+ *
+ * Each command that goes on leaves an entry in the queue; each reply of the
+ * server answers the oldest entry (I7). Replies of our own wait in the same
+ * queue, so that a pipelining client gets all of them in order. What a
+ * command changes (the envelope, HELO, trust) is changed by its reply, not by
+ * the command. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "session_int.h"
+#include "str.h"
+
+#define REPLY_SYNTAX "500 5.5.2 Syntax error, command unrecognized"
+#define REPLY_TOO_LONG "500 5.5.2 Line too long"
+
+bool session_is_owed(const struct session *s)
+{
+	return s->queue_len > 0;
+}
+
+static struct session_pending *queue_at(const struct session *s, unsigned i)
+{
+	return &s->queue[(s->queue_head + i) % s->queue_cap];
+}
+
+bool session_cmd_is_quit_owed(const struct session *s)
+{
+	return s->queue_len == 1 && queue_at(s, 0)->verb == SMTP_VERB_QUIT;
+}
+
+static struct session_pending *queue_push(struct session *s)
+{
+	if (s->queue_len == s->queue_cap) {
+		unsigned cap = s->queue_cap > 0 ? s->queue_cap * 2 : 4;
+		struct session_pending *q = calloc(cap, sizeof *q);
+		if (q == NULL)
+			return NULL;
+		for (unsigned i = 0; i < s->queue_len; i++)
+			q[i] = *queue_at(s, i);
+		free(s->queue);
+		s->queue = q;
+		s->queue_cap = cap;
+		s->queue_head = 0;
+	}
+	struct session_pending *e = queue_at(s, s->queue_len++);
+	*e = (struct session_pending){ .verb = SMTP_VERB_UNKNOWN };
+	return e;
+}
+
+static void queue_pop(struct session *s)
+{
+	free(queue_at(s, 0)->line);
+	s->queue_head = (s->queue_head + 1) % s->queue_cap;
+	if (--s->queue_len > 0)
+		return;
+	/* An idle session keeps no queue. */
+	free(s->queue);
+	s->queue = NULL;
+	s->queue_cap = s->queue_head = 0;
+	s->barrier = false;
+}
+
+/* Replies of our own whose turn has come. */
+static void flush_local(struct session *s)
+{
+	while (s->queue_len > 0 && queue_at(s, 0)->local != NULL) {
+		session_say(s, queue_at(s, 0)->local);
+		queue_pop(s);
+	}
+}
+
+static void answer(struct session *s, const char *text)
+{
+	struct session_pending *e = queue_push(s);
+
+	if (e == NULL) {
+		session_close(s, SESSION_END_MEMORY);
+		return;
+	}
+	e->local = text;
+	flush_local(s);
+}
+
+void session_envelope_clear(struct session *s)
+{
+	struct session_envelope *e = &s->envelope;
+
+	for (unsigned i = 0; i < e->nrcpts; i++)
+		free(e->rcpts[i]);
+	free(e->rcpts);
+	free(e->mail);
+	*e = (struct session_envelope){ .mail = NULL };
+}
+
+void session_xforward_clear(struct session *s)
+{
+	struct session_xforward *x = s->xforward;
+
+	s->xforward = NULL;
+	if (x == NULL)
+		return;
+	for (unsigned i = 0; i < x->nlines && i < SESSION_XFORWARD_LINES; i++)
+		free(x->lines[i]);
+	free(x);
+}
+
+void session_cmd_fini(struct session *s)
+{
+	while (s->queue_len > 0)
+		queue_pop(s);
+	session_envelope_clear(s);
+	free(s->helo);
+	session_xforward_clear(s);
+	s->helo = NULL;
+}
+
+static bool keeps_line(enum smtp_verb v)
+{
+	return v == SMTP_VERB_MAIL || v == SMTP_VERB_RCPT || v == SMTP_VERB_EHLO ||
+		v == SMTP_VERB_HELO || v == SMTP_VERB_XFORWARD;
+}
+
+static void relay(struct session *s, const struct smtp_cmd *cmd)
+{
+	char *line = NULL;
+
+	if (keeps_line(cmd->verb)) {
+		line = malloc(cmd->line_len + 1);
+		if (line != NULL)
+			str_copy_n(line, cmd->line_len + 1, cmd->line, cmd->line_len);
+	}
+	struct session_pending *e = queue_push(s);
+	if (e == NULL || (line == NULL && keeps_line(cmd->verb))) {
+		free(line);
+		session_close(s, SESSION_END_MEMORY);
+		return;
+	}
+	e->verb = (uint8_t)cmd->verb;
+	e->line = line;
+	if (s->queue_len == 1)
+		s->server_since_ms = s->env->now_ms;
+	/* Canonical form: no leading blanks, CR LF whatever ended it here (I1). */
+	session_to_server(s, cmd->line, cmd->line_len);
+	session_to_server(s, "\r\n", 2);
+}
+
+static void on_data(struct session *s, const struct smtp_cmd *cmd)
+{
+	if (cmd->arg_len > 0) {
+		answer(s, cmd->reply);
+		return;
+	}
+	if (s->envelope.mail == NULL || s->envelope.nrcpts_total == 0) {
+		/* The server's own words refuse it (RFC 2920 3.1 for the rest). */
+		relay(s, cmd);
+		s->barrier = true;
+		return;
+	}
+	if (!session_mail_begin(s))
+		return;
+	session_set_state(s, ST_BODY);
+	session_say(s, "354 End data with <CR><LF>.<CR><LF>");
+}
+
+static void dispatch(struct session *s, const struct smtp_cmd *cmd)
+{
+	switch (cmd->kind) {
+	case SMTP_CMD_RELAY:
+		relay(s, cmd);
+		break;
+	case SMTP_CMD_TRUSTED:
+		if (!s->is_trusted) {
+			answer(s, cmd->reply);
+			break;
+		}
+		/* fall through */
+	case SMTP_CMD_BARRIER:
+		relay(s, cmd);
+		s->barrier = true;
+		break;
+	case SMTP_CMD_DATA:
+		on_data(s, cmd);
+		break;
+	case SMTP_CMD_REFUSE:
+		log_info("refused verb=%s", smtp_verb_name(cmd->verb));
+		answer(s, cmd->reply);
+		break;
+	}
+}
+
+/* May another command be parsed now? */
+static bool may_parse(const struct session *s)
+{
+	if (s->barrier || buf_len(&s->c_out) >= SESSION_OUT_HIGH ||
+	    buf_len(&s->s_out) >= SESSION_OUT_HIGH || s->queue_len >= SESSION_QUEUE_MAX)
+		return false;
+	/* A server that does not offer PIPELINING gets one command at a time. */
+	return s->queue_len == 0 || s->info.pipelining;
+}
+
+size_t session_cmd_next(struct session *s, const char *p, size_t n)
+{
+	struct smtp_text t;
+	struct smtp_cmd cmd;
+	size_t used;
+
+	if (!may_parse(s))
+		return 0;
+	if (smtp_line_next(&s->c_line, p, n, SESSION_CMD_MAX, &t, &used) == 0)
+		return used;
+	if (t.is_too_long || t.has_cr || t.has_nul || !smtp_cmd_parse(t.p, t.len, &cmd)) {
+		answer(s, t.is_too_long ? REPLY_TOO_LONG : REPLY_SYNTAX);
+		return used;
+	}
+	/* DATA is answered by us: not before all replies that it depends on. */
+	if (cmd.kind == SMTP_CMD_DATA && s->queue_len > 0)
+		return 0;
+	dispatch(s, &cmd);
+	return used;
+}
+
+size_t session_cmd_auth(struct session *s, const char *p, size_t n)
+{
+	struct smtp_text t;
+	size_t used;
+
+	if (smtp_line_next(&s->c_line, p, n, SESSION_AUTH_MAX, &t, &used) == 0)
+		return used;
+	/* What could be two lines to a lax server is answered for the client by
+	 * the cancel of RFC 4954 4; the server's refusal is the answer. */
+	if (t.is_too_long || t.has_cr || t.has_nul)
+		session_to_server(s, "*", 1);
+	else
+		session_to_server(s, t.p, t.len);
+	session_to_server(s, "\r\n", 2);
+	s->server_since_ms = s->env->now_ms;
+	session_set_state(s, ST_COMMAND);
+	return used;
+}
+
+size_t session_cmd_orphan(struct session *s, const char *p, size_t n)
+{
+	struct smtp_text t;
+	struct smtp_cmd cmd;
+	size_t used;
+
+	if (smtp_line_next(&s->c_line, p, n, SESSION_CMD_MAX, &t, &used) == 0)
+		return used;
+	if (!t.is_too_long && smtp_cmd_parse(t.p, t.len, &cmd) && cmd.verb == SMTP_VERB_QUIT) {
+		session_say(s, "221 2.0.0 Bye");
+		session_close(s, SESSION_END_QUIT);
+	} else {
+		session_close(s, SESSION_END_SERVER_CLOSED);
+	}
+	return used;
+}
+
+/* ---- replies ---------------------------------------------------------- */
+
+static void envelope_rcpt(struct session_envelope *e, char **line)
+{
+	size_t len = strlen(*line);
+
+	e->nrcpts_total++;
+	if (e->octets + len > SESSION_ENVELOPE_MAX)
+		return;
+	if (e->nrcpts == e->cap) {
+		unsigned cap = e->cap > 0 ? e->cap * 2 : 2;
+		char **rcpts = realloc(e->rcpts, cap * sizeof *rcpts);
+		if (rcpts == NULL)
+			return;
+		e->rcpts = rcpts;
+		e->cap = cap;
+	}
+	e->rcpts[e->nrcpts++] = *line;
+	e->octets += len;
+	*line = NULL;
+}
+
+static void keep_xforward(struct session *s, char **line)
+{
+	struct session_xforward *x = s->xforward;
+	size_t n = strlen(*line);
+
+	if (x == NULL)
+		x = s->xforward = calloc(1, sizeof *x);
+	if (x == NULL) {
+		session_close(s, SESSION_END_MEMORY);
+		return;
+	}
+	smtp_cmd_attr(*line, n, "ADDR", x->addr, sizeof x->addr);
+	smtp_cmd_attr(*line, n, "NAME", x->name, sizeof x->name);
+	smtp_cmd_attr(*line, n, "HELO", x->helo, sizeof x->helo);
+	smtp_cmd_attr(*line, n, "IDENT", x->ident, sizeof x->ident);
+	if (x->nlines < SESSION_XFORWARD_LINES) {
+		x->lines[x->nlines] = *line;
+		*line = NULL;
+	}
+	x->nlines++;
+}
+
+static void keep_helo(struct session *s, struct session_pending *e)
+{
+	free(s->helo);
+	s->helo = e->line;
+	e->line = NULL;
+	s->esmtp = e->verb == SMTP_VERB_EHLO;
+}
+
+/* What an accepted command changes. */
+static void apply(struct session *s, struct session_pending *e)
+{
+	switch ((enum smtp_verb)e->verb) {
+	case SMTP_VERB_EHLO:
+	case SMTP_VERB_HELO:
+		session_envelope_clear(s);
+		session_xforward_clear(s);
+		keep_helo(s, e);
+		if (!s->esmtp)
+			s->info = (struct smtp_ehlo_info){ .size_max = 0 };
+		break;
+	case SMTP_VERB_MAIL:
+		session_envelope_clear(s);
+		s->envelope.mail = e->line;
+		s->envelope.octets = strlen(e->line);
+		e->line = NULL;
+		break;
+	case SMTP_VERB_RCPT:
+		envelope_rcpt(&s->envelope, &e->line);
+		break;
+	case SMTP_VERB_RSET:
+		session_envelope_clear(s);
+		session_xforward_clear(s);
+		break;
+	case SMTP_VERB_AUTH:
+		s->authed = true;
+		break;
+	case SMTP_VERB_XCLIENT:
+		/* The server starts again with a new banner. */
+		s->authed = true;
+		session_envelope_clear(s);
+		session_xforward_clear(s);
+		free(s->helo);
+		s->helo = NULL;
+		s->info = (struct smtp_ehlo_info){ .size_max = 0 };
+		break;
+	case SMTP_VERB_XFORWARD:
+		keep_xforward(s, &e->line);
+		break;
+	default:
+		break;
+	}
+}
+
+static void pass_reply(struct session *s, enum smtp_verb verb)
+{
+	struct buf *raw = &s->reply.raw;
+
+	if (verb != SMTP_VERB_EHLO || s->reply.code / 100 != 2) {
+		session_to_client(s, buf_head(raw), buf_len(raw));
+		return;
+	}
+	struct smtp_ehlo_cfg cfg = {
+		.is_trusted = s->is_trusted,
+		.hide_unknown = s->env->conf->smtp.ehlo_unknown == CONF_EHLO_HIDE,
+		.max_size = s->env->conf->smtp.max_message_size,
+	};
+	struct buf out = BUF_INIT(2 * SMTP_REPLY_MAX);
+	if (smtp_ehlo_filter((const char *)buf_head(raw), buf_len(raw), &cfg, &s->info, &out) < 0)
+		session_close(s, SESSION_END_MEMORY);
+	else
+		session_to_client(s, buf_head(&out), buf_len(&out));
+	buf_fini(&out);
+}
+
+/* A 3xx reply. Only AUTH has one that the client may see. */
+static void reply_3xx(struct session *s, struct session_pending *e)
+{
+	if (e->verb == SMTP_VERB_AUTH) {
+		session_set_state(s, ST_AUTH);
+		session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
+	} else if (e->verb == SMTP_VERB_DATA) {
+		/* No recipient was accepted, and yet 354: RFC 2920 3.1 has us end it
+		 * at once; what the server says to that is the client's answer. */
+		session_to_server(s, ".\r\n", 3);
+		e->verb = SMTP_VERB_UNKNOWN;
+	} else {
+		/* What would follow is not commands, and not ours to look at (I1). */
+		log_warning("server wants more after a command that has no such reply");
+		session_close(s, SESSION_END_SERVER_GARBAGE);
+	}
+}
+
+void session_cmd_reply(struct session *s)
+{
+	if (s->queue_len == 0) {
+		log_warning("server speaks out of turn");
+		session_close(s, SESSION_END_SERVER_GARBAGE);
+		return;
+	}
+	struct session_pending *e = queue_at(s, 0);
+	enum smtp_verb verb = (enum smtp_verb)e->verb;
+	int class = s->reply.code / 100;
+
+	if (class == 3) {
+		reply_3xx(s, e);
+		return;
+	}
+	pass_reply(s, verb);
+	if (s->state == ST_CLOSE)
+		return;
+	if (class == 2)
+		apply(s, e);
+	queue_pop(s);
+	if (verb == SMTP_VERB_QUIT)
+		session_close(s, SESSION_END_QUIT);
+	else
+		flush_local(s);
+}

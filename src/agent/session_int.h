@@ -1,0 +1,104 @@
+/* session_int.h - shared by the parts of the session:
+ *   session.c       life, events, time, the end
+ *   session_cmd.c   client commands, the queue of owed replies, the envelope
+ *   session_act.c   what the actions of the transition table do
+ *   session_mail.c  one message: body in, scan, policy, body out
+ *   session_log.c   the summary line and its fellows */
+#ifndef ESETS_SESSION_INT_H
+#define ESETS_SESSION_INT_H
+
+#include "conf.h"
+#include "hdr.h"
+#include "policy.h"
+#include "session.h"
+#include "smtp_cmd.h"
+#include "smtp_dot.h"
+#include "verdict.h"
+
+#define SESSION_CMD_MAX 4096u        /* command line with CR LF */
+#define SESSION_AUTH_MAX 12288u      /* line of an AUTH exchange, RFC 4954 4 */
+#define SESSION_QUEUE_MAX 1024u      /* commands whose replies are owed */
+#define SESSION_OUT_HIGH (64u << 10) /* above this no more is produced */
+#define SESSION_IN_HIGH (16u << 10)  /* above this no more is read ahead */
+#define SESSION_ENVELOPE_MAX (4u << 20) /* octets of lines kept for a replay */
+#define SESSION_CLOSE_MS 10000       /* for the last reply to be written */
+
+/* A command whose reply is owed to the client. */
+struct session_pending {
+	uint8_t verb;          /* enum smtp_verb */
+	const char *local;     /* our own reply, or NULL: the server owes it */
+	char *line;            /* MAIL, RCPT, EHLO, HELO, XFORWARD: kept until the
+	                        * reply says whether it holds; else NULL */
+};
+
+enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP };
+
+struct session_msg {
+	struct spool *spool;
+	struct smtp_dot dot;
+	struct smtp_stuff stuff;
+	struct hdr_scan hdr;
+	enum session_fail fail;
+	uint64_t size_max;           /* 0 none */
+	uint64_t size;               /* octets of the decoded body */
+	uint64_t sent;               /* octets of the spool given to the server */
+	bool headers_sent;
+	bool dialled_again;
+	unsigned replay_step;        /* lines given to the new connection */
+	long long start_ms, eod_ms, verdict_ms;
+	const struct conf_scan *settings;
+	struct verdict verdict;
+	bool has_verdict;            /* a scan gave one */
+	struct policy_result result;
+	char first_rcpt[256], sender[256];
+	char server_reply[160];      /* cleaned, for the log */
+};
+
+/* session.c */
+void session_event(struct session *s, enum session_event e);
+void session_set_state(struct session *s, enum session_state next);
+/* The one place where a session ends: reason, last reply, state CLOSE. */
+void session_close(struct session *s, enum session_end why);
+/* A reply of our own, without CR LF. */
+void session_say(struct session *s, const char *text);
+/* Octets to either side; out of memory ends the session. */
+void session_to_client(struct session *s, const void *p, size_t n);
+void session_to_server(struct session *s, const void *p, size_t n);
+/* Closes the server connection and forgets what was meant for it. */
+void session_drop_server(struct session *s);
+/* Goes on with input that waits. */
+void session_run(struct session *s);
+/* Sets the log's context to session and message. */
+void session_log_ctx(const struct session *s);
+
+/* session_cmd.c */
+/* One command of the input; returns octets taken, 0: none can be now. */
+size_t session_cmd_next(struct session *s, const char *p, size_t n);
+size_t session_cmd_auth(struct session *s, const char *p, size_t n);
+size_t session_cmd_orphan(struct session *s, const char *p, size_t n);
+/* The reply in s->reply answers the oldest command of the queue. */
+void session_cmd_reply(struct session *s);
+void session_cmd_fini(struct session *s);
+bool session_is_owed(const struct session *s);
+/* Is QUIT the only command whose reply is owed? */
+bool session_cmd_is_quit_owed(const struct session *s);
+void session_envelope_clear(struct session *s);
+void session_xforward_clear(struct session *s);
+
+/* session_act.c */
+void session_act(struct session *s, enum session_action a);
+
+/* session_mail.c */
+bool session_mail_begin(struct session *s);
+size_t session_mail_input(struct session *s, const char *p, size_t n);
+void session_mail_decide(struct session *s);
+void session_mail_fill(struct session *s);
+void session_mail_hold(struct session *s);
+/* The message has had its reply: logs it and forgets it. */
+void session_mail_done(struct session *s, const char *outcome);
+void session_mail_free(struct session *s);
+
+/* session_log.c */
+void session_log_message(const struct session *s, const char *outcome);
+
+#endif

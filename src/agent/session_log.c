@@ -1,0 +1,115 @@
+/* session_log.c - the summary line of a message and its fellows.
+ *
+ * The keys of the summary line, their order and their quotes are those that
+ * existing log readers match on (esets.cfg(5), syslog_class); further keys
+ * follow behind hop. Peer text is cleaned and bounded. */
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "log.h"
+#include "session_int.h"
+#include "stats.h"
+#include "str.h"
+
+#define FIELD_MAX 160
+
+static const char *clean(char out[FIELD_MAX], const char *text)
+{
+	return str_clean(out, FIELD_MAX, text, strlen(text));
+}
+
+static bool is_notable(const struct session_msg *m)
+{
+	return m->verdict.av != VERDICT_AV_CLEAN || m->verdict.as == VERDICT_AS_SPAM ||
+		m->verdict.as == VERDICT_AS_NOTSCANNED || m->fail != FAIL_NONE ||
+		m->result.action != POLICY_ACCEPT;
+}
+
+static int priority(const struct session_msg *m)
+{
+	return m->result.action == POLICY_ACCEPT ? LOG_NOTICE : LOG_WARNING;
+}
+
+/* Which objects came with the verdict is what the daemon was asked for. */
+static void log_parts(const struct session_msg *m)
+{
+	for (unsigned i = 0; i < m->verdict.nparts; i++) {
+		const struct verdict_part *p = &m->verdict.parts[i];
+		char name[FIELD_MAX], virus[FIELD_MAX];
+		enum log_class c = p->av != VERDICT_AV_CLEAN && log_wants(LC_PART) ? LC_PART : LC_PARTALL;
+		log_line(c, priority(m),
+			"vdb=%s, agent=smtp, name=\"%s\", virus=\"%s\", action=\"\", info=\"\", avstatus=\"%s\", hop=\"%s\"",
+			m->verdict.vdb, clean(name, p->name), clean(virus, p->virus),
+			verdict_av_text(p->av), policy_action_hop(m->result.action));
+	}
+}
+
+static const char *info_text(const struct session_msg *m)
+{
+	static const char *const fails[] = {
+		[FAIL_TOO_BIG] = "message is too big", [FAIL_STORAGE] = "no storage",
+		[FAIL_LOOP] = "message loops",
+	};
+	if (m->fail != FAIL_NONE)
+		return fails[m->fail];
+	return m->verdict.reason;
+}
+
+static void log_summary(const struct session *s, const struct session_msg *m)
+{
+	enum log_class c = is_notable(m) && log_wants(LC_SUMM) ? LC_SUMM : LC_SUMMALL;
+	char from[FIELD_MAX], to[FIELD_MAX], subject[FIELD_MAX], date[FIELD_MAX];
+	char virus[FIELD_MAX], info[FIELD_MAX], sender[FIELD_MAX], msgid[FIELD_MAX];
+	char client[FIELD_MAX], peer[NET_ADDR_TEXT];
+	const struct verdict *v = &m->verdict;
+	const char *addr = s->xforward != NULL && s->xforward->addr[0] != '\0' ?
+		s->xforward->addr : net_addr_text(&s->client, peer);
+
+	if (!log_wants(c))
+		return;
+	log_line(c, priority(m),
+		"vdb=%s, agent=smtp, name=\"from: %s to: %s with subject %s dated %s\", "
+		"virus=\"%s\", action=\"%s\", info=\"%s\", avstatus=\"%s\", hop=\"%s\", "
+		"asstatus=\"%s\", sender=\"%s\", recipients=\"%u\", client=\"%s\", size=\"%llu\", "
+		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\"",
+		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
+		clean(subject, m->hdr.subject), clean(date, m->hdr.date), clean(virus, v->virus),
+		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", clean(info, info_text(m)),
+		m->has_verdict || v->av != VERDICT_AV_CLEAN ? verdict_av_text(v->av) : "not scanned",
+		policy_action_hop(m->result.action), verdict_as_text(v->as),
+		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),
+		(unsigned long long)m->size, clean(msgid, m->hdr.msgid),
+		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256);
+}
+
+static void count(const struct session_msg *m, const char *outcome)
+{
+	if (strcmp(outcome, "accepted") == 0)
+		stats_add(ST_MSGS_ACCEPTED, 1);
+	else if (m->fail != FAIL_NONE || strcmp(outcome, "failed") == 0 ||
+	         strcmp(outcome, "unknown") == 0 || strcmp(outcome, "refused") == 0)
+		stats_add(ST_MSGS_FAILED, 1);
+	else if (strcmp(outcome, "rejected") == 0)
+		stats_add(ST_MSGS_REJECTED, 1);
+	else if (strcmp(outcome, "deferred") == 0)
+		stats_add(ST_MSGS_DEFERRED, 1);
+	else if (strcmp(outcome, "discarded") == 0)
+		stats_add(ST_MSGS_DISCARDED, 1);
+}
+
+void session_log_message(const struct session *s, const char *outcome)
+{
+	const struct session_msg *m = s->msg;
+	char sender[FIELD_MAX], rcpt[FIELD_MAX];
+
+	count(m, outcome);
+	/* A message that was never complete has no outcome of the policy. */
+	if (m->eod_ms != 0 && (m->verdict_ms != 0 || m->fail != FAIL_NONE)) {
+		log_parts(m);
+		log_summary(s, m);
+	}
+	log_info("message from=<%s> to=<%s> recipients=%u size=%llu outcome=%s reply=\"%s\"",
+		clean(sender, m->sender), clean(rcpt, m->first_rcpt), s->envelope.nrcpts_total,
+		(unsigned long long)m->size, outcome, m->server_reply);
+}

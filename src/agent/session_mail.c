@@ -1,0 +1,402 @@
+/* session_mail.c - one message: body in, scan, policy, body out.
+ *
+ * The body is decoded straight into the spool; nothing of it goes to the
+ * server before session_mail_decide or a verdict says so (I1). What goes out
+ * is what was scanned, behind the headers of this proxy (I5). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "session_int.h"
+#include "stats.h"
+#include "str.h"
+
+#define FILL_CHUNK (32u << 10)
+
+static void path_of(const char *line, const char *verb, const char *prefix, char *out, size_t size)
+{
+	const char *addr, *arg = line + strlen(verb);
+	size_t n;
+
+	arg += strspn(arg, " \t\v\f");
+	n = smtp_cmd_path(arg, strlen(arg), prefix, &addr, NULL, NULL);
+	str_copy_n(out, size, addr, n);
+}
+
+bool session_mail_begin(struct session *s)
+{
+	const struct conf_smtp *c = &s->env->conf->smtp;
+	struct session_msg *m = calloc(1, sizeof *m);
+
+	if (m != NULL)
+		m->spool = spool_open(&s->env->spool);
+	if (m == NULL || m->spool == NULL) {
+		free(m);
+		session_close(s, SESSION_END_MEMORY);
+		return false;
+	}
+	s->msg = m;
+	s->msgs++;
+	m->start_ms = s->env->now_ms;
+	m->size_max = s->info.size_max;
+	if (c->max_message_size != 0 && (m->size_max == 0 || c->max_message_size < m->size_max))
+		m->size_max = c->max_message_size;
+	smtp_dot_init(&m->dot, false);
+	smtp_stuff_init(&m->stuff);
+	hdr_scan_init(&m->hdr);
+	path_of(s->envelope.mail, "MAIL", "FROM", m->sender, sizeof m->sender);
+	if (s->envelope.nrcpts > 0)
+		path_of(s->envelope.rcpts[0], "RCPT", "TO", m->first_rcpt, sizeof m->first_rcpt);
+	m->settings = conf_scan_for(s->env->conf, m->sender, m->first_rcpt);
+	session_log_ctx(s);
+	return true;
+}
+
+void session_mail_free(struct session *s)
+{
+	struct session_msg *m = s->msg;
+
+	s->msg = NULL;
+	if (m == NULL)
+		return;
+	verdict_fini(&m->verdict);
+	spool_close(&m->spool);
+	free(m);
+}
+
+void session_mail_done(struct session *s, const char *outcome)
+{
+	if (s->job != NULL)
+		s->env->ops->scan_cancel(s, &s->job);
+	session_log_message(s, outcome);
+	session_mail_free(s);
+	session_envelope_clear(s);
+	session_xforward_clear(s);
+	session_log_ctx(s);
+}
+
+/* The decoder's sink. What can't be kept is still read to its end. */
+static int body_sink(void *arg, const void *p, size_t n)
+{
+	struct session *s = arg;
+	struct session_msg *m = s->msg;
+
+	m->size += n;
+	if (m->size_max != 0 && m->size > m->size_max) {
+		m->fail = FAIL_TOO_BIG;
+		return -1;
+	}
+	if (!m->hdr.done)
+		hdr_scan_push(&m->hdr, p, n);
+	if (spool_write(m->spool, p, n) < 0) {
+		log_error("spool: %m");
+		m->fail = FAIL_STORAGE;
+		return -1;
+	}
+	return 0;
+}
+
+size_t session_mail_input(struct session *s, const char *p, size_t n)
+{
+	size_t used;
+	int end = smtp_dot_push(&s->msg->dot, p, n, body_sink, s, &used);
+
+	s->client_since_ms = s->env->now_ms;
+	stats_add(ST_BYTES_IN, used);
+	if (s->msg->fail != FAIL_NONE && s->msg->spool != NULL)
+		spool_close(&s->msg->spool);
+	if (end == 1)
+		session_event(s, EV_EOD);
+	return used;
+}
+
+static const char *client_text(const struct session *s, char buf[NET_ADDR_TEXT])
+{
+	if (s->xforward != NULL && s->xforward->addr[0] != '\0')
+		return s->xforward->addr;
+	return net_addr_text(&s->client, buf);
+}
+
+static const char *helo_of(const struct session *s)
+{
+	if (s->xforward != NULL && s->xforward->helo[0] != '\0')
+		return s->xforward->helo;
+	if (s->helo == NULL)
+		return "";
+	return s->helo + 4 + strspn(s->helo + 4, " \t\v\f");
+}
+
+/* Asks the scanner. False: it could not even be asked. */
+static bool start_scan(struct session *s, struct policy_wants wants)
+{
+	struct session_msg *m = s->msg;
+	char rcpt_text[SCAN_MSG_RCPTS_MAX][256], peer[NET_ADDR_TEXT], id[40];
+	const char *rcpts[SCAN_MSG_RCPTS_MAX];
+	unsigned n = s->envelope.nrcpts;
+	int fd = spool_fd(m->spool);
+
+	if (fd < 0) {
+		log_error("spool descriptor: %m");
+		return false;
+	}
+	if (n > SCAN_MSG_RCPTS_MAX)
+		n = SCAN_MSG_RCPTS_MAX;
+	for (unsigned i = 0; i < n; i++) {
+		path_of(s->envelope.rcpts[i], "RCPT", "TO", rcpt_text[i], sizeof rcpt_text[i]);
+		rcpts[i] = rcpt_text[i];
+	}
+	snprintf(id, sizeof id, "%012llx.%u", (unsigned long long)s->id, s->msgs);
+	const struct scan_request r = {
+		.id = id, .agent = "smtp", .sender = m->sender,
+		.rcpts = rcpts, .nrcpts = n, .nrcpts_total = s->envelope.nrcpts_total,
+		.client = client_text(s, peer), .helo = helo_of(s),
+		.queue_id = s->xforward != NULL ? s->xforward->ident : "", .name = "",
+		.is_mail = true, .size = spool_size(m->spool),
+		.want_av = wants.av, .want_as = wants.as,
+		.want_parts = log_wants(LC_PARTALL) ? SCAN_PARTS_ALL :
+			log_wants(LC_PART) ? SCAN_PARTS_NOTABLE : SCAN_PARTS_NONE,
+		.opts = m->settings->opts,
+	};
+	s->job = s->env->ops->scan(s, &r, fd, 1000u * m->settings->opts.timeout_s);
+	return s->job != NULL;
+}
+
+/* Verdict and settings to what happens next. */
+static void apply_policy(struct session *s, const struct verdict *v)
+{
+	struct session_msg *m = s->msg;
+
+	m->result = policy_decide(&m->settings->actions, v);
+	m->verdict_ms = s->env->now_ms;
+	session_event(s, m->result.action == POLICY_ACCEPT ? EV_PASS : EV_HOLD);
+}
+
+static void unavailable(struct session *s, const char *why)
+{
+	verdict_unavailable(&s->msg->verdict, why);
+	apply_policy(s, &s->msg->verdict);
+}
+
+void session_mail_decide(struct session *s)
+{
+	struct session_msg *m = s->msg;
+	struct policy_wants wants = policy_wants(&m->settings->actions);
+
+	stats_add(ST_MSGS, 1);
+	m->eod_ms = s->env->now_ms;
+	if (m->fail == FAIL_NONE && m->hdr.received > s->env->conf->smtp.max_received)
+		m->fail = FAIL_LOOP;
+	if (m->fail != FAIL_NONE) {
+		m->result.action = m->fail == FAIL_STORAGE ? POLICY_DEFER : POLICY_REJECT;
+		session_event(s, EV_HOLD);
+	} else if (!wants.av && !wants.as) {
+		apply_policy(s, NULL);
+	} else if (!start_scan(s, wants)) {
+		unavailable(s, "the scanner could not be asked");
+	}
+}
+
+void session_on_verdict(struct session *s, struct verdict *v, int clean_fd)
+{
+	struct session_msg *m = s->msg;
+
+	session_log_ctx(s);
+	s->job = NULL;
+	/* Cleaning is not asked for, so none may come. */
+	if (clean_fd >= 0)
+		close(clean_fd);
+	if (v->av & VERDICT_AV_DELETED) {
+		verdict_fini(v);
+		verdict_unavailable(v, "the scanner cleaned what it was not asked to");
+	}
+	m->verdict = *v;
+	*v = (struct verdict){ .av = 0 }; /* its memory is the message's now */
+	m->has_verdict = !(m->verdict.av & VERDICT_AV_UNAVAILABLE);
+	stats_add(m->has_verdict ? ST_SCANS : ST_SCANS_UNAVAILABLE, 1);
+	apply_policy(s, &m->verdict);
+	session_run(s);
+}
+
+/* ---- our own reply to the message ---------------------------------------- */
+
+static const char *reason_text(const struct session_msg *m, char *out, size_t size)
+{
+	char name[VERDICT_NAME_MAX + 16];
+
+	str_clean(name, sizeof name, m->verdict.virus, strlen(m->verdict.virus));
+	switch (m->result.by) {
+	case POLICY_BY_INFECTED:
+		snprintf(out, size, "infected with %s", name);
+		break;
+	case POLICY_BY_DELETED:
+		snprintf(out, size, "was infected with %s", name);
+		break;
+	case POLICY_BY_SPAM:
+		snprintf(out, size, "considered spam");
+		break;
+	case POLICY_BY_ENCRYPTED:
+		snprintf(out, size, "encrypted content cannot be scanned");
+		break;
+	case POLICY_BY_OVERLIMIT:
+		snprintf(out, size, "content is beyond the limits of the scanner");
+		break;
+	case POLICY_BY_NOTSCANNED:
+	case POLICY_BY_AS_NOTSCANNED:
+		snprintf(out, size, "content could not be scanned");
+		break;
+	case POLICY_BY_UNAVAILABLE:
+		snprintf(out, size, "the scanner is not available");
+		break;
+	default:
+		snprintf(out, size, "by local policy");
+		break;
+	}
+	return out;
+}
+
+static void policy_reply(struct session *s)
+{
+	struct session_msg *m = s->msg;
+	char why[VERDICT_NAME_MAX + 64], text[512], id[24];
+
+	reason_text(m, why, sizeof why);
+	session_id_text(s, id);
+	switch (m->result.action) {
+	case POLICY_REJECT:
+		snprintf(text, sizeof text, "554 5.7.1 Message rejected: %s", why);
+		break;
+	case POLICY_DISCARD:
+		snprintf(text, sizeof text, "250 2.0.0 Message discarded: %s (id %s.%u)", why, id,
+			s->msgs);
+		break;
+	default:
+		snprintf(text, sizeof text, "451 4.7.1 Message deferred: %s", why);
+		break;
+	}
+	session_say(s, text);
+}
+
+void session_mail_hold(struct session *s)
+{
+	static const char *const replies[] = {
+		[FAIL_TOO_BIG] = "552 5.3.4 Message is too big",
+		[FAIL_STORAGE] = "452 4.3.1 Insufficient system storage",
+		[FAIL_LOOP] = "554 5.4.6 Message loops: too many Received header fields",
+	};
+	static const char *const outcomes[] = {
+		[POLICY_DISCARD] = "discarded", [POLICY_DEFER] = "deferred",
+		[POLICY_REJECT] = "rejected",
+	};
+	struct session_msg *m = s->msg;
+
+	if (m->fail != FAIL_NONE)
+		session_say(s, replies[m->fail]);
+	else
+		policy_reply(s);
+	if (s->state == ST_CLOSE)
+		return;
+	session_mail_done(s, outcomes[m->result.action]);
+	if (s->server_lost || !s->server_up) {
+		session_set_state(s, ST_ORPHAN);
+	} else {
+		s->server_since_ms = s->env->now_ms;
+		session_to_server(s, "RSET\r\n", 6);
+	}
+	if (s->stop_later)
+		session_close(s, SESSION_END_STOPPED);
+}
+
+/* ---- the message on its way to the server -------------------------------- */
+
+static void protocol_name(const struct session *s, char out[16])
+{
+	const char *mail = s->envelope.mail;
+	bool utf8 = smtp_cmd_has_param(mail, strlen(mail), "SMTPUTF8", NULL);
+
+	/* RFC 3848, RFC 6531 3.7.3 */
+	snprintf(out, 16, "%s%s", !s->esmtp ? "SMTP" : utf8 ? "UTF8SMTP" : "ESMTP",
+		s->esmtp && s->authed ? "A" : "");
+}
+
+/* Received first, then X-Virus-Scanner: that one stands at the top of the
+ * header block as it came in. Only where a scan gave a verdict. */
+static int put_headers(struct session *s, struct buf *out)
+{
+	const struct conf_smtp *c = &s->env->conf->smtp;
+	struct session_msg *m = s->msg;
+	char peer[NET_ADDR_TEXT], id[40], proto[16];
+
+	if (!m->has_verdict)
+		return 0;
+	if (c->add_header_received) {
+		snprintf(id, sizeof id, "%012llx.%u", (unsigned long long)s->id, s->msgs);
+		protocol_name(s, proto);
+		const struct hdr_received r = {
+			.helo = s->helo != NULL ? s->helo + 4 + strspn(s->helo + 4, " \t\v\f") : "",
+			.client_ip = net_addr_text(&s->client, peer),
+			.client_is_ipv6 = s->client.family == AF_INET6,
+			.client_name = "", .by = s->env->hostname, .protocol = proto, .id = id,
+			.rcpt = s->envelope.nrcpts_total == 1 ? m->first_rcpt : "",
+			.when = s->env->wall_s, .tz_minutes = s->env->tz_minutes,
+		};
+		if (hdr_received_format(&r, out) < 0)
+			return -1;
+	}
+	/* A mail that was looked at for spam alone is not one scanned for viruses. */
+	if (c->add_header_xvirus && !m->hdr.has_xvirus &&
+	    policy_wants(&m->settings->actions).av)
+		return hdr_xvirus_format(out);
+	return 0;
+}
+
+static void send_end(struct session *s)
+{
+	session_to_server(s, smtp_stuff_end(&s->msg->stuff), strlen(smtp_stuff_end(&s->msg->stuff)));
+	s->server_since_ms = s->env->now_ms;
+	session_event(s, EV_SENT);
+}
+
+/* A spool that can't be read any more must not become a short message: the
+ * connection is cut before the dot (I3). */
+static void spool_broken(struct session *s)
+{
+	log_error("spool read: %m");
+	s->reply.code = 0;
+	session_event(s, EV_GARBAGE);
+}
+
+void session_mail_fill(struct session *s)
+{
+	struct session_msg *m = s->msg;
+	char chunk[FILL_CHUNK];
+
+	if (!m->headers_sent) {
+		smtp_stuff_init(&m->stuff);
+		if (put_headers(s, &s->s_out) < 0) {
+			session_close(s, SESSION_END_MEMORY);
+			return;
+		}
+		m->headers_sent = true;
+	}
+	while (s->state == ST_SEND && buf_len(&s->s_out) < SESSION_OUT_HIGH) {
+		ssize_t n = spool_read(m->spool, m->sent, chunk, sizeof chunk);
+		if (n < 0 || (n == 0 && m->sent != spool_size(m->spool))) {
+			spool_broken(s);
+			return;
+		}
+		if (n == 0) {
+			send_end(s);
+			return;
+		}
+		unsigned char *room = buf_reserve(&s->s_out, 2 * (size_t)n);
+		if (room == NULL) {
+			session_close(s, SESSION_END_MEMORY);
+			return;
+		}
+		buf_commit(&s->s_out, smtp_stuff_push(&m->stuff, chunk, (size_t)n, (char *)room));
+		m->sent += (uint64_t)n;
+		s->server_since_ms = s->env->now_ms;
+	}
+}

@@ -1,0 +1,312 @@
+/* worker.c - a worker process: its threads, what they accept, how they stop.
+ *
+ * Threads share the constant struct worker and nothing else; the main thread
+ * only waits for signals and passes them on through each thread's eventfd. A
+ * worker never exits because of a client. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "conf.h"
+#include "log.h"
+#include "scan_client.h"
+#include "stats.h"
+#include "worker_int.h"
+
+#define SCANS_PER_THREAD 64
+#define ACCEPTS_PER_WAKE 4
+
+void worker_clock(struct worker_thread *t)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	t->env.now_ms = ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+static void wall_clock(struct worker_thread *t)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	t->env.wall_s = now;
+	if (localtime_r(&now, &tm) != NULL)
+		t->env.tz_minutes = (int)(tm.tm_gmtoff / 60);
+}
+
+static void set_listening(struct worker_thread *t, bool on)
+{
+	if (t->listening == on)
+		return;
+	t->listening = on;
+	for (unsigned i = 0; i < t->worker->in.listen->n; i++) {
+		if (on)
+			event_add(t->ev_listen[i], NULL);
+		else
+			event_del(t->ev_listen[i]);
+	}
+}
+
+static void on_listen(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker_thread *t = arg;
+	static struct log_limit limit; /* guarded by its own rules, see log.h */
+
+	(void)what;
+	worker_clock(t);
+	for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+		struct net_addr peer;
+		int client = net_accept(fd, &peer);
+		if (client >= 0) {
+			pair_new(t, client, &peer);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			if (log_limited(&limit, 5))
+				log_error("accept: %m; pausing");
+			t->accept_paused = true;
+			set_listening(t, false);
+		}
+		return;
+	}
+}
+
+/* Nothing more comes and nothing is left: the loop may end. */
+static void check_end(struct worker_thread *t)
+{
+	if (atomic_load(&t->phase) != WORKER_RUN && t->npairs == 0)
+		event_base_loopbreak(t->base);
+}
+
+static void each_pair(struct worker_thread *t, void (*fn)(struct pair *))
+{
+	for (struct pair *p = t->pairs, *next; p != NULL; p = next) {
+		next = p->next; /* fn may free p, and only p */
+		fn(p);
+	}
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker_thread *t = arg;
+
+	(void)fd;
+	(void)what;
+	worker_clock(t);
+	wall_clock(t);
+	each_pair(t, pair_tick);
+	if (t->accept_paused && atomic_load(&t->phase) == WORKER_RUN) {
+		t->accept_paused = false;
+		set_listening(t, true);
+	}
+	check_end(t);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker_thread *t = arg;
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof n) < 0)
+		return;
+	worker_clock(t);
+	set_listening(t, false);
+	if (atomic_load(&t->phase) == WORKER_STOP)
+		each_pair(t, pair_stop);
+	check_end(t);
+}
+
+static int thread_init(struct worker_thread *t, struct worker *w, unsigned number)
+{
+	const struct conf *c = w->in.conf;
+	const struct timeval second = { 1, 0 };
+
+	*t = (struct worker_thread){ .worker = w, .number = number, .wake_fd = -1 };
+	t->env = (struct session_env){
+		.conf = c, .hostname = w->hostname, .ops = &pair_ops,
+		.spool = { c->smtp.spool_dir, c->smtp.spool_message_memory,
+			c->smtp.spool_memory_max, c->smtp.spool_min_free },
+	};
+	struct event_config *ec = event_config_new();
+	if (ec == NULL)
+		return -1;
+	/* A loop and all its events belong to one thread: no locks. */
+	event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
+	t->base = event_base_new_with_config(ec);
+	event_config_free(ec);
+	t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->base == NULL || t->wake_fd < 0)
+		return -1;
+	t->scan = scan_client_new(t->base, c->smtp.daemon_sock_path, SCANS_PER_THREAD);
+	t->ev_wake = event_new(t->base, t->wake_fd, EV_READ | EV_PERSIST, on_wake, t);
+	t->ev_tick = event_new(t->base, -1, EV_PERSIST, on_tick, t);
+	if (t->scan == NULL || t->ev_wake == NULL || t->ev_tick == NULL)
+		return -1;
+	for (unsigned i = 0; i < w->in.listen->n; i++) {
+		t->ev_listen[i] = event_new(t->base, w->in.listen->l[i].fd, EV_READ | EV_PERSIST,
+			on_listen, t);
+		if (t->ev_listen[i] == NULL)
+			return -1;
+	}
+	if (event_add(t->ev_wake, NULL) < 0 || event_add(t->ev_tick, &second) < 0)
+		return -1;
+	worker_clock(t);
+	wall_clock(t);
+	set_listening(t, true);
+	return 0;
+}
+
+static void drop_event(struct event **ev)
+{
+	if (*ev != NULL)
+		event_free(*ev);
+	*ev = NULL;
+}
+
+static void thread_fini(struct worker_thread *t)
+{
+	each_pair(t, pair_free);
+	for (unsigned i = 0; i < LISTEN_MAX; i++)
+		drop_event(&t->ev_listen[i]);
+	drop_event(&t->ev_wake);
+	drop_event(&t->ev_tick);
+	if (t->scan != NULL)
+		scan_client_free(&t->scan);
+	if (t->base != NULL)
+		event_base_free(t->base);
+	if (t->wake_fd >= 0)
+		close(t->wake_fd);
+}
+
+static void *thread_main(void *arg)
+{
+	struct worker_thread *t = arg;
+
+	stats_thread(t->worker->in.slot, t->number);
+	event_base_dispatch(t->base);
+	thread_fini(t);
+	return NULL;
+}
+
+static void tell(struct worker_thread *threads, unsigned n, enum worker_phase phase)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		atomic_store(&threads[i].phase, (int)phase);
+		if (write(threads[i].wake_fd, &one, sizeof one) < 0)
+			log_error("wake-up: %m");
+	}
+}
+
+/* How many of the threads have not ended by now? */
+static unsigned join_ended(pthread_t *ids, bool *joined, unsigned n)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!joined[i] && pthread_tryjoin_np(ids[i], NULL) == 0)
+			joined[i] = true;
+		left += !joined[i];
+	}
+	return left;
+}
+
+static long long monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Waits for signals and for the threads to end after one. 0 all have ended,
+ * -1 the time is over: threads may still run. */
+static int wait_signals(const struct worker *w, struct worker_thread *threads, pthread_t *ids,
+	bool *joined, unsigned n)
+{
+	const struct timespec poll_time = { 0, 50 * 1000000 };
+	enum worker_phase phase = WORKER_RUN;
+	long long until = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR2);
+	for (;;) {
+		int sig = phase == WORKER_RUN ? sigwaitinfo(&set, NULL) :
+			sigtimedwait(&set, NULL, &poll_time);
+		if (sig == SIGTERM && phase != WORKER_STOP) {
+			phase = WORKER_STOP;
+			until = monotonic_ms() + 1000LL * w->in.conf->smtp.timeout_stop;
+			tell(threads, n, phase);
+		} else if (sig == SIGUSR2 && phase == WORKER_RUN) {
+			phase = WORKER_DRAIN;
+			tell(threads, n, phase);
+		}
+		if (phase != WORKER_RUN && join_ended(ids, joined, n) == 0)
+			return 0;
+		if (phase == WORKER_STOP && monotonic_ms() >= until)
+			return -1;
+	}
+}
+
+static int worker_init(struct worker *w, const struct worker_inherit *in)
+{
+	char why[128];
+
+	*w = (struct worker){ .in = *in };
+	if (net_cidrs_parse(in->conf->smtp.trusted_networks, &w->trusted, &w->ntrusted, why,
+			sizeof why) < 0) {
+		log_error("trusted_networks: %s", why);
+		return -1;
+	}
+	if (gethostname(w->hostname, sizeof w->hostname - 1) < 0)
+		strcpy(w->hostname, "localhost");
+	return 0;
+}
+
+int worker_run(const struct worker_inherit *in)
+{
+	unsigned n = in->conf->smtp.num_thrd;
+	struct worker_thread *threads = calloc(n, sizeof *threads);
+	pthread_t *ids = calloc(n, sizeof *ids);
+	bool *joined = calloc(n, sizeof *joined);
+	struct worker w;
+	unsigned started = 0;
+	int status = 1;
+
+	if (threads == NULL || ids == NULL || joined == NULL || worker_init(&w, in) < 0)
+		return 1;
+	for (unsigned i = 0; i < n; i++) {
+		if (thread_init(&threads[i], &w, i) < 0) {
+			log_error("thread %u: %m", i);
+			return 1;
+		}
+	}
+	for (; started < n; started++) {
+		int err = pthread_create(&ids[started], NULL, thread_main, &threads[started]);
+		if (err != 0) {
+			log_error("thread %u: %s", started, strerror(err));
+			return 1;
+		}
+	}
+	status = wait_signals(&w, threads, ids, joined, n) == 0 ? 0 : 1;
+	if (status != 0) {
+		log_warning("sessions did not finish within timeout_stop");
+		_exit(status); /* threads still run: nothing may be freed under them */
+	}
+	free(w.trusted);
+	free(joined);
+	free(ids);
+	free(threads);
+	return status;
+}

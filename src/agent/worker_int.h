@@ -1,0 +1,69 @@
+/* worker_int.h - shared by worker.c (process, threads, accept, drain) and
+ * pair.c (one session with its two connections). */
+#ifndef ESETS_WORKER_INT_H
+#define ESETS_WORKER_INT_H
+
+#include <stdatomic.h>
+
+#include "conn.h"
+#include "session.h"
+#include "worker.h"
+
+struct scan_client;
+
+#define WORKER_CONNECT_MS 10000     /* for one address of the server */
+#define WORKER_LINGER_MS 2000       /* for the client to read its last reply */
+
+struct worker {                     /* one per process, constant for threads */
+	struct worker_inherit in;
+	struct net_cidr *trusted;
+	size_t ntrusted;
+	char hostname[256];
+};
+
+enum worker_phase { WORKER_RUN, WORKER_DRAIN, WORKER_STOP };
+
+struct worker_thread {
+	struct worker *worker;
+	unsigned number;
+	struct event_base *base;
+	struct session_env env;
+	struct scan_client *scan;
+	struct pair *pairs;             /* all, newest first */
+	unsigned npairs;
+	atomic_int phase;               /* enum worker_phase, set by the main thread */
+	int wake_fd;                    /* eventfd: look at phase */
+	struct event *ev_wake, *ev_tick, *ev_listen[LISTEN_MAX];
+	bool listening;
+	bool accept_paused;             /* out of descriptors: until the next tick */
+	unsigned next_server;           /* round-robin over server addresses */
+};
+
+struct pair {
+	struct session s;               /* first: ops get the session only */
+	struct conn client, server;
+	struct worker_thread *t;
+	struct pair *next, **prev;
+	/* dialling */
+	struct net_endpoint *addrs;     /* what is left to try; NULL when done */
+	unsigned naddrs, addr;
+	bool connecting, dial_failed;
+	long long connect_until_ms;
+	/* the end */
+	bool lingering;
+	long long linger_until_ms;
+};
+
+void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer);
+/* Octets out, interest set anew, freed if it is over. The last thing every
+ * callback does with a pair. */
+void pair_update(struct pair *p);
+void pair_tick(struct pair *p);
+void pair_stop(struct pair *p);
+void pair_free(struct pair *p);
+/* Reads the clock into the thread's env. */
+void worker_clock(struct worker_thread *t);
+
+extern const struct session_ops pair_ops;
+
+#endif

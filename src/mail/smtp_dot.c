@@ -1,0 +1,187 @@
+/* smtp_dot.c - end of data and dot-stuffing, see smtp_dot.h.
+ *
+ * The decoder is a byte machine with a fast path: inside a line it looks for
+ * the next LF with memchr and hands on whole runs of clean lines, so that a
+ * usual message costs two passes of memchr and no copy of its own. */
+#include "smtp_dot.h"
+
+#include <string.h>
+
+enum dot_state {
+	DOT_BOL,      /* behind CR LF, or at the start */
+	DOT_LINE,     /* inside a line */
+	DOT_CR,       /* a CR inside a line, not yet passed on */
+	DOT_DOT,      /* a dot at BOL, not yet passed on */
+	DOT_DOT_CR,   /* dot and CR at BOL, neither passed on */
+};
+
+void smtp_dot_init(struct smtp_dot *d, bool keep_newlines)
+{
+	*d = (struct smtp_dot){ .state = DOT_BOL, .keep_newlines = keep_newlines, .is_bol = true };
+}
+
+struct dot_out {
+	struct smtp_dot *d;
+	smtp_dot_sink_fn sink;
+	void *arg;
+};
+
+static void emit(const struct dot_out *o, const char *p, size_t n)
+{
+	struct smtp_dot *d = o->d;
+
+	if (n == 0)
+		return;
+	if (d->is_bol && p[0] == '.')
+		d->has_dot_lines = true;
+	d->is_bol = p[n - 1] == '\n';
+	if (!d->sink_failed && o->sink(o->arg, p, n) < 0)
+		d->sink_failed = true;
+}
+
+/* A bare CR or LF goes out as a line end of its own. */
+static void emit_bare(const struct dot_out *o, const char *octet)
+{
+	o->d->has_bare = true;
+	if (o->d->keep_newlines)
+		emit(o, octet, 1);
+	else
+		emit(o, "\r\n", 2);
+}
+
+/* Passes on what is certain from p (in state DOT_LINE) and returns where the
+ * byte machine must look again. Clean lines are handed on together. */
+static const char *fast_lines(const struct dot_out *o, const char *p, const char *end)
+{
+	const char *run = p;
+
+	while (p < end) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		const char *stop = lf != NULL ? lf : end;
+		const char *cr = memchr(p, '\r', (size_t)(stop - p));
+		if (cr != NULL && (lf == NULL || cr + 1 != lf)) {
+			emit(o, run, (size_t)(cr - run));
+			o->d->state = DOT_CR;
+			return cr + 1;
+		}
+		if (lf == NULL) {
+			p = end;
+			break;
+		}
+		if (cr == NULL) { /* bare LF */
+			emit(o, run, (size_t)(lf - run));
+			emit_bare(o, "\n");
+			return lf + 1;
+		}
+		p = lf + 1;
+		if (p == end || *p == '.') {
+			o->d->state = DOT_BOL;
+			break;
+		}
+	}
+	emit(o, run, (size_t)(p - run));
+	return p;
+}
+
+/* Behind the CR of a "dot CR" that was no end of data, or of any bare CR:
+ * the octet c decides. Returns false if c must be looked at again. */
+static bool after_cr(const struct dot_out *o, char c)
+{
+	if (c == '\n') {
+		emit(o, "\r\n", 2);
+		o->d->state = DOT_BOL;
+		return true;
+	}
+	emit_bare(o, "\r");
+	o->d->state = c == '\r' ? DOT_CR : DOT_LINE;
+	return c == '\r';
+}
+
+int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn sink,
+	void *arg, size_t *used_out)
+{
+	const char *p = in, *end = p + n;
+	const struct dot_out o = { d, sink, arg };
+
+	while (p < end) {
+		switch ((enum dot_state)d->state) {
+		case DOT_BOL:
+			if (*p == '.') {
+				d->state = DOT_DOT;
+				p++;
+				break;
+			}
+			d->state = DOT_LINE;
+			break;
+		case DOT_LINE:
+			p = fast_lines(&o, p, end);
+			break;
+		case DOT_CR:
+			p += after_cr(&o, *p);
+			break;
+		case DOT_DOT:
+			/* The stuffed dot is gone whatever follows (RFC 5321 4.5.2). */
+			if (*p == '\r') {
+				d->state = DOT_DOT_CR;
+				p++;
+			} else {
+				d->state = DOT_LINE;
+			}
+			break;
+		case DOT_DOT_CR:
+			if (*p == '\n') {
+				*used_out = (size_t)(p + 1 - (const char *)in);
+				return 1;
+			}
+			p += after_cr(&o, *p);
+			break;
+		}
+	}
+	*used_out = n;
+	return 0;
+}
+
+enum stuff_state { STUFF_BOL, STUFF_LINE, STUFF_CR };
+
+void smtp_stuff_init(struct smtp_stuff *s)
+{
+	s->state = STUFF_BOL;
+}
+
+size_t smtp_stuff_push(struct smtp_stuff *s, const void *in, size_t n, char *out)
+{
+	const char *p = in, *end = p + n;
+	char *w = out;
+
+	if (n == 0)
+		return 0;
+	if (s->state == STUFF_BOL && *p == '.')
+		*w++ = '.';
+	if (s->state == STUFF_CR && *p == '\n') {
+		*w++ = *p++;
+		if (p < end && *p == '.')
+			*w++ = '.';
+	}
+	while (p < end) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		const char *stop = lf != NULL ? lf + 1 : end;
+		memcpy(w, p, (size_t)(stop - p));
+		w += stop - p;
+		/* Only CR LF ends a line; a bare LF kept by bare_newline = pass does not. */
+		if (stop < end && *stop == '.' && lf != NULL && lf > (const char *)in && lf[-1] == '\r')
+			*w++ = '.';
+		p = stop;
+	}
+	if (end[-1] == '\r')
+		s->state = STUFF_CR;
+	else if (end[-1] == '\n' && ((n > 1 && end[-2] == '\r') || (n == 1 && s->state == STUFF_CR)))
+		s->state = STUFF_BOL;
+	else
+		s->state = STUFF_LINE;
+	return (size_t)(w - out);
+}
+
+const char *smtp_stuff_end(const struct smtp_stuff *s)
+{
+	return s->state == STUFF_BOL ? ".\r\n" : "\r\n.\r\n";
+}
