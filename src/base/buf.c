@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ unsigned char *buf_reserve(struct buf *b, size_t n)
 
 	if (n > b->max || len > b->max - n)
 		return NULL;
-	if (b->data != NULL && b->end + n <= b->cap)
+	/* Not end + n: with no limit n may be near SIZE_MAX. */
+	if (b->data != NULL && n <= b->cap - b->end)
 		return b->data + b->end;
 	/* Moving costs as much as growing once half of it is free in front. */
 	if (b->data != NULL && len + n <= b->cap / 2) {
@@ -97,7 +99,7 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 		return -1;
 	/* vsnprintf writes a NUL, which the limit does not count. */
 	size_t max = b->max;
-	b->max = max + 1;
+	b->max = max < SIZE_MAX ? max + 1 : max;
 	unsigned char *room = buf_reserve(b, (size_t)n + 1);
 	b->max = max;
 	if (room == NULL || (size_t)n > max - buf_len(b))
