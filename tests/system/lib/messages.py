@@ -1,0 +1,108 @@
+"""Messages for the tests: clean ones, and EICAR and GTUBE in every wrapping.
+
+The two test strings are put together here from pieces, so that no file of the
+source tree is itself an alarm for a virus scanner or a spam filter."""
+
+import base64
+import binascii
+import quopri
+import random
+
+EICAR = (b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR" + b"-STANDARD-ANTIVIRUS-" + b"TEST-FILE!$H+H*")
+GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*" + b"GTUBE" + b"-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+HEAD = (b"From: Sender <sender@example.org>\r\nTo: rcpt@example.net\r\n"
+        b"Subject: %s\r\nDate: Thu, 1 Jan 2026 12:00:00 +0000\r\nMessage-ID: <%s@example.org>\r\n")
+
+
+def head(subject=b"test", msgid=b"m1"):
+    return HEAD % (subject, msgid)
+
+
+def clean(subject=b"a clean mail", msgid=b"clean1", text=b"Hello,\r\n\r\nall is well.\r\n-- \r\nme\r\n"):
+    return head(subject, msgid) + b"\r\n" + text
+
+
+def b64(octets):
+    return base64.encodebytes(octets).replace(b"\n", b"\r\n")
+
+
+def uu(octets, name=b"eicar.com"):
+    lines = [binascii.b2a_uu(octets[i:i + 45]).rstrip(b"\n") for i in range(0, len(octets), 45)]
+    return b"begin 644 " + name + b"\r\n" + b"\r\n".join(lines) + b"\r\n`\r\nend\r\n"
+
+
+def multipart(*parts, boundary=b"=_b1", kind=b"mixed", top=None):
+    """A message of parts, each given as (header lines with CR LF, body)."""
+    top = head() if top is None else top
+    text = (top + b"MIME-Version: 1.0\r\nContent-Type: multipart/" + kind + b"; boundary=\""
+            + boundary + b"\"\r\n\r\nThis is MIME.\r\n")
+    for header, body in parts:
+        text += b"--" + boundary + b"\r\n" + header + b"\r\n" + body
+        if not body.endswith(b"\r\n"):
+            text += b"\r\n"
+    return text + b"--" + boundary + b"--\r\n"
+
+
+TEXT_PART = (b"Content-Type: text/plain\r\n", b"see the attachment\r\n")
+
+
+def attachment(body, encoding, name=b"eicar.com"):
+    return (b"Content-Type: application/octet-stream; name=\"" + name + b"\"\r\n"
+            b"Content-Disposition: attachment; filename=\"" + name + b"\"\r\n"
+            b"Content-Transfer-Encoding: " + encoding + b"\r\n", body)
+
+
+def nested(message, depth, boundary=b"=_n"):
+    """message as message/rfc822 inside depth further messages."""
+    for level in range(depth):
+        message = multipart(TEXT_PART, (b"Content-Type: message/rfc822\r\n", message),
+                            boundary=boundary + b"%d" % level)
+    return message
+
+
+def eicar_variants():
+    """name -> message with EICAR in it, each one a way it travels in mail."""
+    octets = EICAR
+    qp = quopri.encodestring(octets).replace(b"\n", b"\r\n")
+    qp_all = b"".join(b"=%02X" % c + (b"=\r\n" if i % 20 == 19 else b"")
+                      for i, c in enumerate(octets)) + b"\r\n"
+    inner = multipart(TEXT_PART, attachment(b64(octets), b"base64"), boundary=b"=_inner")
+    single = head() + b"MIME-Version: 1.0\r\n"
+    return {
+        "plain": head() + b"\r\n" + octets + b"\r\n",
+        "plain_attachment": multipart(TEXT_PART, attachment(octets, b"7bit")),
+        "base64": multipart(TEXT_PART, attachment(b64(octets), b"base64")),
+        "base64_upper_case": multipart(TEXT_PART, attachment(b64(octets), b"BASE64")),
+        "base64_single_part": single + b"Content-Type: application/x-msdownload\r\n"
+                              b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(octets),
+        "base64_one_line": multipart(TEXT_PART, attachment(base64.b64encode(octets), b"base64")),
+        "quoted_printable": multipart(TEXT_PART, attachment(qp, b"quoted-printable")),
+        "quoted_printable_all": multipart(TEXT_PART, attachment(qp_all, b"Quoted-Printable")),
+        "uuencode_text": head() + b"\r\nlook:\r\n\r\n" + uu(octets) + b"\r\nbye\r\n",
+        "uuencode_attachment": multipart(TEXT_PART, attachment(uu(octets), b"x-uuencode")),
+        "rfc822_one_deep": nested(inner, 1),
+        "rfc822_three_deep": nested(inner, 3),
+        "alternative_in_mixed": multipart(
+            (b"Content-Type: multipart/alternative; boundary=in\r\n",
+             b"--in\r\n\r\ntext\r\n--in\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+             + b64(octets) + b"--in--\r\n"), boundary=b"out"),
+        "unclosed_multipart": multipart(TEXT_PART, attachment(b64(octets), b"base64"))
+                              .rsplit(b"--=_b1--", 1)[0],
+        "no_blank_before_first_boundary": head() + b"MIME-Version: 1.0\r\n"
+                              b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+                              b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(octets) + b"--b--\r\n",
+    }
+
+
+def spam(msgid=b"spam1"):
+    return head(b"buy now", msgid) + b"\r\nDear friend,\r\n\r\n" + GTUBE + b"\r\n\r\nbye\r\n"
+
+
+def random_body(size, seed=1, line=76):
+    """Printable lines, reproducible; some begin with dots."""
+    rng = random.Random(seed)
+    block = b"".join((b"." if rng.random() < 0.1 else b"x")
+                     + bytes(rng.choices(range(33, 127), k=line - 1)) + b"\r\n" for _ in range(200))
+    whole = block * (size // len(block) + 1)
+    return whole[:max(0, size - 2)] + b"\r\n" if size >= 2 else b""
