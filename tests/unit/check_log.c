@@ -1,0 +1,340 @@
+/* check_log.c - classes, the form of a line, both sinks. syslog itself is
+ * replaced below, so that the test sees what would have been sent. */
+#include "log.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+	int prio, count;
+	char line[9000];
+	char ident[32];
+	int opens;
+} sys;
+
+void closelog(void)
+{
+	sys.ident[0] = '\0';
+}
+
+void openlog(const char *ident, int option, int facility)
+{
+	(void)facility;
+	ck_assert_int_ne(option & LOG_PID, 0);
+	snprintf(sys.ident, sizeof sys.ident, "%s", ident);
+	sys.opens++;
+}
+
+__attribute__((format(printf, 2, 0)))
+static void record(int prio, const char *fmt, va_list ap)
+{
+	sys.prio = prio;
+	sys.count++;
+	vsnprintf(sys.line, sizeof sys.line, fmt, ap);
+}
+
+void syslog(int prio, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	record(prio, fmt, ap);
+	va_end(ap);
+}
+
+/* What the hardened build calls instead. */
+void __syslog_chk(int prio, int flag, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void __syslog_chk(int prio, int flag, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)flag;
+	va_start(ap, fmt);
+	record(prio, fmt, ap);
+	va_end(ap);
+}
+
+/* What has been written to stderr since capture_begin. */
+static FILE *capture;
+static char text[20000];
+
+static void capture_begin(void)
+{
+	capture = tmpfile();
+	ck_assert_ptr_nonnull(capture);
+	dup2(fileno(capture), STDERR_FILENO);
+}
+
+static const char *captured(void)
+{
+	rewind(capture);
+	size_t n = fread(text, 1, sizeof text - 1, capture);
+	text[n] = '\0';
+	rewind(capture);
+	ck_assert_int_eq(ftruncate(fileno(capture), 0), 0);
+	lseek(STDERR_FILENO, 0, SEEK_SET);
+	return text;
+}
+
+static void open_with(int facility, unsigned classes, bool to_stderr, bool json)
+{
+	struct log_cfg cfg = { facility, classes, to_stderr, json };
+
+	log_open("esets_test", &cfg);
+}
+
+START_TEST(test_facility)
+{
+	int f = 0;
+
+	ck_assert_int_eq(log_facility_parse("mail", &f), 0);
+	ck_assert_int_eq(f, LOG_MAIL);
+	ck_assert_int_eq(log_facility_parse("LOCAL7", &f), 0);
+	ck_assert_int_eq(f, LOG_LOCAL7);
+	ck_assert_int_eq(log_facility_parse("none", &f), 0);
+	ck_assert_int_eq(f, -1);
+	ck_assert_int_eq(log_facility_parse("local8", &f), -1);
+	ck_assert_int_eq(log_facility_parse("", &f), -1);
+}
+END_TEST
+
+START_TEST(test_classes)
+{
+	unsigned bits = 99;
+	char why[8] = "";
+
+	ck_assert_int_eq(log_classes_parse("error: warning :summ", &bits, why, sizeof why), 0);
+	ck_assert_uint_eq(bits, 1u << LC_ERROR | 1u << LC_WARNING | 1u << LC_SUMM);
+	ck_assert_int_eq(log_classes_parse("", &bits, why, sizeof why), 0);
+	ck_assert_uint_eq(bits, 0);
+	ck_assert_int_eq(log_classes_parse("SummAll:partall:part:debug:info", &bits, why,
+		sizeof why), 0);
+	ck_assert_uint_eq(bits, 1u << LC_SUMMALL | 1u << LC_PARTALL | 1u << LC_PART |
+		1u << LC_DEBUG | 1u << LC_INFO);
+	ck_assert_int_eq(log_classes_parse("error:verbose", &bits, why, sizeof why), -1);
+	ck_assert_str_eq(why, "verbose");
+	ck_assert_int_eq(log_classes_parse("error:averyveryverylongnameofaclassthatisnone", &bits,
+		why, sizeof why), -1);
+	ck_assert_str_eq(why, "aver...");
+}
+END_TEST
+
+START_TEST(test_before_open)
+{
+	char want[80];
+
+	capture_begin();
+	log_debug("early %d", 1);
+	snprintf(want, sizeof want, "esets: debug[%ld]: early 1\n", (long)getpid());
+	ck_assert_str_eq(captured(), want);
+	ck_assert_int_eq(sys.count, 0);
+}
+END_TEST
+
+START_TEST(test_line)
+{
+	capture_begin();
+	open_with(LOG_MAIL, 1u << LC_ERROR | 1u << LC_SUMM, true, false);
+	ck_assert_str_eq(sys.ident, "esets_test");
+	log_ctx_set("1b3e0300");
+	log_error("cannot %s", "do it");
+	ck_assert_str_eq(captured(), "esets_test: error[1b3e0300]: cannot do it\n");
+	ck_assert_str_eq(sys.line, "error[1b3e0300]: cannot do it");
+	ck_assert_int_eq(sys.prio, LOG_MAIL | LOG_ERR);
+	log_line(LC_SUMM, LOG_WARNING, "vdb=1");
+	ck_assert_str_eq(sys.line, "summ[1b3e0300]: vdb=1");
+	ck_assert_int_eq(sys.prio, LOG_MAIL | LOG_WARNING);
+	ck_assert_int_eq(sys.count, 2);
+	captured();
+	log_info("not wanted");
+	log_warning("not wanted");
+	log_line(LC_SUMMALL, LOG_NOTICE, "not wanted");
+	ck_assert_str_eq(captured(), "");
+	ck_assert_int_eq(sys.count, 2);
+}
+END_TEST
+
+START_TEST(test_sinks)
+{
+	capture_begin();
+	open_with(-1, ~0u, false, false);
+	ck_assert_int_eq(sys.opens, 0);
+	ck_assert(!log_wants(LC_ERROR));
+	log_error("nowhere");
+	ck_assert_str_eq(captured(), "");
+	open_with(-1, 1u << LC_INFO, true, false);
+	ck_assert(log_wants(LC_INFO) && !log_wants(LC_ERROR));
+	log_info("here");
+	ck_assert_ptr_nonnull(strstr(captured(), "]: here\n"));
+	ck_assert_int_eq(sys.count, 0);
+	open_with(LOG_USER, 1u << LC_INFO, false, false);
+	log_info("there");
+	ck_assert_str_eq(captured(), "");
+	ck_assert_int_eq(sys.count, 1);
+	log_reopen();
+	ck_assert_int_eq(sys.opens, 2);
+	ck_assert_str_eq(sys.ident, "esets_test");
+}
+END_TEST
+
+/* One event is one line, whatever the text holds. */
+START_TEST(test_one_line)
+{
+	capture_begin();
+	open_with(-1, ~0u, true, false);
+	log_ctx_set("a\nb");
+	log_error("one\r\ntwo\t\x7f%s", "\x1b[2J");
+	ck_assert_str_eq(captured(), "esets_test: error[a\\x0ab]: one  two   [2J\n");
+}
+END_TEST
+
+START_TEST(test_long)
+{
+	char huge[10000];
+
+	memset(huge, 'x', sizeof huge);
+	huge[sizeof huge - 1] = '\0';
+	capture_begin();
+	open_with(LOG_USER, ~0u, true, _i != 0);
+	log_ctx_set(huge);
+	log_error("%s", huge);
+	const char *p = captured();
+	ck_assert_uint_lt(strlen(p), 9000);
+	ck_assert_uint_gt(strlen(p), 4000);
+	ck_assert_ptr_eq(strchr(p, '\n'), p + strlen(p) - 1);
+	if (_i != 0)
+		ck_assert_str_eq(p + strlen(p) - 3, "\"}\n");
+}
+END_TEST
+
+START_TEST(test_json)
+{
+	capture_begin();
+	open_with(-1, ~0u, true, true);
+	log_ctx_set("x\"y");
+	log_warning("a \"b\" \\ c\n\x01 \xc3\xa4 \xff end");
+	ck_assert_str_eq(captured(), "{\"class\":\"warning\",\"id\":\"x\\\\\\\"y\",\"msg\":"
+		"\"a \\\"b\\\" \\\\ c\\u000a\\u0001 \xc3\xa4 \\u00ff end\"}\n");
+}
+END_TEST
+
+static void *other_thread(void *arg)
+{
+	(void)arg;
+	log_ctx_set("other");
+	return NULL;
+}
+
+START_TEST(test_context)
+{
+	pthread_t t;
+	char want[80];
+
+	capture_begin();
+	open_with(-1, ~0u, true, false);
+	log_ctx_set("mine");
+	pthread_create(&t, NULL, other_thread, NULL);
+	pthread_join(t, NULL);
+	log_info("x");
+	ck_assert_str_eq(captured(), "esets_test: info[mine]: x\n");
+	log_ctx_set(NULL);
+	log_info("x");
+	snprintf(want, sizeof want, "esets_test: info[%ld]: x\n", (long)getpid());
+	ck_assert_str_eq(captured(), want);
+}
+END_TEST
+
+START_TEST(test_limited)
+{
+	struct log_limit l = { 0, 0, 0 };
+
+	capture_begin();
+	open_with(-1, ~0u, true, false);
+	ck_assert(log_limited(&l, 2));
+	ck_assert(log_limited(&l, 2));
+	for (int i = 0; i < 5; i++)
+		ck_assert(!log_limited(&l, 2));
+	ck_assert_str_eq(captured(), "");
+	l.window_start_ms -= 60000; /* a minute later */
+	ck_assert(log_limited(&l, 2));
+	ck_assert_ptr_nonnull(strstr(captured(), "5 lines like the next one were left out"));
+	ck_assert(log_limited(&l, 2));
+	ck_assert(!log_limited(&l, 2));
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+START_TEST(test_fatal)
+{
+	open_with(-1, 0, false, false); /* stderr gets it all the same */
+	log_fatal(78, "file:1: wrong");
+}
+END_TEST
+
+static void *many_lines(void *arg)
+{
+	char id[16];
+
+	snprintf(id, sizeof id, "t%ld", (long)(size_t)arg);
+	log_ctx_set(id);
+	for (int i = 0; i < 200; i++)
+		log_info("%s says %d", id, i);
+	return NULL;
+}
+
+START_TEST(test_threads)
+{
+	pthread_t t[4];
+	FILE *f = tmpfile();
+	char line[200];
+	unsigned n = 0;
+
+	dup2(fileno(f), STDERR_FILENO);
+	open_with(-1, ~0u, true, false);
+	for (size_t i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, many_lines, (void *)i);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	rewind(f);
+	while (fgets(line, sizeof line, f) != NULL) {
+		unsigned a, b, k;
+		ck_assert_msg(sscanf(line, "esets_test: info[t%u]: t%u says %u", &a, &b, &k) == 3,
+			"%s", line);
+		ck_assert_uint_eq(a, b);
+		n++;
+	}
+	ck_assert_uint_eq(n, 800);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("log");
+	TCase *t = tcase_create("log");
+	tcase_add_test(t, test_facility);
+	tcase_add_test(t, test_classes);
+	tcase_add_test(t, test_before_open);
+	tcase_add_test(t, test_line);
+	tcase_add_test(t, test_sinks);
+	tcase_add_test(t, test_one_line);
+	tcase_add_loop_test(t, test_long, 0, 2);
+	tcase_add_test(t, test_json);
+	tcase_add_test(t, test_context);
+	tcase_add_test(t, test_limited);
+	tcase_add_exit_test(t, test_fatal, 78);
+	tcase_add_test(t, test_threads);
+	suite_add_tcase(s, t);
+
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

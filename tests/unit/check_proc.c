@@ -1,0 +1,421 @@
+/* check_proc.c - background, pid file, identity, descriptors. Each test runs
+ * in a process of its own (check forks), so that it may give itself away. */
+#include "proc.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[64];
+static char path[200];
+
+/* A directory that any user may look into; tests run as root and as others. */
+static const char *in_dir(const char *name)
+{
+	if (dir[0] == '\0') {
+		strcpy(dir, "check_proc.XXXXXX");
+		ck_assert_ptr_nonnull(mkdtemp(dir));
+		ck_assert_int_eq(chmod(dir, 0755), 0);
+	}
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static void dir_remove(void)
+{
+	char cmd[200];
+
+	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static struct proc_identity self(void)
+{
+	return (struct proc_identity){ .uid = geteuid(), .gid = getegid() };
+}
+
+static int wait_status(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* --- background --- */
+
+/* Forks; the child goes into the background and does what fn says. Returns
+ * the exit status that an init script would see. */
+static int background(void (*fn)(void))
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (proc_daemonize() < 0)
+			_exit(99);
+		fn();
+		_exit(0);
+	}
+	int status = wait_status(pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int g_pipe[2];
+
+static void say_ready(void)
+{
+	char cwd[16] = "";
+	struct stat in, out, null;
+	bool ok = getsid(0) == getpid() && getcwd(cwd, sizeof cwd) != NULL &&
+		strcmp(cwd, "/") == 0 && stat("/dev/null", &null) == 0 && fstat(0, &in) == 0 &&
+		fstat(1, &out) == 0 && in.st_rdev == null.st_rdev && out.st_rdev == null.st_rdev;
+
+	proc_daemon_ready();
+	ok = ok && fstat(2, &out) == 0 && out.st_rdev == null.st_rdev;
+	ssize_t rc = write(g_pipe[1], ok ? "y" : "n", 1);
+	(void)rc;
+}
+
+static void fail_early(void)
+{
+	_exit(78);
+}
+
+static void crash_early(void)
+{
+	raise(SIGKILL);
+}
+
+static void forget_to_say(void)
+{
+	exit(0);
+}
+
+START_TEST(test_daemonize)
+{
+	char answer;
+
+	ck_assert_int_eq(pipe(g_pipe), 0);
+	ck_assert_int_eq(background(say_ready), 0);
+	ck_assert_int_eq(read(g_pipe[0], &answer, 1), 1);
+	ck_assert_int_eq(answer, 'y');
+	ck_assert_int_eq(background(fail_early), 78);
+	ck_assert_int_eq(background(crash_early), 128 + SIGKILL);
+	ck_assert_int_eq(background(forget_to_say), 0);
+	proc_daemon_ready(); /* in the foreground: nothing */
+	ck_assert_int_eq(fcntl(2, F_GETFD) < 0, 0);
+}
+END_TEST
+
+START_TEST(test_std_open)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(0);
+		close(2);
+		if (proc_std_open() < 0)
+			_exit(1);
+		for (int i = 0; i < 3; i++) {
+			if (fcntl(i, F_GETFD) < 0)
+				_exit(2);
+		}
+		_exit(0);
+	}
+	ck_assert_int_eq(wait_status(pid), 0);
+}
+END_TEST
+
+/* --- directories and pid file --- */
+
+START_TEST(test_make_dir)
+{
+	struct proc_identity id = self();
+	struct stat st;
+
+	umask(077);
+	ck_assert_int_eq(proc_make_dir(in_dir("a/b"), 0750, &id), 0);
+	ck_assert_int_eq(stat(in_dir("a"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0755);
+	ck_assert_int_eq(stat(in_dir("a/b"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0750);
+	ck_assert_int_eq(proc_make_dir(in_dir("a/b"), 0700, &id), 0);
+	stat(path, &st);
+	ck_assert_uint_eq(st.st_mode & 07777, 0750); /* as it was */
+	ck_assert_int_eq(proc_make_dir(in_dir("c/d/e"), 0750, &id), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(proc_make_parent_dir(in_dir("f//file"), 0700, &id), 0);
+	ck_assert_int_eq(stat(in_dir("f"), &st), 0);
+	ck_assert_int_eq(stat(in_dir("f/file"), &st), -1);
+	ck_assert_int_eq(proc_make_parent_dir("file", 0700, &id), 0);
+	if (geteuid() == 0) {
+		id.uid = 1;
+		id.gid = 2;
+		ck_assert_int_eq(proc_make_dir(in_dir("g/h"), 0700, &id), 0);
+		stat(in_dir("g"), &st);
+		ck_assert(st.st_uid == 1 && st.st_gid == 2);
+	}
+	dir_remove();
+}
+END_TEST
+
+static long pid_in(const char *name)
+{
+	char text[32] = "";
+	FILE *f = fopen(name, "r");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(text, sizeof text, f));
+	fclose(f);
+	ck_assert_int_eq(text[strlen(text) - 1], '\n');
+	return atol(text);
+}
+
+START_TEST(test_pidfile)
+{
+	char name[200];
+	pid_t other;
+	struct stat st;
+
+	umask(077);
+	strcpy(name, in_dir("run/x.pid"));
+	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), 0);
+	ck_assert_int_eq(stat(name, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0644);
+	pid_t pid = fork();
+	if (pid == 0) { /* a second instance, which inherits no lock */
+		int rc = proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other);
+		_exit(rc == -1 && errno == EWOULDBLOCK && other == getppid() ? 0 : 1);
+	}
+	ck_assert_int_eq(wait_status(pid), 0);
+	pid = fork();
+	if (pid == 0) { /* a child removes nothing */
+		proc_pidfile_close();
+		_exit(0);
+	}
+	ck_assert_int_eq(wait_status(pid), 0);
+	ck_assert_int_eq(pid_in(name), getpid()); /* last: closing it gives the lock up */
+	proc_pidfile_close();
+	ck_assert_int_eq(stat(name, &st), -1);
+	proc_pidfile_close();
+	dir_remove();
+}
+END_TEST
+
+START_TEST(test_pidfile_stale)
+{
+	char name[200];
+	pid_t other;
+
+	strcpy(name, in_dir("x.pid"));
+	FILE *f = fopen(name, "w");
+	fprintf(f, "1234567890 and more than we write\n");
+	fclose(f);
+	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), 0);
+	ck_assert_int_eq(pid_in(name), getpid());
+	proc_pidfile_close();
+	dir_remove();
+}
+END_TEST
+
+/* Whoever owns the directory must not make us write elsewhere. */
+START_TEST(test_pidfile_hostile)
+{
+	char target[200], name[200];
+	pid_t other;
+	struct stat st;
+
+	strcpy(target, in_dir("precious"));
+	close(open(target, O_CREAT | O_WRONLY, 0600));
+	strcpy(name, in_dir("x.pid"));
+	ck_assert_int_eq(symlink("precious", name), 0);
+	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
+	ck_assert_int_eq(errno, ELOOP);
+	unlink(name);
+	ck_assert_int_eq(link(target, name), 0);
+	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
+	unlink(name);
+	ck_assert_int_eq(mkfifo(name, 0600), 0);
+	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
+	ck_assert_int_eq(stat(target, &st), 0);
+	ck_assert_int_eq(st.st_size, 0);
+	dir_remove();
+}
+END_TEST
+
+/* --- identity --- */
+
+START_TEST(test_identity_get)
+{
+	struct proc_identity id;
+	char why[100] = "";
+
+	if (geteuid() != 0) { /* names do not even have to exist */
+		ck_assert_int_eq(proc_identity_get("no-such-user", "x", &id, why, sizeof why), 0);
+		ck_assert(!id.drop && id.uid == geteuid() && id.gid == getegid());
+		return;
+	}
+	ck_assert_int_eq(proc_identity_get("no-such-user", "root", &id, why, sizeof why), -1);
+	ck_assert_str_eq(why, "user: no such user no-such-user");
+	ck_assert_int_eq(proc_identity_get("root", "no-such-group", &id, why, sizeof why), -1);
+	ck_assert_str_eq(why, "group: no such group no-such-group");
+	ck_assert_int_eq(proc_identity_get("root", "root", &id, why, sizeof why), 0);
+	ck_assert(!id.drop && id.uid == 0);
+	ck_assert_int_eq(proc_identity_get("nobody", "nogroup", &id, why, sizeof why), 0);
+	ck_assert(id.drop && id.uid != 0 && id.gid != 0);
+	ck_assert_str_eq(id.user, "nobody");
+}
+END_TEST
+
+START_TEST(test_identity_take)
+{
+	struct proc_identity id = self();
+	struct rlimit rl;
+	char why[100];
+	gid_t groups[64];
+
+	if (geteuid() == 0)
+		ck_assert_int_eq(proc_identity_get("nobody", "nogroup", &id, why, sizeof why), 0);
+	ck_assert_int_eq(proc_identity_take(&id), 0);
+	ck_assert(geteuid() == id.uid && getuid() == id.uid && getegid() == id.gid);
+	ck_assert_int_eq(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
+	ck_assert_uint_eq(umask(0), 077);
+	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &rl), 0);
+	ck_assert_uint_le(rl.rlim_max, 1);
+	if (id.drop) {
+		ck_assert_int_eq(setuid(0), -1);
+		ck_assert_int_eq(seteuid(0), -1);
+		ck_assert_int_eq(setgid(0), -1);
+		int n = getgroups(64, groups);
+		ck_assert_int_ge(n, 0);
+		for (int i = 0; i < n; i++)
+			ck_assert_uint_ne(groups[i], 0);
+	}
+}
+END_TEST
+
+static bool is_closed_within(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+START_TEST(test_die_with_parent)
+{
+	int p[2], go[2];
+	char c;
+
+	ck_assert_int_eq(pipe(p), 0);
+	ck_assert_int_eq(pipe(go), 0);
+	pid_t mid = fork();
+	if (mid == 0) {
+		pid_t parent = getpid();
+		if (fork() == 0) {
+			struct proc_identity id = self();
+			char why[100];
+			if (geteuid() == 0 &&
+			    proc_identity_get("nobody", "nogroup", &id, why, sizeof why) < 0)
+				_exit(1);
+			if (proc_identity_take(&id) < 0 || proc_die_with_parent(parent) < 0)
+				_exit(1);
+			ssize_t rc = write(go[1], "x", 1);
+			(void)rc;
+			for (;;)
+				pause();
+		}
+		for (;;)
+			pause();
+	}
+	close(p[1]);
+	ck_assert_int_eq(read(go[0], &c, 1), 1); /* the grandchild is set up */
+	ck_assert(!is_closed_within(p[0], 50));
+	kill(mid, SIGKILL);
+	wait_status(mid);
+	ck_assert(is_closed_within(p[0], 5000));
+	/* One whose parent is gone already is told so. */
+	ck_assert_int_eq(proc_die_with_parent(getppid() + 1), -1);
+}
+END_TEST
+
+/* --- descriptors --- */
+
+START_TEST(test_close_others)
+{
+	int fds[6], keep[3];
+
+	for (int i = 0; i < 6; i++)
+		fds[i] = dup2(0, 20 + 3 * i);
+	keep[0] = fds[4]; /* in no order, one twice */
+	keep[1] = fds[1];
+	keep[2] = fds[4];
+	proc_close_others(keep, 3);
+	for (int i = 0; i < 6; i++)
+		ck_assert_int_eq(fcntl(fds[i], F_GETFD) >= 0, i == 1 || i == 4);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_ge(fcntl(i, F_GETFD), 0);
+	proc_close_others(NULL, 0);
+	ck_assert_int_lt(fcntl(fds[1], F_GETFD), 0);
+	_exit(0); /* what check wants to report through is gone */
+}
+END_TEST
+
+START_TEST(test_raise_nofile)
+{
+	struct rlimit rl;
+
+	getrlimit(RLIMIT_NOFILE, &rl);
+	rl.rlim_cur = 64;
+	setrlimit(RLIMIT_NOFILE, &rl);
+	ck_assert_uint_eq(proc_raise_nofile(), rl.rlim_max);
+	getrlimit(RLIMIT_NOFILE, &rl);
+	ck_assert_uint_eq(rl.rlim_cur, rl.rlim_max);
+}
+END_TEST
+
+START_TEST(test_title)
+{
+	char name[16];
+
+	proc_set_title("esets_daemon/w-and-more");
+	prctl(PR_GET_NAME, name, 0, 0, 0);
+	ck_assert_str_eq(name, "esets_daemon/w-");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("proc");
+	TCase *t = tcase_create("proc");
+	tcase_set_timeout(t, 20);
+	tcase_add_test(t, test_daemonize);
+	tcase_add_test(t, test_std_open);
+	tcase_add_test(t, test_make_dir);
+	tcase_add_test(t, test_pidfile);
+	tcase_add_test(t, test_pidfile_stale);
+	tcase_add_test(t, test_pidfile_hostile);
+	tcase_add_test(t, test_identity_get);
+	tcase_add_test(t, test_identity_take);
+	tcase_add_test(t, test_die_with_parent);
+	tcase_add_exit_test(t, test_close_others, 0);
+	tcase_add_test(t, test_raise_nofile);
+	tcase_add_test(t, test_title);
+	suite_add_tcase(s, t);
+
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
