@@ -89,6 +89,7 @@ enum session_event {
 	X(REDIAL)       /* server went before the dot: once more */               \
 	X(EARLY)        /* server refused in the middle of the message */         \
 	X(DELIVERED)    /* the server's reply is the client's */                  \
+	X(FINAL_421)    /* 421 to the dot: the client's reply, and the end */      \
 	X(UNKNOWN)      /* the dot was sent, no reply came: 451 */                \
 	X(RESUME)       /* our RSET was answered: go on */                        \
 	X(ORPHAN)       /* server has gone between messages of our own */

@@ -141,12 +141,17 @@ static void replay_next(struct session *s)
 	session_to_server(s, "DATA\r\n", 6);
 }
 
+static void on_final_421(struct session *s)
+{
+	pass_final(s);
+	session_mail_done(s, "refused");
+	session_close(s, SESSION_END_SERVER_421);
+}
+
 static void replay_fail(struct session *s)
 {
 	if (s->reply.code == 421) {
-		session_drop_server(s);
-		pass_final(s);
-		finish_message(s, "failed");
+		on_final_421(s);
 		return;
 	}
 	orphan_message(s, REPLY_NOT_TAKEN, "failed");
@@ -181,8 +186,6 @@ static void on_delivered(struct session *s)
 	bool taken = s->reply.code / 100 == 2;
 
 	pass_final(s);
-	if (s->state == ST_ORPHAN)
-		session_drop_server(s);
 	finish_message(s, taken ? "accepted" : "refused");
 }
 
@@ -269,6 +272,9 @@ void session_act(struct session *s, enum session_action a)
 		break;
 	case ACT_DELIVERED:
 		on_delivered(s);
+		break;
+	case ACT_FINAL_421:
+		on_final_421(s);
 		break;
 	case ACT_UNKNOWN:
 		on_unknown(s);

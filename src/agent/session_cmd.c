@@ -229,12 +229,14 @@ size_t session_cmd_auth(struct session *s, const char *p, size_t n)
 
 	if (smtp_line_next(&s->c_line, p, n, SESSION_AUTH_MAX, &t, &used) == 0)
 		return used;
-	/* What could be two lines to a lax server is answered for the client by
-	 * the cancel of RFC 4954 4; the server's refusal is the answer. */
-	if (t.is_too_long || t.has_cr || t.has_nul)
+	if (t.is_too_long || t.has_cr || t.has_nul) {
+		/* What could be two lines to a lax server does not go there. RFC 4954
+		 * 4 has a way to end the exchange without an answer. */
+		queue_at(s, 0)->instead = t.is_too_long ? REPLY_TOO_LONG : REPLY_SYNTAX;
 		session_to_server(s, "*", 1);
-	else
+	} else {
 		session_to_server(s, t.p, t.len);
+	}
 	session_to_server(s, "\r\n", 2);
 	s->server_since_ms = s->env->now_ms;
 	session_set_state(s, ST_COMMAND);
@@ -379,7 +381,7 @@ static void pass_reply(struct session *s, enum smtp_verb verb)
 /* A 3xx reply. Only AUTH has one that the client may see. */
 static void reply_3xx(struct session *s, struct session_pending *e)
 {
-	if (e->verb == SMTP_VERB_AUTH) {
+	if (e->verb == SMTP_VERB_AUTH && e->instead == NULL) {
 		session_set_state(s, ST_AUTH);
 		session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
 	} else if (e->verb == SMTP_VERB_DATA) {
@@ -409,10 +411,13 @@ void session_cmd_reply(struct session *s)
 		reply_3xx(s, e);
 		return;
 	}
-	pass_reply(s, verb);
+	if (e->instead != NULL)
+		session_say(s, e->instead);
+	else
+		pass_reply(s, verb);
 	if (s->state == ST_CLOSE)
 		return;
-	if (class == 2)
+	if (class == 2 && e->instead == NULL)
 		apply(s, e);
 	queue_pop(s);
 	if (verb == SMTP_VERB_QUIT)

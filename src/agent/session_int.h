@@ -27,6 +27,7 @@
 struct session_pending {
 	uint8_t verb;          /* enum smtp_verb */
 	const char *local;     /* our own reply, or NULL: the server owes it */
+	const char *instead;   /* said in place of the server's reply, or NULL */
 	char *line;            /* MAIL, RCPT, EHLO, HELO, XFORWARD: kept until the
 	                        * reply says whether it holds; else NULL */
 };
