@@ -26,8 +26,14 @@ struct hdr_scan {
 	char date[HDR_VALUE_MAX];
 	char msgid[HDR_VALUE_MAX];
 	bool done;                  /* the block has ended */
+	/* Where lines of ours may stand: behind an mbox "From " line of so many
+	 * octets, and with an empty line behind them where the message has no
+	 * header at all (else its first line would become part of ours). */
+	size_t lead_len;
+	bool needs_blank;
 	/* private; the struct must not be moved while it is used */
 	unsigned state;
+	size_t total;               /* octets seen before this push */
 	bool first_line, space;
 	char name[32];
 	unsigned name_len;

@@ -14,6 +14,7 @@
 #include "str.h"
 
 #define FILL_CHUNK (32u << 10)
+#define LEAD_MAX 4096u           /* a longer mbox line is no such line */
 
 static void path_of(const char *line, const char *verb, const char *prefix, char *out, size_t size)
 {
@@ -327,6 +328,7 @@ static int put_headers(struct session *s, struct buf *out)
 	const struct conf_smtp *c = &s->env->conf->smtp;
 	struct session_msg *m = s->msg;
 	char peer[NET_ADDR_TEXT], id[40], proto[16];
+	size_t before = buf_len(out);
 
 	if (!m->has_verdict)
 		return 0;
@@ -346,8 +348,10 @@ static int put_headers(struct session *s, struct buf *out)
 	}
 	/* A mail that was looked at for spam alone is not one scanned for viruses. */
 	if (c->add_header_xvirus && !m->hdr.has_xvirus &&
-	    policy_wants(&m->settings->actions).av)
-		return hdr_xvirus_format(out);
+	    policy_wants(&m->settings->actions).av && hdr_xvirus_format(out) < 0)
+		return -1;
+	if (buf_len(out) > before && m->hdr.needs_blank)
+		return buf_append(out, "\r\n", 2);
 	return 0;
 }
 
@@ -367,36 +371,54 @@ static void spool_broken(struct session *s)
 	session_event(s, EV_GARBAGE);
 }
 
-void session_mail_fill(struct session *s)
+/* Gives up to max octets of the spool to the server, stuffed. False: none
+ * were given, the session has gone on elsewhere. */
+static bool copy_out(struct session *s, size_t max)
 {
 	struct session_msg *m = s->msg;
 	char chunk[FILL_CHUNK];
+	ssize_t n;
+
+	if (max == 0)
+		return true;
+	n = spool_read(m->spool, m->sent, chunk, max < sizeof chunk ? max : sizeof chunk);
+	if (n <= 0) {
+		spool_broken(s);
+		return false;
+	}
+	unsigned char *room = buf_reserve(&s->s_out, 2 * (size_t)n);
+	if (room == NULL) {
+		session_close(s, SESSION_END_MEMORY);
+		return false;
+	}
+	buf_commit(&s->s_out, smtp_stuff_push(&m->stuff, chunk, (size_t)n, (char *)room));
+	m->sent += (uint64_t)n;
+	s->server_since_ms = s->env->now_ms;
+	return true;
+}
+
+void session_mail_fill(struct session *s)
+{
+	struct session_msg *m = s->msg;
 
 	if (!m->headers_sent) {
 		smtp_stuff_init(&m->stuff);
+		m->headers_sent = true;
+		/* Ours stand behind an mbox line, if there is one, and apart from a
+		 * body without a header. */
+		if (m->hdr.lead_len <= LEAD_MAX && !copy_out(s, m->hdr.lead_len))
+			return;
 		if (put_headers(s, &s->s_out) < 0) {
 			session_close(s, SESSION_END_MEMORY);
 			return;
 		}
-		m->headers_sent = true;
 	}
 	while (s->state == ST_SEND && buf_len(&s->s_out) < SESSION_OUT_HIGH) {
-		ssize_t n = spool_read(m->spool, m->sent, chunk, sizeof chunk);
-		if (n < 0 || (n == 0 && m->sent != spool_size(m->spool))) {
-			spool_broken(s);
-			return;
-		}
-		if (n == 0) {
+		if (m->sent == spool_size(m->spool)) {
 			send_end(s);
 			return;
 		}
-		unsigned char *room = buf_reserve(&s->s_out, 2 * (size_t)n);
-		if (room == NULL) {
-			session_close(s, SESSION_END_MEMORY);
+		if (!copy_out(s, FILL_CHUNK))
 			return;
-		}
-		buf_commit(&s->s_out, smtp_stuff_push(&m->stuff, chunk, (size_t)n, (char *)room));
-		m->sent += (uint64_t)n;
-		s->server_since_ms = s->env->now_ms;
 	}
 }

@@ -105,7 +105,8 @@ static void name_octet(struct hdr_scan *h, char c)
 	if (c == ':' && h->name_len > 0) {
 		field_begin(h);
 	} else if (is_blank && h->name_len > 0) {
-		if (h->first_line && (name_is(h, "from") || name_is(h, ">from"))) {
+		if (h->first_line && h->lead_len == 0 &&
+		    (name_is(h, "from") || name_is(h, ">from"))) {
 			h->value = NULL;
 			h->state = HDR_SKIP;
 		} else {
@@ -115,6 +116,7 @@ static void name_octet(struct hdr_scan *h, char c)
 		name_push(h, c);
 	} else {
 		h->done = true;
+		h->needs_blank = h->first_line && !(h->name_len == 0 && (c == '\r' || c == '\n'));
 	}
 }
 
@@ -132,12 +134,16 @@ void hdr_scan_push(struct hdr_scan *h, const void *p, size_t n)
 		if (h->value != NULL)
 			value_push(h, s, (size_t)(stop - s));
 		s = stop;
-		if (lf != NULL) {
-			s++;
-			h->state = HDR_LINE;
+		if (lf == NULL)
+			break;
+		s++;
+		if (h->state == HDR_SKIP)
+			h->lead_len = h->total + (size_t)(s - (const char *)p);
+		else
 			h->first_line = false;
-		}
+		h->state = HDR_LINE;
 	}
+	h->total += n;
 }
 
 int hdr_xvirus_format(struct buf *out)

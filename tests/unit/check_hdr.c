@@ -105,6 +105,42 @@ START_TEST(scan_long_value_is_cut)
 }
 END_TEST
 
+/* Where lines of ours go: behind an mbox line, apart from a bare body. */
+START_TEST(place_of_new_lines)
+{
+	static const struct {
+		const char *msg;
+		size_t lead;
+		bool blank;
+	} t[] = {
+		{ "Subject: x\r\n\r\nbody\r\n", 0, false },
+		{ "\r\nbody\r\n", 0, false },
+		{ "", 0, false },
+		{ "just text\r\n", 0, true },
+		{ " folded: x\r\n", 0, true },
+		{ ": no name\r\n", 0, true },
+		{ "Subject: x\r\ntext at once\r\n", 0, false },
+		{ "From a@b Thu Jan 1\r\nSubject: x\r\n\r\n", 20, false },
+		{ ">From a@b\r\nSubject: x\r\n\r\n", 11, false },
+		{ "From a@b\r\ntext\r\n", 10, true },
+		{ "From a@b\r\n\tfolded: x\r\n", 10, true },
+		{ "From a@b\r\nFrom a@b\r\n", 10, true },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		for (size_t step = 1; step < 40; step += 38) {
+			struct hdr_scan h;
+			size_t n = strlen(t[i].msg);
+			hdr_scan_init(&h);
+			for (size_t at = 0; at < n; at += step)
+				hdr_scan_push(&h, t[i].msg + at, n - at < step ? n - at : step);
+			ck_assert_msg(h.lead_len == t[i].lead, "%zu: lead %zu", i, h.lead_len);
+			ck_assert_msg(h.needs_blank == t[i].blank, "%zu: blank %d", i, h.needs_blank);
+		}
+	}
+}
+END_TEST
+
 START_TEST(xvirus_text)
 {
 	struct buf b = BUF_INIT(256), small = BUF_INIT(10);
@@ -237,6 +273,7 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, scan_any_split, 0, (int)(sizeof scan_cases / sizeof *scan_cases));
 	tcase_add_test(t, scan_long_value_is_cut);
+	tcase_add_test(t, place_of_new_lines);
 	tcase_add_test(t, xvirus_text);
 	tcase_add_test(t, received_plain);
 	tcase_add_test(t, received_hostile);
