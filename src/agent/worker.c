@@ -41,6 +41,13 @@ static void wall_clock(struct worker_thread *t)
 		t->env.tz_minutes = (int)(tm.tm_gmtoff / 60);
 }
 
+static void drop_event(struct event **ev)
+{
+	if (*ev != NULL)
+		event_free(*ev);
+	*ev = NULL;
+}
+
 static void set_listening(struct worker_thread *t, bool on)
 {
 	if (t->listening == on)
@@ -78,6 +85,24 @@ static void on_listen(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* For good. The last thread of the process closes the sockets, so that the
+ * port is free, or another worker's alone, while sessions still finish. */
+static void stop_listening(struct worker_thread *t)
+{
+	const struct listen_set *l = t->worker->in.listen;
+
+	if (t->listen_over)
+		return;
+	t->listen_over = true;
+	set_listening(t, false);
+	for (unsigned i = 0; i < LISTEN_MAX; i++)
+		drop_event(&t->ev_listen[i]);
+	if (atomic_fetch_sub(&t->worker->listening, 1) != 1)
+		return;
+	for (unsigned i = 0; i < l->n; i++)
+		close(l->l[i].fd);
+}
+
 /* Nothing more comes and nothing is left: the loop may end. */
 static void check_end(struct worker_thread *t)
 {
@@ -102,7 +127,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	worker_clock(t);
 	wall_clock(t);
 	each_pair(t, pair_tick);
-	if (t->accept_paused && atomic_load(&t->phase) == WORKER_RUN) {
+	if (t->accept_paused && !t->listen_over) {
 		t->accept_paused = false;
 		set_listening(t, true);
 	}
@@ -118,7 +143,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &n, sizeof n) < 0)
 		return;
 	worker_clock(t);
-	set_listening(t, false);
+	stop_listening(t);
 	if (atomic_load(&t->phase) == WORKER_STOP)
 		each_pair(t, pair_stop);
 	check_end(t);
@@ -162,13 +187,6 @@ static int thread_init(struct worker_thread *t, struct worker *w, unsigned numbe
 	wall_clock(t);
 	set_listening(t, true);
 	return 0;
-}
-
-static void drop_event(struct event **ev)
-{
-	if (*ev != NULL)
-		event_free(*ev);
-	*ev = NULL;
 }
 
 static void thread_fini(struct worker_thread *t)
@@ -263,7 +281,7 @@ static int worker_init(struct worker *w, const struct worker_inherit *in)
 {
 	char why[128];
 
-	*w = (struct worker){ .in = *in };
+	*w = (struct worker){ .in = *in, .listening = in->conf->smtp.num_thrd };
 	if (net_cidrs_parse(in->conf->smtp.trusted_networks, &w->trusted, &w->ntrusted, why,
 			sizeof why) < 0) {
 		log_error("trusted_networks: %s", why);

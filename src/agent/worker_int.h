@@ -19,6 +19,7 @@ struct worker {                     /* one per process, constant for threads */
 	struct net_cidr *trusted;
 	size_t ntrusted;
 	char hostname[256];
+	atomic_uint listening;          /* threads that still use the sockets */
 };
 
 enum worker_phase { WORKER_RUN, WORKER_DRAIN, WORKER_STOP };
@@ -35,6 +36,7 @@ struct worker_thread {
 	int wake_fd;                    /* eventfd: look at phase */
 	struct event *ev_wake, *ev_tick, *ev_listen[LISTEN_MAX];
 	bool listening;
+	bool listen_over;               /* its part in the sockets has ended */
 	bool accept_paused;             /* out of descriptors: until the next tick */
 	unsigned next_server;           /* round-robin over server addresses */
 };
