@@ -69,10 +69,10 @@ static void dump_option(const struct conf *c, unsigned section, const struct con
 	if (group == NULL)
 		return;
 	fprintf(out, "%s%s = ", v->origin == NULL || is_secret ? ";" : "", o->name);
-	if (!is_secret && v->text != NULL)
-		conf_opt_print(o, group, out);
 	if (is_secret && v->origin != NULL)
 		fputs("...", out);
+	else if (v->text != NULL)
+		conf_opt_print(o, group, out);
 	if (v->origin == NULL)
 		snprintf(origin, sizeof(origin), "%s", v->text != NULL ? "default" : "not set");
 	else if (v->origin[0] == '-')

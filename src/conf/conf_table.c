@@ -442,7 +442,7 @@ const char *conf_opt_default_text(const struct conf_opt *o)
 		return o->def_text;
 	if (o->def == NULL)
 		return "no default";
-	return o->def[0] == '\0' ? "\"\"" : o->def;
+	return o->def[0] == '\0' ? "empty" : o->def;
 }
 
 /* --- values -------------------------------------------------------------------- */
