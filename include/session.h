@@ -122,7 +122,10 @@ struct session {
 	struct smtp_ehlo_info info;
 	struct session_envelope envelope;
 	struct session_xforward *xforward;
-	struct session_msg *msg;   /* from DATA to the final reply */
+	struct session_msg *msg;   /* from DATA or the first BDAT to the final reply */
+	uint64_t chunk_left;       /* octets of the chunk still to come */
+	const char *chunk_error;   /* they are eaten, this is the reply; else NULL */
+	bool chunk_last;
 	struct scan_job *job;
 	long long client_since_ms; /* the client's time runs from here */
 	long long server_since_ms; /* the server's */

@@ -6,7 +6,8 @@
  * drift apart. What the actions do is in session_act.c.
  *
  *   DIAL ─ BANNER ─ COMMAND ⇄ AUTH          the relay
- *                     │ DATA (354 by the agent)
+ *                     │ DATA (354 by the agent)     BDAT: CHUNK ⇄ COMMAND,
+ *                     │                             SCAN behind the last
  *                   BODY ─ SCAN ─┬─ DATA ─ SEND ─ DOT ─► COMMAND     accepted
  *                                │    ▲
  *                                │  REPLAY (the server had gone)
@@ -22,6 +23,7 @@
 	X(COMMAND) /* commands and replies are relayed */  \
 	X(AUTH)    /* 334 was relayed: an opaque line */   \
 	X(BODY)    /* the client sends the message */      \
+	X(CHUNK)   /* the same, a chunk of BDAT */         \
 	X(SCAN)    /* the scanner has it */                \
 	X(REPLAY)  /* the envelope goes to a new server connection */ \
 	X(DATA)    /* DATA was sent, 354 is awaited */     \

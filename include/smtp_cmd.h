@@ -9,12 +9,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* How a verb is handled. */
 enum smtp_cmd_kind {
 	SMTP_CMD_RELAY,     /* goes on as it is */
 	SMTP_CMD_BARRIER,   /* the same, but nothing behind it is read before its reply */
 	SMTP_CMD_DATA,      /* served by the agent */
+	SMTP_CMD_BDAT,      /* the same: its octets follow the line */
 	SMTP_CMD_REFUSE,    /* answered by the agent with the row's reply */
 	SMTP_CMD_TRUSTED,   /* BARRIER for trusted clients, else refused */
 };
@@ -37,7 +39,7 @@ enum smtp_cmd_kind {
 	X(XCLIENT,  "XCLIENT",  TRUSTED, "550 5.7.1 XCLIENT is not allowed from here")     \
 	/* They carry or fetch content, or change what follows: I1, I6. */                 \
 	X(STARTTLS, "STARTTLS", REFUSE,  "502 5.5.1 STARTTLS is not supported here")       \
-	X(BDAT,     "BDAT",     REFUSE,  "502 5.5.1 BDAT is not supported here")           \
+	X(BDAT,     "BDAT",     BDAT,    "502 5.5.1 BDAT is not supported here")           \
 	X(BURL,     "BURL",     REFUSE,  "502 5.5.1 BURL is not supported here")           \
 	X(XEXCH50,  "XEXCH50",  REFUSE,  "502 5.5.1 XEXCH50 is not supported here")        \
 	X(X_LINK2STATE, "X-LINK2STATE", REFUSE, "502 5.5.1 X-LINK2STATE is not supported here") \
@@ -79,6 +81,8 @@ bool smtp_cmd_parse(const char *line, size_t len, struct smtp_cmd *out);
  * length (0 also where there is no address), with *addr_out into arg. */
 size_t smtp_cmd_path(const char *arg, size_t len, const char *prefix, const char **addr_out,
 	const char **params_out, size_t *params_len_out);
+/* "SIZE [LAST]" of BDAT. 0; -1 it is no such thing. */
+int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_out);
 /* Is NAME or NAME=value (any value if NULL) among the parameters? */
 bool smtp_cmd_has_param(const char *params, size_t len, const char *name, const char *value);
 /* Value of an XFORWARD attribute, xtext decoded and cut into out. False if it

@@ -20,6 +20,7 @@ typedef int (*smtp_dot_sink_fn)(void *arg, const void *p, size_t n);
 struct smtp_dot {
 	unsigned char state;
 	bool keep_newlines;    /* bare_newline = pass */
+	bool no_dots;          /* BDAT: no end of data, no stuffing in the stream */
 	bool has_bare;         /* a bare CR or LF was seen */
 	bool has_dot_lines;    /* a line of the output starts with a dot */
 	bool sink_failed;
@@ -27,6 +28,11 @@ struct smtp_dot {
 };
 
 void smtp_dot_init(struct smtp_dot *d, bool keep_newlines);
+/* For the chunks of BDAT (RFC 3030): only newlines are looked after. Pushed
+ * like the other, which never ends it; smtp_dot_end is its end. */
+void smtp_dot_init_chunks(struct smtp_dot *d, bool keep_newlines);
+/* Passes on a CR that was held back at the end of the last chunk. */
+void smtp_dot_end(struct smtp_dot *d, smtp_dot_sink_fn sink, void *arg);
 /* Decodes the next octets, any split. Returns 1 end of data (*used_out is
  * just past it), 0 more needed (*used_out == n). */
 int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn sink,

@@ -78,6 +78,8 @@ enum smtp_ehlo_rule { SMTP_EHLO_PASS, SMTP_EHLO_HIDE, SMTP_EHLO_TRUSTED, SMTP_EH
 struct smtp_ehlo_cfg {
 	bool is_trusted;          /* the client is in trusted_networks */
 	bool hide_unknown;        /* ehlo_unknown = hide */
+	bool chunking;            /* CHUNKING is offered where the server does */
+	bool chunking_always;     /* and where it does not */
 	uint64_t max_size;        /* max_message_size, 0 none */
 };
 
@@ -87,6 +89,10 @@ struct smtp_ehlo_info {
 	uint64_t size_max;        /* 0 none given */
 };
 
+/* What the agent itself offers the client (RFC 3030), given what the server
+ * has: BINARYMIME only where the server takes such a message. */
+bool smtp_ehlo_has_chunking(const struct smtp_ehlo_cfg *cfg, const struct smtp_ehlo_info *info);
+bool smtp_ehlo_has_binarymime(const struct smtp_ehlo_cfg *cfg, const struct smtp_ehlo_info *info);
 /* Reads a complete 2xx EHLO reply (raw, lines ending in CR LF) and appends
  * the filtered one to out. The first line and all that passes keep spelling
  * and order; "250-" and "250 " are set anew. 0, -1 no room. */

@@ -185,6 +185,9 @@ static size_t consume(struct session *s, const char *p, size_t n)
 		case ST_BODY:
 			k = session_mail_input(s, p + used, n - used);
 			break;
+		case ST_CHUNK:
+			k = session_bdat_input(s, p + used, n - used);
+			break;
 		case ST_ORPHAN:
 			k = session_cmd_orphan(s, p + used, n - used);
 			break;
@@ -208,7 +211,7 @@ static void check_eof(struct session *s)
 		return;
 	if ((s->state == ST_COMMAND && !session_is_owed(s)) || s->state == ST_ORPHAN)
 		session_close(s, SESSION_END_CLIENT_CLOSED);
-	else if (s->state == ST_AUTH || s->state == ST_BODY)
+	else if (s->state == ST_AUTH || s->state == ST_BODY || s->state == ST_CHUNK)
 		session_close(s, SESSION_END_CLIENT_CUT);
 }
 
@@ -348,6 +351,11 @@ static long long deadline_ms(const struct session *s, enum session_event *who)
 	case ST_ORPHAN:
 		*who = EV_CLITIME;
 		return client;
+	case ST_CHUNK:
+		*who = EV_CLITIME;
+		if (s->msg == NULL)
+			return client;
+		/* fall through */
 	case ST_BODY:
 		*who = EV_CLITIME;
 		data = s->msg->start_ms + 1000LL * c->timeout_data;
@@ -380,7 +388,7 @@ void session_on_written(struct session *s)
 {
 	if (s->state == ST_SEND) {
 		session_log_ctx(s);
-		session_mail_fill(s);
+		session_send_fill(s);
 	} else if (!buf_is_empty(&s->c_in)) {
 		session_log_ctx(s);
 		session_run(s);
@@ -391,7 +399,7 @@ bool session_wants_client(const struct session *s)
 {
 	if (s->client_eof || s->state == ST_CLOSE)
 		return false;
-	if (s->state == ST_BODY)
+	if (s->state == ST_BODY || s->state == ST_CHUNK)
 		return true;
 	/* Also while nothing can be parsed, a little is read ahead: a reset of
 	 * the connection is seen that way. */

@@ -48,8 +48,20 @@ static void on_banner(struct session *s)
 	session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
 }
 
+static void on_lost(struct session *s)
+{
+	if (!s->server_lost)
+		log_info("server closed early, message is kept reply=%d", s->reply.code);
+	s->server_lost = true;
+	session_drop_server(s);
+}
+
 static void on_gone(struct session *s)
 {
+	if (s->msg != NULL && !session_is_owed(s)) { /* between two chunks */
+		on_lost(s);
+		return;
+	}
 	/* A server may close right behind QUIT without a word. */
 	if (session_cmd_is_quit_owed(s)) {
 		session_say(s, "221 2.0.0 Bye");
@@ -63,14 +75,6 @@ static void on_421(struct session *s)
 {
 	session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
 	session_close(s, SESSION_END_SERVER_421);
-}
-
-static void on_lost(struct session *s)
-{
-	if (!s->server_lost)
-		log_info("server closed early, message is kept reply=%d", s->reply.code);
-	s->server_lost = true;
-	session_drop_server(s);
 }
 
 /* May the envelope be given to a new connection? Only if no end of data was
@@ -106,8 +110,7 @@ static void ask_data(struct session *s)
 		redial(s);
 		return;
 	}
-	s->server_since_ms = s->env->now_ms;
-	session_to_server(s, "DATA\r\n", 6);
+	session_send_begin(s);
 }
 
 /* Line number step of the replay, counted from 0; NULL behind the last. */
@@ -138,7 +141,7 @@ static void replay_next(struct session *s)
 	}
 	s->server_lost = false;
 	session_set_state(s, ST_DATA);
-	session_to_server(s, "DATA\r\n", 6);
+	session_send_begin(s);
 }
 
 static void on_final_421(struct session *s)
@@ -160,7 +163,7 @@ static void replay_fail(struct session *s)
 static void on_send(struct session *s)
 {
 	s->server_since_ms = s->env->now_ms;
-	session_mail_fill(s);
+	session_send_fill(s);
 }
 
 static void on_data_refused(struct session *s)

@@ -14,6 +14,9 @@
 #include "str.h"
 
 #define REPLY_SYNTAX "500 5.5.2 Syntax error, command unrecognized"
+#define REPLY_DATA_BINARY "503 5.5.1 BODY=BINARYMIME takes BDAT, not DATA"
+#define REPLY_NO_BINARY "555 5.5.4 BODY=BINARYMIME is not offered"
+#define REPLY_IN_CHUNKS "503 5.5.1 A message is under way by BDAT"
 #define REPLY_TOO_LONG "500 5.5.2 Line too long"
 
 bool session_is_owed(const struct session *s)
@@ -127,6 +130,10 @@ static void relay(struct session *s, const struct smtp_cmd *cmd)
 {
 	char *line = NULL;
 
+	if (!s->server_up) { /* it went while chunks came in */
+		session_close(s, SESSION_END_SERVER_CLOSED);
+		return;
+	}
 	if (keeps_line(cmd->verb)) {
 		line = malloc(cmd->line_len + 1);
 		if (line != NULL)
@@ -147,10 +154,32 @@ static void relay(struct session *s, const struct smtp_cmd *cmd)
 	session_to_server(s, "\r\n", 2);
 }
 
+struct smtp_ehlo_cfg session_ehlo_cfg(const struct session *s)
+{
+	const struct conf_smtp *c = &s->env->conf->smtp;
+
+	return (struct smtp_ehlo_cfg){
+		.is_trusted = s->is_trusted,
+		.hide_unknown = c->ehlo_unknown == CONF_EHLO_HIDE,
+		.chunking = c->chunking != CONF_CHUNKING_NO,
+		.chunking_always = c->chunking == CONF_CHUNKING_ALWAYS,
+		.max_size = c->max_message_size,
+	};
+}
+
+static bool is_binary_mail(const char *line, size_t len)
+{
+	return smtp_cmd_has_param(line, len, "BODY", "BINARYMIME");
+}
+
 static void on_data(struct session *s, const struct smtp_cmd *cmd)
 {
 	if (cmd->arg_len > 0) {
 		answer(s, cmd->reply);
+		return;
+	}
+	if (s->envelope.mail != NULL && is_binary_mail(s->envelope.mail, strlen(s->envelope.mail))) {
+		answer(s, REPLY_DATA_BINARY);
 		return;
 	}
 	if (s->envelope.mail == NULL || s->envelope.nrcpts_total == 0) {
@@ -159,14 +188,35 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 		s->barrier = true;
 		return;
 	}
-	if (!session_mail_begin(s))
+	if (!session_mail_begin(s, false))
 		return;
 	session_set_state(s, ST_BODY);
 	session_say(s, "354 End data with <CR><LF>.<CR><LF>");
 }
 
+/* Refuses by ourselves what the state of this session does not allow; NULL: it
+ * does. */
+static const char *out_of_order(const struct session *s, const struct smtp_cmd *cmd)
+{
+	const struct smtp_ehlo_cfg cfg = session_ehlo_cfg(s);
+
+	if (s->msg != NULL && (cmd->verb == SMTP_VERB_MAIL || cmd->verb == SMTP_VERB_RCPT ||
+	    cmd->verb == SMTP_VERB_DATA))
+		return REPLY_IN_CHUNKS;
+	if (cmd->verb == SMTP_VERB_MAIL && is_binary_mail(cmd->arg, cmd->arg_len) &&
+	    !smtp_ehlo_has_binarymime(&cfg, &s->info))
+		return REPLY_NO_BINARY;
+	return NULL;
+}
+
 static void dispatch(struct session *s, const struct smtp_cmd *cmd)
 {
+	const char *no = out_of_order(s, cmd);
+
+	if (no != NULL) {
+		answer(s, no);
+		return;
+	}
 	switch (cmd->kind) {
 	case SMTP_CMD_RELAY:
 		relay(s, cmd);
@@ -183,6 +233,10 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd)
 		break;
 	case SMTP_CMD_DATA:
 		on_data(s, cmd);
+		break;
+	case SMTP_CMD_BDAT:
+		/* The queue is empty, see session_cmd_next. */
+		session_bdat_begin(s, cmd);
 		break;
 	case SMTP_CMD_REFUSE:
 		log_info("refused verb=%s", smtp_verb_name(cmd->verb));
@@ -215,8 +269,8 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 		answer(s, t.is_too_long ? REPLY_TOO_LONG : REPLY_SYNTAX);
 		return used;
 	}
-	/* DATA is answered by us: not before all replies that it depends on. */
-	if (cmd.kind == SMTP_CMD_DATA && s->queue_len > 0)
+	/* We answer these ourselves: not before all replies that they depend on. */
+	if ((cmd.kind == SMTP_CMD_DATA || cmd.kind == SMTP_CMD_BDAT) && s->queue_len > 0)
 		return 0;
 	dispatch(s, &cmd);
 	return used;
@@ -312,14 +366,23 @@ static void keep_helo(struct session *s, struct session_pending *e)
 	s->esmtp = e->verb == SMTP_VERB_EHLO;
 }
 
+/* The server has forgotten the transaction, and so do we; with it a message
+ * of which only some chunks came. */
+static void forget_transaction(struct session *s)
+{
+	if (s->msg != NULL)
+		session_mail_done(s, "aborted");
+	session_envelope_clear(s);
+	session_xforward_clear(s);
+}
+
 /* What an accepted command changes. */
 static void apply(struct session *s, struct session_pending *e)
 {
 	switch ((enum smtp_verb)e->verb) {
 	case SMTP_VERB_EHLO:
 	case SMTP_VERB_HELO:
-		session_envelope_clear(s);
-		session_xforward_clear(s);
+		forget_transaction(s);
 		keep_helo(s, e);
 		if (!s->esmtp)
 			s->info = (struct smtp_ehlo_info){ .size_max = 0 };
@@ -334,8 +397,7 @@ static void apply(struct session *s, struct session_pending *e)
 		envelope_rcpt(&s->envelope, &e->line);
 		break;
 	case SMTP_VERB_RSET:
-		session_envelope_clear(s);
-		session_xforward_clear(s);
+		forget_transaction(s);
 		break;
 	case SMTP_VERB_AUTH:
 		s->authed = true;
@@ -343,8 +405,7 @@ static void apply(struct session *s, struct session_pending *e)
 	case SMTP_VERB_XCLIENT:
 		/* The server starts again with a new banner. */
 		s->authed = true;
-		session_envelope_clear(s);
-		session_xforward_clear(s);
+		forget_transaction(s);
 		free(s->helo);
 		s->helo = NULL;
 		s->info = (struct smtp_ehlo_info){ .size_max = 0 };
@@ -365,11 +426,7 @@ static void pass_reply(struct session *s, enum smtp_verb verb)
 		session_to_client(s, buf_head(raw), buf_len(raw));
 		return;
 	}
-	struct smtp_ehlo_cfg cfg = {
-		.is_trusted = s->is_trusted,
-		.hide_unknown = s->env->conf->smtp.ehlo_unknown == CONF_EHLO_HIDE,
-		.max_size = s->env->conf->smtp.max_message_size,
-	};
+	const struct smtp_ehlo_cfg cfg = session_ehlo_cfg(s);
 	struct buf out = BUF_INIT(2 * SMTP_REPLY_MAX);
 	if (smtp_ehlo_filter((const char *)buf_head(raw), buf_len(raw), &cfg, &s->info, &out) < 0)
 		session_close(s, SESSION_END_MEMORY);

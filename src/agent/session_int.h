@@ -2,7 +2,9 @@
  *   session.c       life, events, time, the end
  *   session_cmd.c   client commands, the queue of owed replies, the envelope
  *   session_act.c   what the actions of the transition table do
- *   session_mail.c  one message: body in, scan, policy, body out
+ *   session_mail.c  one message: body in, scan, policy
+ *   session_send.c  its way to the server
+ *   session_bdat.c  its way in by BDAT
  *   session_log.c   the summary line and its fellows */
 #ifndef ESETS_SESSION_INT_H
 #define ESETS_SESSION_INT_H
@@ -32,7 +34,7 @@ struct session_pending {
 	                        * reply says whether it holds; else NULL */
 };
 
-enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP };
+enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP, FAIL_BARE };
 
 struct session_msg {
 	struct spool *spool;
@@ -40,6 +42,8 @@ struct session_msg {
 	struct smtp_stuff stuff;
 	struct hdr_scan hdr;
 	enum session_fail fail;
+	bool is_binary;              /* BODY=BINARYMIME: octets, by BDAT only */
+	bool by_bdat;
 	uint64_t size_max;           /* 0 none */
 	uint64_t size;               /* octets of the decoded body */
 	uint64_t sent;               /* octets of the spool given to the server */
@@ -84,20 +88,35 @@ bool session_is_owed(const struct session *s);
 /* Is QUIT the only command whose reply is owed? */
 bool session_cmd_is_quit_owed(const struct session *s);
 void session_envelope_clear(struct session *s);
+/* What the EHLO filter needs to know of this client. */
+struct smtp_ehlo_cfg session_ehlo_cfg(const struct session *s);
 void session_xforward_clear(struct session *s);
 
 /* session_act.c */
 void session_act(struct session *s, enum session_action a);
 
 /* session_mail.c */
-bool session_mail_begin(struct session *s);
+bool session_mail_begin(struct session *s, bool by_bdat);
 size_t session_mail_input(struct session *s, const char *p, size_t n);
+/* Octets of the body as they came, already without the framing of BDAT. */
+void session_mail_chunk(struct session *s, const char *p, size_t n);
+void session_mail_chunks_end(struct session *s);
 void session_mail_decide(struct session *s);
-void session_mail_fill(struct session *s);
 void session_mail_hold(struct session *s);
+/* Why the message could not be taken, as a reply; NULL: it could. */
+const char *session_mail_fail_reply(const struct session_msg *m);
 /* The message has had its reply: logs it and forgets it. */
 void session_mail_done(struct session *s, const char *outcome);
 void session_mail_free(struct session *s);
+
+/* session_bdat.c */
+void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd);
+size_t session_bdat_input(struct session *s, const char *p, size_t n);
+
+/* session_send.c */
+/* DATA, or BDAT for what can't go by DATA. */
+void session_send_begin(struct session *s);
+void session_send_fill(struct session *s);
 
 /* session_log.c */
 void session_log_message(const struct session *s, const char *outcome);

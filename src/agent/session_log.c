@@ -49,7 +49,7 @@ static const char *info_text(const struct session_msg *m)
 {
 	static const char *const fails[] = {
 		[FAIL_TOO_BIG] = "message is too big", [FAIL_STORAGE] = "no storage",
-		[FAIL_LOOP] = "message loops",
+		[FAIL_LOOP] = "message loops", [FAIL_BARE] = "bare CR or LF",
 	};
 	if (m->fail != FAIL_NONE)
 		return fails[m->fail];

@@ -13,8 +13,6 @@
 #include "stats.h"
 #include "str.h"
 
-#define FILL_CHUNK (32u << 10)
-#define LEAD_MAX 4096u           /* a longer mbox line is no such line */
 
 static void path_of(const char *line, const char *verb, const char *prefix, char *out, size_t size)
 {
@@ -26,7 +24,7 @@ static void path_of(const char *line, const char *verb, const char *prefix, char
 	str_copy_n(out, size, addr, n);
 }
 
-bool session_mail_begin(struct session *s)
+bool session_mail_begin(struct session *s, bool by_bdat)
 {
 	const struct conf_smtp *c = &s->env->conf->smtp;
 	struct session_msg *m = calloc(1, sizeof *m);
@@ -44,8 +42,13 @@ bool session_mail_begin(struct session *s)
 	m->size_max = s->info.size_max;
 	if (c->max_message_size != 0 && (m->size_max == 0 || c->max_message_size < m->size_max))
 		m->size_max = c->max_message_size;
-	smtp_dot_init(&m->dot, false);
-	smtp_stuff_init(&m->stuff);
+	m->by_bdat = by_bdat;
+	m->is_binary = smtp_cmd_has_param(s->envelope.mail, strlen(s->envelope.mail), "BODY",
+		"BINARYMIME");
+	if (by_bdat)
+		smtp_dot_init_chunks(&m->dot, c->bare_newline == CONF_BARE_PASS);
+	else
+		smtp_dot_init(&m->dot, c->bare_newline == CONF_BARE_PASS);
 	hdr_scan_init(&m->hdr);
 	path_of(s->envelope.mail, "MAIL", "FROM", m->sender, sizeof m->sender);
 	if (s->envelope.nrcpts > 0)
@@ -99,18 +102,41 @@ static int body_sink(void *arg, const void *p, size_t n)
 	return 0;
 }
 
+static void after_input(struct session *s, size_t used)
+{
+	s->client_since_ms = s->env->now_ms;
+	stats_add(ST_BYTES_IN, used);
+	if (s->msg->fail != FAIL_NONE && s->msg->spool != NULL)
+		spool_close(&s->msg->spool);
+}
+
 size_t session_mail_input(struct session *s, const char *p, size_t n)
 {
 	size_t used;
 	int end = smtp_dot_push(&s->msg->dot, p, n, body_sink, s, &used);
 
-	s->client_since_ms = s->env->now_ms;
-	stats_add(ST_BYTES_IN, used);
-	if (s->msg->fail != FAIL_NONE && s->msg->spool != NULL)
-		spool_close(&s->msg->spool);
+	after_input(s, used);
 	if (end == 1)
 		session_event(s, EV_EOD);
 	return used;
+}
+
+void session_mail_chunk(struct session *s, const char *p, size_t n)
+{
+	size_t used;
+
+	if (!s->msg->is_binary)
+		smtp_dot_push(&s->msg->dot, p, n, body_sink, s, &used);
+	else if (s->msg->fail == FAIL_NONE)
+		body_sink(s, p, n); /* notes a failure by itself */
+	after_input(s, n);
+}
+
+void session_mail_chunks_end(struct session *s)
+{
+	if (!s->msg->is_binary)
+		smtp_dot_end(&s->msg->dot, body_sink, s);
+	after_input(s, 0);
 }
 
 static const char *client_text(const struct session *s, char buf[NET_ADDR_TEXT])
@@ -189,6 +215,9 @@ void session_mail_decide(struct session *s)
 	m->eod_ms = s->env->now_ms;
 	if (m->fail == FAIL_NONE && m->hdr.received > s->env->conf->smtp.max_received)
 		m->fail = FAIL_LOOP;
+	if (m->fail == FAIL_NONE && m->dot.has_bare &&
+	    s->env->conf->smtp.bare_newline == CONF_BARE_REJECT)
+		m->fail = FAIL_BARE;
 	if (m->fail != FAIL_NONE) {
 		m->result.action = m->fail == FAIL_STORAGE ? POLICY_DEFER : POLICY_REJECT;
 		session_event(s, EV_HOLD);
@@ -279,13 +308,20 @@ static void policy_reply(struct session *s)
 	session_say(s, text);
 }
 
-void session_mail_hold(struct session *s)
+const char *session_mail_fail_reply(const struct session_msg *m)
 {
 	static const char *const replies[] = {
+		[FAIL_NONE] = NULL,
 		[FAIL_TOO_BIG] = "552 5.3.4 Message is too big",
 		[FAIL_STORAGE] = "452 4.3.1 Insufficient system storage",
 		[FAIL_LOOP] = "554 5.4.6 Message loops: too many Received header fields",
+		[FAIL_BARE] = "550 5.6.11 Message holds bare CR or LF",
 	};
+	return replies[m->fail];
+}
+
+void session_mail_hold(struct session *s)
+{
 	static const char *const outcomes[] = {
 		[POLICY_DISCARD] = "discarded", [POLICY_DEFER] = "deferred",
 		[POLICY_REJECT] = "rejected",
@@ -293,7 +329,7 @@ void session_mail_hold(struct session *s)
 	struct session_msg *m = s->msg;
 
 	if (m->fail != FAIL_NONE)
-		session_say(s, replies[m->fail]);
+		session_say(s, session_mail_fail_reply(m));
 	else
 		policy_reply(s);
 	if (s->state == ST_CLOSE)
@@ -307,118 +343,4 @@ void session_mail_hold(struct session *s)
 	}
 	if (s->stop_later)
 		session_close(s, SESSION_END_STOPPED);
-}
-
-/* ---- the message on its way to the server -------------------------------- */
-
-static void protocol_name(const struct session *s, char out[16])
-{
-	const char *mail = s->envelope.mail;
-	bool utf8 = smtp_cmd_has_param(mail, strlen(mail), "SMTPUTF8", NULL);
-
-	/* RFC 3848, RFC 6531 3.7.3 */
-	snprintf(out, 16, "%s%s", !s->esmtp ? "SMTP" : utf8 ? "UTF8SMTP" : "ESMTP",
-		s->esmtp && s->authed ? "A" : "");
-}
-
-/* Received first, then X-Virus-Scanner: that one stands at the top of the
- * header block as it came in. Only where a scan gave a verdict. */
-static int put_headers(struct session *s, struct buf *out)
-{
-	const struct conf_smtp *c = &s->env->conf->smtp;
-	struct session_msg *m = s->msg;
-	char peer[NET_ADDR_TEXT], id[40], proto[16];
-	size_t before = buf_len(out);
-
-	if (!m->has_verdict)
-		return 0;
-	if (c->add_header_received) {
-		snprintf(id, sizeof id, "%012llx.%u", (unsigned long long)s->id, s->msgs);
-		protocol_name(s, proto);
-		const struct hdr_received r = {
-			.helo = s->helo != NULL ? s->helo + 4 + strspn(s->helo + 4, " \t\v\f") : "",
-			.client_ip = net_addr_text(&s->client, peer),
-			.client_is_ipv6 = s->client.family == AF_INET6,
-			.client_name = "", .by = s->env->hostname, .protocol = proto, .id = id,
-			.rcpt = s->envelope.nrcpts_total == 1 ? m->first_rcpt : "",
-			.when = s->env->wall_s, .tz_minutes = s->env->tz_minutes,
-		};
-		if (hdr_received_format(&r, out) < 0)
-			return -1;
-	}
-	/* A mail that was looked at for spam alone is not one scanned for viruses. */
-	if (c->add_header_xvirus && !m->hdr.has_xvirus &&
-	    policy_wants(&m->settings->actions).av && hdr_xvirus_format(out) < 0)
-		return -1;
-	if (buf_len(out) > before && m->hdr.needs_blank)
-		return buf_append(out, "\r\n", 2);
-	return 0;
-}
-
-static void send_end(struct session *s)
-{
-	session_to_server(s, smtp_stuff_end(&s->msg->stuff), strlen(smtp_stuff_end(&s->msg->stuff)));
-	s->server_since_ms = s->env->now_ms;
-	session_event(s, EV_SENT);
-}
-
-/* A spool that can't be read any more must not become a short message: the
- * connection is cut before the dot (I3). */
-static void spool_broken(struct session *s)
-{
-	log_error("spool read: %m");
-	s->reply.code = 0;
-	session_event(s, EV_GARBAGE);
-}
-
-/* Gives up to max octets of the spool to the server, stuffed. False: none
- * were given, the session has gone on elsewhere. */
-static bool copy_out(struct session *s, size_t max)
-{
-	struct session_msg *m = s->msg;
-	char chunk[FILL_CHUNK];
-	ssize_t n;
-
-	if (max == 0)
-		return true;
-	n = spool_read(m->spool, m->sent, chunk, max < sizeof chunk ? max : sizeof chunk);
-	if (n <= 0) {
-		spool_broken(s);
-		return false;
-	}
-	unsigned char *room = buf_reserve(&s->s_out, 2 * (size_t)n);
-	if (room == NULL) {
-		session_close(s, SESSION_END_MEMORY);
-		return false;
-	}
-	buf_commit(&s->s_out, smtp_stuff_push(&m->stuff, chunk, (size_t)n, (char *)room));
-	m->sent += (uint64_t)n;
-	s->server_since_ms = s->env->now_ms;
-	return true;
-}
-
-void session_mail_fill(struct session *s)
-{
-	struct session_msg *m = s->msg;
-
-	if (!m->headers_sent) {
-		smtp_stuff_init(&m->stuff);
-		m->headers_sent = true;
-		/* Ours stand behind an mbox line, if there is one, and apart from a
-		 * body without a header. */
-		if (m->hdr.lead_len <= LEAD_MAX && !copy_out(s, m->hdr.lead_len))
-			return;
-		if (put_headers(s, &s->s_out) < 0) {
-			session_close(s, SESSION_END_MEMORY);
-			return;
-		}
-	}
-	while (s->state == ST_SEND && buf_len(&s->s_out) < SESSION_OUT_HIGH) {
-		if (m->sent == spool_size(m->spool)) {
-			send_end(s);
-			return;
-		}
-		if (!copy_out(s, FILL_CHUNK))
-			return;
-	}
 }

@@ -36,7 +36,7 @@ static bool is_control(char c)
  * is relayed (a 3xx ends the session) and DATA; not for what carries content. */
 static bool is_verb(const char *p, size_t n, const struct verb_row *row)
 {
-	if (row->kind == SMTP_CMD_REFUSE && strlen(row->name) == 4)
+	if ((row->kind == SMTP_CMD_REFUSE || row->kind == SMTP_CMD_BDAT) && strlen(row->name) == 4)
 		return n >= 4 && str_icmp_n(p, row->name, 4) == 0;
 	return str_ieq_n(p, n, row->name);
 }
@@ -133,6 +133,24 @@ static bool next_word(const char **p, const char *end, const char **word, size_t
 		(*p)++;
 	*n = (size_t)(*p - *word);
 	return *n > 0;
+}
+
+int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_out)
+{
+	const char *p = arg, *end = arg + len, *word;
+	char number[21];
+	size_t n;
+
+	*last_out = false;
+	if (!next_word(&p, end, &word, &n) || !str_copy_n(number, sizeof number, word, n) ||
+	    str_parse_u64(number, size_out) < 0)
+		return -1;
+	if (!next_word(&p, end, &word, &n))
+		return 0;
+	if (!str_ieq_n(word, n, "LAST") || next_word(&p, end, &word, &n))
+		return -1;
+	*last_out = true;
+	return 0;
 }
 
 bool smtp_cmd_has_param(const char *params, size_t len, const char *name, const char *value)

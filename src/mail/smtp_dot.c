@@ -20,6 +20,12 @@ void smtp_dot_init(struct smtp_dot *d, bool keep_newlines)
 	*d = (struct smtp_dot){ .state = DOT_BOL, .keep_newlines = keep_newlines, .is_bol = true };
 }
 
+void smtp_dot_init_chunks(struct smtp_dot *d, bool keep_newlines)
+{
+	smtp_dot_init(d, keep_newlines);
+	d->no_dots = true;
+}
+
 struct dot_out {
 	struct smtp_dot *d;
 	smtp_dot_sink_fn sink;
@@ -106,7 +112,7 @@ int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn
 	while (p < end) {
 		switch ((enum dot_state)d->state) {
 		case DOT_BOL:
-			if (*p == '.') {
+			if (*p == '.' && !d->no_dots) {
 				d->state = DOT_DOT;
 				p++;
 				break;
@@ -139,6 +145,15 @@ int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn
 	}
 	*used_out = n;
 	return 0;
+}
+
+void smtp_dot_end(struct smtp_dot *d, smtp_dot_sink_fn sink, void *arg)
+{
+	const struct dot_out o = { d, sink, arg };
+
+	if (d->state == DOT_CR)
+		emit_bare(&o, "\r");
+	d->state = DOT_BOL;
 }
 
 enum stuff_state { STUFF_BOL, STUFF_LINE, STUFF_CR };

@@ -47,12 +47,26 @@ static void note(struct smtp_ehlo_info *info, const char *p, size_t word, size_t
 	}
 }
 
-static bool is_passed(const char *p, size_t word, const struct smtp_ehlo_cfg *cfg)
+bool smtp_ehlo_has_chunking(const struct smtp_ehlo_cfg *cfg, const struct smtp_ehlo_info *info)
+{
+	return cfg->chunking_always || (cfg->chunking && info->chunking);
+}
+
+bool smtp_ehlo_has_binarymime(const struct smtp_ehlo_cfg *cfg, const struct smtp_ehlo_info *info)
+{
+	return (cfg->chunking || cfg->chunking_always) && info->chunking && info->binarymime;
+}
+
+static bool is_passed(const char *p, size_t word, const struct smtp_ehlo_cfg *cfg,
+	const struct smtp_ehlo_info *info)
 {
 	enum smtp_ehlo_rule rule;
 
 	if (!smtp_ehlo_rule_of(p, word, &rule))
 		return !cfg->hide_unknown;
+	if (rule == SMTP_EHLO_OWN)
+		return str_ieq_n(p, word, "CHUNKING") ? smtp_ehlo_has_chunking(cfg, info) :
+			smtp_ehlo_has_binarymime(cfg, info);
 	return rule == SMTP_EHLO_PASS || (rule == SMTP_EHLO_TRUSTED && cfg->is_trusted);
 }
 
@@ -70,35 +84,53 @@ static int put_keyword(const char *code, const char *p, size_t word, size_t len,
 	return buf_append(out, "\r\n", 2);
 }
 
+/* The next line of the reply: its text behind code and separator, and the
+ * length of its first word. False at the end. */
+static bool next_line(const char **p, const char *end, const char **key, size_t *len, size_t *word)
+{
+	if (*p >= end)
+		return false;
+	const char *lf = memchr(*p, '\n', (size_t)(end - *p));
+	size_t n = (size_t)((lf != NULL ? lf : end) - *p);
+	size_t text = n > 0 && (*p)[n - 1] == '\r' ? n - 1 : n;
+	size_t skip = text > 4 ? 4 : text;
+
+	*key = *p + skip;
+	*len = text - skip;
+	*word = 0;
+	while (*word < *len && (*key)[*word] != ' ' && (*key)[*word] != '\t')
+		(*word)++;
+	*p += n + (lf != NULL);
+	return true;
+}
+
 int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cfg,
 	struct smtp_ehlo_info *info, struct buf *out)
 {
-	const char *p = raw, *end = raw + len;
-	size_t start = buf_len(out), last = start;
-	bool first = true;
+	const char *p = raw, *end = raw + len, *key;
+	size_t start = buf_len(out), last = start, n, word;
 
 	*info = (struct smtp_ehlo_info){ .size_max = 0 };
-	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		size_t n = (size_t)((lf != NULL ? lf : end) - p);
-		size_t text = n > 0 && p[n - 1] == '\r' ? n - 1 : n;
-		size_t skip = text > 4 ? 4 : text;
-		const char *key = p + skip;
-		size_t key_len = text - skip, word = 0;
-		p += n + (lf != NULL);
-		while (word < key_len && key[word] != ' ' && key[word] != '\t')
-			word++;
-		if (!first)
-			note(info, key, word, key_len);
-		if (!first && !is_passed(key, word, cfg))
+	/* The first line is the server's greeting, no keyword. */
+	if (!next_line(&p, end, &key, &n, &word))
+		return 0;
+	if (put_keyword(raw, key, n, n, cfg, info, out) < 0)
+		return -1;
+	const char *keywords = p;
+	while (next_line(&p, end, &key, &n, &word))
+		note(info, key, word, n);
+	for (p = keywords; next_line(&p, end, &key, &n, &word);) {
+		if (!is_passed(key, word, cfg, info))
 			continue;
 		last = buf_len(out);
-		/* The first line is the server's greeting, no keyword. */
-		if (put_keyword(raw, key, first ? key_len : word, key_len, cfg, info, out) < 0)
+		if (put_keyword(raw, key, word, n, cfg, info, out) < 0)
 			return -1;
-		first = false;
 	}
-	if (buf_len(out) > start)
-		buf_head(out)[last + 3] = ' ';
+	if (cfg->chunking_always && !info->chunking) {
+		last = buf_len(out);
+		if (put_keyword(raw, "CHUNKING", 8, 8, cfg, info, out) < 0)
+			return -1;
+	}
+	buf_head(out)[last + 3] = ' ';
 	return 0;
 }

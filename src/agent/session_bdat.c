@@ -1,0 +1,69 @@
+/* session_bdat.c - a message that comes in by BDAT (RFC 3030).
+ *
+ * The agent serves BDAT itself: what a chunk holds goes to the spool and is
+ * scanned as any other content. The octets of a chunk are always taken off the
+ * stream, whatever becomes of them: left there they would be read as
+ * commands. Between chunks the session is in state COMMAND with a message. */
+#include <stdio.h>
+
+#include "session_int.h"
+
+#define REPLY_SYNTAX "501 5.5.4 Syntax: BDAT size [LAST]"
+#define REPLY_NO_MAIL "503 5.5.1 BDAT before MAIL"
+#define REPLY_NO_RCPT "554 5.5.1 BDAT without an accepted recipient"
+
+static void chunk_end(struct session *s)
+{
+	struct session_msg *m = s->msg;
+	char text[80];
+
+	if (s->chunk_error != NULL) {
+		session_set_state(s, ST_COMMAND);
+		session_say(s, s->chunk_error);
+		return;
+	}
+	if (s->chunk_last) {
+		session_mail_chunks_end(s);
+		session_event(s, EV_EOD);
+		return;
+	}
+	session_set_state(s, ST_COMMAND);
+	snprintf(text, sizeof text, "250 2.0.0 %llu octets received", (unsigned long long)m->size);
+	session_say(s, m->fail != FAIL_NONE ? session_mail_fail_reply(m) : text);
+}
+
+void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd)
+{
+	const struct smtp_ehlo_cfg cfg = session_ehlo_cfg(s);
+
+	if (!s->esmtp || !smtp_ehlo_has_chunking(&cfg, &s->info)) {
+		session_say(s, cmd->reply);
+		return;
+	}
+	if (smtp_cmd_bdat(cmd->arg, cmd->arg_len, &s->chunk_left, &s->chunk_last) < 0) {
+		session_say(s, REPLY_SYNTAX);
+		return;
+	}
+	s->chunk_error = s->envelope.mail == NULL ? REPLY_NO_MAIL :
+		s->envelope.nrcpts_total == 0 ? REPLY_NO_RCPT : NULL;
+	if (s->chunk_error == NULL && s->msg == NULL && !session_mail_begin(s, true))
+		return;
+	s->client_since_ms = s->env->now_ms;
+	session_set_state(s, ST_CHUNK);
+	if (s->chunk_left == 0)
+		chunk_end(s);
+}
+
+size_t session_bdat_input(struct session *s, const char *p, size_t n)
+{
+	if (n > s->chunk_left)
+		n = (size_t)s->chunk_left;
+	s->chunk_left -= n;
+	if (s->chunk_error == NULL)
+		session_mail_chunk(s, p, n);
+	else
+		s->client_since_ms = s->env->now_ms;
+	if (s->chunk_left == 0)
+		chunk_end(s);
+	return n;
+}
