@@ -256,7 +256,7 @@ def _run(func, scratch):
     return state, text
 
 
-def logs_of(scratch, lines=40):
+def logs_of(scratch, lines=25):
     """The last lines of every log in a scratch directory, for a failure."""
     text = ""
     for folder, _, names in os.walk(scratch):
@@ -266,7 +266,7 @@ def logs_of(scratch, lines=40):
             with open(os.path.join(folder, name), "rb") as log:
                 content = log.read().decode("utf-8", "backslashreplace").splitlines()
             if content:
-                text += "\n--- %s\n%s" % (name, "\n".join(line[:400] for line in content[-lines:]))
+                text += "\n--- %s\n%s" % (name, "\n".join(line[:250] for line in content[-lines:]))
     return text
 
 

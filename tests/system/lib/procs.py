@@ -121,7 +121,7 @@ class Process:
         with open("/proc/%d/task/%d/children" % (self.pid, self.pid)) as children:
             return [int(pid) for pid in children.read().split()]
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.pid, number)
 
     def wait(self, timeout=15):
@@ -133,7 +133,7 @@ class Process:
     def stop(self, number=signal.SIGTERM, timeout=15, status=0):
         """Signals it, waits for its end, checks the exit status and that no
         process of it is left."""
-        self.signal(number)
+        self.send_signal(number)
         check_eq(self.wait(timeout), status, "exit status of " + self.name)
         wait_until(lambda: not session_members(self.pid), 5, "all processes of %s to end" % self.name)
 
