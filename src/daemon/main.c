@@ -407,12 +407,6 @@ static void master_fini(struct master *m)
 	buf_fini(&m->notes);
 }
 
-static void say_version(void)
-{
-	printf("%s (%s) %s\nAn independent implementation, not affiliated with ESET.\n", IDENT,
-		PACKAGE_NAME, PACKAGE_VERSION);
-}
-
 /* The configuration is read: what was asked for? */
 static int with_conf(struct master *m)
 {
@@ -425,7 +419,7 @@ static int with_conf(struct master *m)
 	notes_flush(m);
 	identity_resolve(m);
 	if (m->cli.check_config) {
-		printf("%s: the configuration is valid\n", m->conf->path);
+		printf("%s: configuration is in order\n", m->conf->path);
 		return 0;
 	}
 	return run(m);
@@ -438,7 +432,7 @@ static int with_cli(struct master *m)
 		return 0;
 	}
 	if (m->cli.version) {
-		say_version();
+		printf("%s %s\n", IDENT, PACKAGE_VERSION);
 		return 0;
 	}
 	/* Who only asks reads the answer; the log is for what really starts. */
@@ -461,5 +455,5 @@ int main(int argc, char **argv)
 	if (conf_cli_parse(&m.cli, CONF_PROG_DAEMON, argc, argv, on_note, &m) == 0)
 		status = with_cli(&m);
 	master_fini(&m);
-	return status;
+	return fflush(stdout) != 0 ? 1 : status;
 }

@@ -206,14 +206,18 @@ int server_run(const struct server_cfg *cfg)
 	if (status != 0)
 		leave(&pool, SERVER_DRAIN);
 	supervise_threads(&pool);
-	if (atomic_load(&pool.running) > 0) {
+	unsigned left = atomic_load(&pool.running);
+	for (unsigned i = 0; i < n; i++) {
+		if (left == 0)
+			pthread_join(args[i].self, NULL);
+		else
+			pthread_tryjoin_np(args[i].self, NULL);
+	}
+	if (left > 0) {
 		/* They use pool and the heap: nothing may be torn down under them. */
-		log_warning("%u scans were still at work and are given up",
-			atomic_load(&pool.running));
+		log_warning("%u scans were still at work and are given up", left);
 		_exit(0);
 	}
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(args[i].self, NULL);
 	close(pool.stop_fd);
 	free(args);
 	return status;
