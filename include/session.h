@@ -47,6 +47,8 @@ struct session_msg;
 	X(SERVER_DOWN, "server-unreachable", true, "421 4.4.1 Server is not reachable")  \
 	X(STOPPED, "stopped", false, "421 4.3.2 Service is shutting down")               \
 	X(MEMORY, "no-memory", true, "421 4.3.0 Insufficient resources")                 \
+	X(NOT_ALLOWED, "not-allowed", false, "554 5.7.1 Not allowed to connect here")    \
+	X(COMMANDS, "too-many-commands", true, "421 4.7.0 Too many commands without a message") \
 	X(BUSY, "too-many-sessions", true, "421 4.3.2 Too many connections, try later")  \
 	X(INTERNAL, "internal", true, "421 4.3.0 Internal error")
 
@@ -112,7 +114,10 @@ struct session {
 	bool running;              /* inside session_run */
 	uint64_t id;
 	unsigned msgs;             /* messages begun */
-	struct net_addr client;
+	unsigned cmds;             /* commands since the last message */
+	struct net_addr client, local;
+	struct buf banner;         /* held back while XCLIENT is tried */
+	char *xclient;             /* the line that the server took, for a replay */
 	struct buf c_in, c_out, s_in, s_out;
 	struct smtp_line c_line;
 	struct smtp_reply reply;
@@ -133,8 +138,9 @@ struct session {
 	uint64_t octets_in, octets_out;
 };
 
+/* client, local: the two ends of the client's connection. */
 void session_init(struct session *s, struct session_env *env, uint64_t id,
-	const struct net_addr *client, bool is_trusted);
+	const struct net_addr *client, const struct net_addr *local, bool is_trusted);
 /* Starts: dials the server. */
 void session_start(struct session *s);
 /* Answers with the reason's 421 and ends; for sessions that may not begin. */

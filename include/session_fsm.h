@@ -6,6 +6,7 @@
  * drift apart. What the actions do is in session_act.c.
  *
  *   DIAL ─ BANNER ─ COMMAND ⇄ AUTH          the relay
+ *             └ XEHLO ─ XCLIENT ┘            only with server_xclient
  *                     │ DATA (354 by the agent)     BDAT: CHUNK ⇄ COMMAND,
  *                     │                             SCAN behind the last
  *                   BODY ─ SCAN ─┬─ DATA ─ SEND ─ DOT ─► COMMAND     accepted
@@ -20,6 +21,8 @@
 #define SESSION_STATE_LIST(X)                              \
 	X(DIAL)    /* connecting to the server */          \
 	X(BANNER)  /* connected, no banner yet */          \
+	X(XEHLO)   /* server_xclient: our own EHLO is out */ \
+	X(XCLIENT) /* and then our XCLIENT */              \
 	X(COMMAND) /* commands and replies are relayed */  \
 	X(AUTH)    /* 334 was relayed: an opaque line */   \
 	X(BODY)    /* the client sends the message */      \
@@ -67,7 +70,11 @@ enum session_event {
 #define SESSION_ACTION_LIST(X)                                                    \
 	X(BAD)          /* out of order: 421 and the end */                       \
 	X(NONE)                                                                   \
-	X(BANNER)       /* pass the banner on */                                  \
+	X(UP)           /* connected: what the server must know first */          \
+	X(BANNER)       /* pass the banner on, or our EHLO first */               \
+	X(XCLIENT)      /* our EHLO was answered: XCLIENT, if it is offered */    \
+	X(XCLIENT_DONE) /* the new banner is the client's */                      \
+	X(XCLIENT_NOT)  /* the first one is, after all */                         \
 	X(REPLY)        /* the reply belongs to the oldest command */             \
 	X(END_421)      /* pass the server's 421 on and end */                    \
 	X(END_GONE)     /* 421 of our own, end */                                 \

@@ -98,6 +98,9 @@ bool smtp_ehlo_has_binarymime(const struct smtp_ehlo_cfg *cfg, const struct smtp
  * and order; "250-" and "250 " are set anew. 0, -1 no room. */
 int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cfg,
 	struct smtp_ehlo_info *info, struct buf *out);
+/* Looks for a keyword in a complete EHLO reply; what follows it on its line. */
+bool smtp_ehlo_find(const char *raw, size_t len, const char *keyword, const char **arg_out,
+	size_t *arg_len_out);
 /* The rule of a keyword (its first word); false: not in the table. */
 bool smtp_ehlo_rule_of(const char *keyword, size_t len, enum smtp_ehlo_rule *out);
 

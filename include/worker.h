@@ -4,6 +4,7 @@
 
 #include "listen.h"
 
+struct clients;
 struct conf;
 
 /* All that a worker gets from the manager. */
@@ -11,6 +12,7 @@ struct worker_inherit {
 	const struct conf *conf;
 	const struct listen_set *listen;
 	const struct server_table *servers;
+	struct clients *clients;   /* sessions per client address */
 	unsigned slot;             /* for the counters */
 };
 

@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "clients.h"
 #include "listen.h"
 #include "log.h"
 #include "proc.h"
@@ -30,6 +31,7 @@ struct manager {
 	struct proc_identity id;
 	struct listen_set listen;
 	struct server_table *servers;
+	struct clients *clients;
 	struct resolve resolve;
 	struct supervise_cfg sup;
 	unsigned max_workers, max_threads;
@@ -63,7 +65,7 @@ static void log_setup(const struct conf *c, bool to_stderr)
 static int run_worker(void *ctx, unsigned slot)
 {
 	struct manager *m = ctx;
-	const struct worker_inherit in = { m->conf, &m->listen, m->servers, slot };
+	const struct worker_inherit in = { m->conf, &m->listen, m->servers, m->clients, slot };
 	int keep[LISTEN_MAX];
 	size_t n = 0;
 
@@ -98,6 +100,7 @@ static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 	(void)status;
 	m->done_before[slot] = stats_slot_sum(ST_SESSIONS_DONE, slot);
 	stats_slot_begin(slot); /* the dead have no open sessions */
+	clients_slot_begin(m->clients, slot);
 }
 
 static void take_addresses(struct manager *m, int timeout_ms)
@@ -254,8 +257,9 @@ static int alloc_tables(struct manager *m)
 	m->max_workers = c->num_proc > SLOTS_FOR_WORKERS ? c->num_proc : SLOTS_FOR_WORKERS;
 	m->max_threads = c->num_thrd > THREADS_AT_LEAST ? c->num_thrd : THREADS_AT_LEAST;
 	m->servers = server_table_new();
+	m->clients = clients_new(supervise_slots(m->max_workers));
 	m->done_before = calloc(supervise_slots(m->max_workers), sizeof *m->done_before);
-	if (m->servers == NULL || m->done_before == NULL ||
+	if (m->servers == NULL || m->clients == NULL || m->done_before == NULL ||
 	    stats_init(supervise_slots(m->max_workers), m->max_threads) < 0)
 		return fail("shared memory", strerror(errno), 1);
 	return 0;
@@ -301,6 +305,7 @@ static void manager_fini(struct manager *m)
 	resolve_stop(&m->resolve);
 	listen_close(&m->listen);
 	server_table_free(&m->servers);
+	clients_free(&m->clients);
 	free(m->done_before);
 	conf_free(&m->conf);
 }

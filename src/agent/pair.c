@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "clients.h"
 #include "conf.h"
 #include "log.h"
+#include "proxy_hdr.h"
 #include "scan_client.h"
 #include "stats.h"
 #include "worker_int.h"
@@ -154,6 +157,8 @@ static void on_server(struct conn *c, enum conn_event e, const void *data, size_
 	pair_update(p);
 }
 
+static bool proxy_input(struct pair *p, const void *data, size_t n);
+
 static void on_client(struct conn *c, enum conn_event e, const void *data, size_t n)
 {
 	struct pair *p = pair_of_client(c);
@@ -164,6 +169,11 @@ static void on_client(struct conn *c, enum conn_event e, const void *data, size_
 			pair_free(p);
 			return;
 		}
+	} else if (p->await_proxy) {
+		if (e != CONN_READ)
+			pair_free(p);
+		if (e != CONN_READ || !proxy_input(p, data, n))
+			return;
 	} else if (e == CONN_READ) {
 		session_client_input(&p->s, data, n);
 	} else if (e == CONN_EOF) {
@@ -174,22 +184,60 @@ static void on_client(struct conn *c, enum conn_event e, const void *data, size_
 	pair_update(p);
 }
 
-void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer)
-{
-	const struct conf_smtp *c = &t->env.conf->smtp;
-	struct pair *p = calloc(1, sizeof *p);
+/* ---- the beginning ------------------------------------------------------- */
 
-	if (p != NULL)
-		conn_init(&p->client, t->base, on_client);
-	if (p == NULL || conn_open(&p->client, fd) < 0) {
-		free(p);
-		log_error("no memory for a session");
-		return;
+/* The client is known, by its connection or by what the balancer said. */
+static void pair_begin(struct pair *p)
+{
+	const struct worker *w = p->t->worker;
+	const struct conf_smtp *c = &p->t->env.conf->smtp;
+	unsigned sessions = 0;
+
+	p->s.is_trusted = net_cidrs_match(w->trusted.list, w->trusted.n, &p->s.client);
+	if (c->max_sessions_per_client != 0) {
+		sessions = clients_add(w->in.clients, w->in.slot, &p->s.client);
+		p->counted = true;
 	}
-	p->t = t;
-	conn_init(&p->server, t->base, on_server);
-	session_init(&p->s, &t->env, stats_next_id(), peer,
-		net_cidrs_match(t->worker->trusted, t->worker->ntrusted, peer));
+	if (!net_cidrs_match(w->allowed.list, w->allowed.n, &p->s.client))
+		session_refuse(&p->s, SESSION_END_NOT_ALLOWED);
+	else if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions ||
+	         sessions > c->max_sessions_per_client)
+		session_refuse(&p->s, SESSION_END_BUSY);
+	else
+		session_start(&p->s);
+}
+
+/* Octets of a balancer's connection up to the end of its header. False: the
+ * pair has gone. */
+static bool proxy_input(struct pair *p, const void *data, size_t n)
+{
+	struct proxy_hdr h;
+	const char *why = "too long";
+	size_t used;
+
+	int got = buf_append(&p->s.c_in, data, n) < 0 ? -1 :
+		proxy_hdr_parse(buf_head(&p->s.c_in), buf_len(&p->s.c_in), &h, &used, &why);
+	if (got < 0) {
+		log_warning("PROXY header: %s", why);
+		pair_free(p);
+		return false;
+	}
+	if (got == 0)
+		return true;
+	p->await_proxy = false;
+	buf_consume(&p->s.c_in, used);
+	if (h.src.family != 0) {
+		p->s.client = h.src;
+		p->s.local = h.dst;
+	}
+	pair_begin(p);
+	return true;
+}
+
+static void pair_link(struct pair *p)
+{
+	struct worker_thread *t = p->t;
+
 	p->next = t->pairs;
 	p->prev = &t->pairs;
 	if (p->next != NULL)
@@ -198,10 +246,34 @@ void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer)
 	t->npairs++;
 	stats_add(ST_SESSIONS, 1);
 	stats_add(ST_SESSIONS_OPEN, 1);
-	if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions)
-		session_refuse(&p->s, SESSION_END_BUSY);
+}
+
+void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer)
+{
+	const struct cidrs *balancers = &t->worker->balancers;
+	struct net_addr local = { .family = 0 };
+	struct pair *p = calloc(1, sizeof *p);
+
+	if (p != NULL)
+		conn_init(&p->client, t->base, on_client);
+	if (p == NULL || conn_open(&p->client, fd) < 0) {
+		if (p == NULL)
+			close(fd);
+		free(p);
+		log_error("no memory for a session");
+		return;
+	}
+	p->t = t;
+	conn_init(&p->server, t->base, on_server);
+	if (t->env.conf->smtp.server_proxy_protocol != CONF_PROXY_NO)
+		net_local_addr(fd, &local);
+	session_init(&p->s, &t->env, stats_next_id(), peer, &local, false);
+	pair_link(p);
+	p->await_proxy = net_cidrs_match(balancers->list, balancers->n, peer);
+	if (p->await_proxy)
+		conn_set_reading(&p->client, true);
 	else
-		session_start(&p->s);
+		pair_begin(p);
 	pair_update(p);
 }
 
@@ -214,6 +286,8 @@ void pair_free(struct pair *p)
 		p->next->prev = p->prev;
 	t->npairs--;
 	stats_sub(ST_SESSIONS_OPEN, 1);
+	if (p->counted)
+		clients_sub(t->worker->in.clients, t->worker->in.slot, &p->s.client);
 	dial_end(p);
 	conn_close(&p->server);
 	conn_close(&p->client);
@@ -252,6 +326,8 @@ static bool pair_flush(struct pair *p)
 
 void pair_update(struct pair *p)
 {
+	if (p->await_proxy)
+		return;
 	for (int round = 0; round < FLUSH_ROUNDS; round++) {
 		if (p->dial_failed) {
 			p->dial_failed = false;
@@ -289,6 +365,11 @@ void pair_tick(struct pair *p)
 			pair_free(p);
 		return;
 	}
+	if (p->await_proxy) {
+		if (now - p->s.start_ms >= WORKER_PROXY_MS)
+			pair_free(p);
+		return;
+	}
 	if (p->connecting && now >= p->connect_until_ms)
 		dial_failed(p, ETIMEDOUT);
 	session_tick(&p->s);
@@ -299,6 +380,10 @@ void pair_stop(struct pair *p)
 {
 	if (p->lingering)
 		return;
+	if (p->await_proxy) {
+		pair_free(p);
+		return;
+	}
 	session_stop(&p->s);
 	pair_update(p);
 }

@@ -45,10 +45,10 @@ void session_log_ctx(const struct session *s)
 }
 
 void session_init(struct session *s, struct session_env *env, uint64_t id,
-	const struct net_addr *client, bool is_trusted)
+	const struct net_addr *client, const struct net_addr *local, bool is_trusted)
 {
 	*s = (struct session){
-		.env = env, .id = id, .client = *client, .is_trusted = is_trusted,
+		.env = env, .id = id, .client = *client, .local = *local, .is_trusted = is_trusted,
 		.state = ST_DIAL, .start_ms = env->now_ms,
 		.client_since_ms = env->now_ms, .server_since_ms = env->now_ms,
 	};
@@ -56,6 +56,7 @@ void session_init(struct session *s, struct session_env *env, uint64_t id,
 	buf_init(&s->c_out, 2 * SMTP_REPLY_MAX);
 	buf_init(&s->s_out, 4 * SESSION_OUT_HIGH + 2 * SESSION_AUTH_MAX);
 	buf_init(&s->c_in, 1u << 20);
+	buf_init(&s->banner, SMTP_REPLY_MAX);
 	buf_init(&s->s_in, 1u << 20);
 	smtp_reply_init(&s->reply);
 }
@@ -66,6 +67,7 @@ void session_fini(struct session *s)
 		s->env->ops->scan_cancel(s, &s->job);
 	session_mail_free(s);
 	session_cmd_fini(s);
+	session_greet_fini(s);
 	smtp_reply_fini(&s->reply);
 	buf_fini(&s->c_in);
 	buf_fini(&s->c_out);

@@ -43,11 +43,6 @@ static void orphan_message(struct session *s, const char *reply, const char *out
 	finish_message(s, outcome);
 }
 
-static void on_banner(struct session *s)
-{
-	session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
-}
-
 static void on_lost(struct session *s)
 {
 	if (!s->server_lost)
@@ -113,11 +108,17 @@ static void ask_data(struct session *s)
 	session_send_begin(s);
 }
 
-/* Line number step of the replay, counted from 0; NULL behind the last. */
-static const char *replay_line(const struct session *s, unsigned step)
+/* Line number step of the replay, counted from 0; NULL behind the last. own
+ * has room for a line of ours. */
+static const char *replay_line(const struct session *s, unsigned step, char *own, size_t size)
 {
 	unsigned nx = s->xforward != NULL ? s->xforward->nlines : 0;
 
+	if (s->xclient != NULL) {
+		if (step < 2)
+			return step == 0 ? session_greet_ehlo(s, own, size) : s->xclient;
+		step -= 2;
+	}
 	if (step == 0)
 		return s->helo;
 	if (--step < nx)
@@ -131,7 +132,8 @@ static const char *replay_line(const struct session *s, unsigned step)
 /* One line at a time, each after a 2xx to the one before (or the banner). */
 static void replay_next(struct session *s)
 {
-	const char *line = replay_line(s, s->msg->replay_step++);
+	char own[300];
+	const char *line = replay_line(s, s->msg->replay_step++, own, sizeof own);
 
 	s->server_since_ms = s->env->now_ms;
 	if (line != NULL) {
@@ -207,8 +209,20 @@ void session_act(struct session *s, enum session_action a)
 	case ACT_BAD:
 		session_close(s, SESSION_END_SERVER_GARBAGE);
 		break;
+	case ACT_UP:
+		session_greet_up(s);
+		break;
 	case ACT_BANNER:
-		on_banner(s);
+		session_greet_banner(s);
+		break;
+	case ACT_XCLIENT:
+		session_greet_xclient(s);
+		break;
+	case ACT_XCLIENT_DONE:
+		session_greet_end(s, true);
+		break;
+	case ACT_XCLIENT_NOT:
+		session_greet_end(s, false);
 		break;
 	case ACT_REPLY:
 		session_cmd_reply(s);
@@ -254,6 +268,7 @@ void session_act(struct session *s, enum session_action a)
 		break;
 	case ACT_REPLAY_UP:
 		s->msg->replay_step = 0;
+		session_greet_up(s);
 		break;
 	case ACT_REPLAY_NEXT:
 		replay_next(s);

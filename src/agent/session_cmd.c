@@ -255,6 +255,17 @@ static bool may_parse(const struct session *s)
 	return s->queue_len == 0 || s->info.pipelining;
 }
 
+/* max_commands: how many a client may send between messages. */
+static bool too_many_commands(struct session *s)
+{
+	const uint32_t max = s->env->conf->smtp.max_commands;
+
+	if (max == 0 || s->cmds++ < max)
+		return false;
+	session_close(s, SESSION_END_COMMANDS);
+	return true;
+}
+
 size_t session_cmd_next(struct session *s, const char *p, size_t n)
 {
 	struct smtp_text t;
@@ -264,6 +275,8 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 	if (!may_parse(s))
 		return 0;
 	if (smtp_line_next(&s->c_line, p, n, SESSION_CMD_MAX, &t, &used) == 0)
+		return used;
+	if (too_many_commands(s))
 		return used;
 	if (t.is_too_long || t.has_cr || t.has_nul || !smtp_cmd_parse(t.p, t.len, &cmd)) {
 		answer(s, t.is_too_long ? REPLY_TOO_LONG : REPLY_SYNTAX);

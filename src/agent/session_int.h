@@ -1,5 +1,6 @@
 /* session_int.h - shared by the parts of the session:
  *   session.c       life, events, time, the end
+ *   session_greet.c what a new server connection must hear first
  *   session_cmd.c   client commands, the queue of owed replies, the envelope
  *   session_act.c   what the actions of the transition table do
  *   session_mail.c  one message: body in, scan, policy
@@ -91,6 +92,15 @@ void session_envelope_clear(struct session *s);
 /* What the EHLO filter needs to know of this client. */
 struct smtp_ehlo_cfg session_ehlo_cfg(const struct session *s);
 void session_xforward_clear(struct session *s);
+
+/* session_greet.c */
+void session_greet_up(struct session *s);
+void session_greet_banner(struct session *s);
+void session_greet_xclient(struct session *s);
+void session_greet_end(struct session *s, bool taken);
+void session_greet_fini(struct session *s);
+/* Our own EHLO line, without line end. */
+const char *session_greet_ehlo(const struct session *s, char *out, size_t size);
 
 /* session_act.c */
 void session_act(struct session *s, enum session_action a);

@@ -38,6 +38,7 @@ bool session_mail_begin(struct session *s, bool by_bdat)
 	}
 	s->msg = m;
 	s->msgs++;
+	s->cmds = 0;
 	m->start_ms = s->env->now_ms;
 	m->size_max = s->info.size_max;
 	if (c->max_message_size != 0 && (m->size_max == 0 || c->max_message_size < m->size_max))

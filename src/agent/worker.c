@@ -277,16 +277,25 @@ static int wait_signals(const struct worker *w, struct worker_thread *threads, p
 	}
 }
 
-static int worker_init(struct worker *w, const struct worker_inherit *in)
+static int read_networks(const char *option, const char *text, struct cidrs *out)
 {
 	char why[128];
 
-	*w = (struct worker){ .in = *in, .listening = in->conf->smtp.num_thrd };
-	if (net_cidrs_parse(in->conf->smtp.trusted_networks, &w->trusted, &w->ntrusted, why,
-			sizeof why) < 0) {
-		log_error("trusted_networks: %s", why);
+	if (net_cidrs_parse(text, &out->list, &out->n, why, sizeof why) == 0)
+		return 0;
+	log_error("%s: %s", option, why);
+	return -1;
+}
+
+static int worker_init(struct worker *w, const struct worker_inherit *in)
+{
+	const struct conf_smtp *c = &in->conf->smtp;
+
+	*w = (struct worker){ .in = *in, .listening = c->num_thrd };
+	if (read_networks("trusted_networks", c->trusted_networks, &w->trusted) < 0 ||
+	    read_networks("client_networks", c->client_networks, &w->allowed) < 0 ||
+	    read_networks("listen_proxy_protocol", c->listen_proxy_protocol, &w->balancers) < 0)
 		return -1;
-	}
 	if (gethostname(w->hostname, sizeof w->hostname - 1) < 0)
 		strcpy(w->hostname, "localhost");
 	return 0;
@@ -322,7 +331,9 @@ int worker_run(const struct worker_inherit *in)
 		log_warning("sessions did not finish within timeout_stop");
 		_exit(status); /* threads still run: nothing may be freed under them */
 	}
-	free(w.trusted);
+	free(w.trusted.list);
+	free(w.allowed.list);
+	free(w.balancers.list);
 	free(joined);
 	free(ids);
 	free(threads);

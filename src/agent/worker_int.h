@@ -12,12 +12,15 @@
 struct scan_client;
 
 #define WORKER_CONNECT_MS 10000     /* for one address of the server */
+#define WORKER_PROXY_MS 10000       /* for the PROXY header to come */
 #define WORKER_LINGER_MS 2000       /* for the client to read its last reply */
 
 struct worker {                     /* one per process, constant for threads */
 	struct worker_inherit in;
-	struct net_cidr *trusted;
-	size_t ntrusted;
+	struct cidrs { struct net_cidr *list; size_t n; }
+		trusted,                /* trusted_networks */
+		allowed,                /* client_networks */
+		balancers;              /* listen_proxy_protocol */
 	char hostname[256];
 	atomic_uint listening;          /* threads that still use the sockets */
 };
@@ -51,6 +54,9 @@ struct pair {
 	unsigned naddrs, addr;
 	bool connecting, dial_failed;
 	long long connect_until_ms;
+	/* the beginning */
+	bool await_proxy;               /* a PROXY header must come first */
+	bool counted;                   /* in clients */
 	/* the end */
 	bool lingering;
 	long long linger_until_ms;

@@ -104,6 +104,23 @@ static bool next_line(const char **p, const char *end, const char **key, size_t 
 	return true;
 }
 
+bool smtp_ehlo_find(const char *raw, size_t len, const char *keyword, const char **arg_out,
+	size_t *arg_len_out)
+{
+	const char *p = raw, *end = raw + len, *key;
+	size_t n, word;
+
+	next_line(&p, end, &key, &n, &word);
+	while (next_line(&p, end, &key, &n, &word)) {
+		if (!str_ieq_n(key, word, keyword))
+			continue;
+		*arg_out = key + word;
+		*arg_len_out = n - word;
+		return true;
+	}
+	return false;
+}
+
 int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cfg,
 	struct smtp_ehlo_info *info, struct buf *out)
 {

@@ -1,0 +1,27 @@
+/* proxy_hdr.h - the header of the PROXY protocol, versions 1 and 2. Pure.
+ *
+ * A balancer in front of us, or we in front of a server, say with it whose
+ * connection this is. Source: HAProxy's proxy-protocol.txt, 2020/03/05. */
+#ifndef ESETS_PROXY_HDR_H
+#define ESETS_PROXY_HDR_H
+
+#include <stddef.h>
+
+#include "net.h"
+
+#define PROXY_HDR_MAX 4096u   /* with the extensions of version 2, which are skipped */
+
+struct proxy_hdr {
+	/* Family 0: the header says nothing of the client (UNKNOWN, LOCAL). */
+	struct net_addr src, dst;
+};
+
+/* Reads a header at the start of in. 1 and *used_out; 0 more input needed; -1
+ * no such header, with *why_out. */
+int proxy_hdr_parse(const void *in, size_t len, struct proxy_hdr *out, size_t *used_out,
+	const char **why_out);
+/* Writes a header of version 1 or 2 (at most 107 octets). Addresses that are
+ * not both IPv4 or both IPv6 become UNKNOWN or LOCAL. Returns octets. */
+size_t proxy_hdr_format(const struct proxy_hdr *h, int version, char out[128]);
+
+#endif
