@@ -357,7 +357,7 @@ static long long deadline_ms(const struct session *s, enum session_event *who)
 		*who = EV_CLITIME;
 		if (s->msg == NULL)
 			return client;
-		/* fall through */
+		__attribute__((fallthrough));
 	case ST_BODY:
 		*who = EV_CLITIME;
 		data = s->msg->start_ms + 1000LL * c->timeout_data;

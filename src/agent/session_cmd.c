@@ -226,7 +226,7 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd)
 			answer(s, cmd->reply);
 			break;
 		}
-		/* fall through */
+		__attribute__((fallthrough));
 	case SMTP_CMD_BARRIER:
 		relay(s, cmd);
 		s->barrier = true;
