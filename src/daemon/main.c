@@ -147,6 +147,14 @@ static void sup_configure(struct supervise_cfg *s, const struct conf_global *g)
 	s->drain_ms = g->timeout_drain * 1000;
 }
 
+/* Of the default's names some need not exist, and nobody is to blame. */
+static int access_load(struct server_access *a, const struct conf *c)
+{
+	bool is_default = strcmp(conf_origin(c, "global", "daemon_allowed_users"), "default") == 0;
+
+	return server_access_load(a, c->global.daemon_allowed_users, !is_default);
+}
+
 /* --- what supervise asks ------------------------------------------------- */
 
 static int worker_run(void *ctx, unsigned slot)
@@ -181,7 +189,7 @@ static int reload(void *ctx, unsigned *num_io)
 		log_error("reload: the configuration is not valid, nothing was changed");
 		return -1;
 	}
-	if (server_access_load(&access, conf->global.daemon_allowed_users, true) < 0) {
+	if (access_load(&access, conf) < 0) {
 		log_error("reload: out of memory, nothing was changed");
 		conf_free(&conf);
 		return -1;
@@ -342,13 +350,18 @@ static void socket_remove(const struct master *m)
 
 static void engines_start(struct master *m)
 {
-	char why[WHY_SIZE];
+	char why[WHY_SIZE], name[64];
 
 	if (engines_load(m->conf, why, sizeof why) == 0) {
 		log_info("engines: %s", engines_version());
 		return;
 	}
 	socket_remove(m);
+	/* "OPTION: what is wrong" where one is to blame. */
+	size_t n = strcspn(why, ":");
+	str_copy_n(name, sizeof name, why, n);
+	if (why[n] == ':' && why[n + 1] == ' ')
+		fatal_option(m, name, "%s", why + n + 2);
 	log_fatal(CONF_EX_CONFIG, "%s", why);
 }
 
@@ -374,8 +387,7 @@ static void start(struct master *m)
 	m->pid = getpid();
 	pidfile_take(m);
 	socket_bind(m);
-	if (server_access_load(&m->access, g->daemon_allowed_users,
-			strcmp(conf_origin(m->conf, "global", "daemon_allowed_users"), "default") != 0) < 0)
+	if (access_load(&m->access, m->conf) < 0)
 		log_fatal(1, "out of memory");
 	counters_start(m);
 	engines_start(m);
