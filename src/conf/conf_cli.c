@@ -319,7 +319,7 @@ static void print_option(const struct conf_opt *o, FILE *out)
 		fprintf(out, "  %s %s\n", name, o->meta);
 	if (conf_opt_is_number(o))
 		snprintf(range, sizeof(range), "%s%s%s to %s; ", o->unit, o->unit[0] != '\0' ? ", " : "",
-			conf_number_text(o->min, lo), conf_number_text(o->max, hi));
+			conf_number_text(o, o->min, lo), conf_number_text(o, o->max, hi));
 	snprintf(text, sizeof(text), "%s (%s%s%s)", o->help, range,
 		o->def != NULL ? "default: " : "", conf_opt_default_text(o));
 	print_wrapped(out, text);

@@ -47,9 +47,9 @@ void conf_opt_print(const struct conf_opt *o, const void *group, FILE *out)
 	memcpy(&v, (const char *)group + o->offset, o->size);
 	switch (o->type) {
 	case CONF_T_BOOL: fputs(v.b ? "yes" : "no", out); break;
-	case CONF_T_U16: fputs(conf_number_text(v.n16, text), out); break;
-	case CONF_T_U32: fputs(conf_number_text(v.n32, text), out); break;
-	case CONF_T_U64: fputs(conf_number_text(v.n64, text), out); break;
+	case CONF_T_U16: fputs(conf_number_text(o, v.n16, text), out); break;
+	case CONF_T_U32: fputs(conf_number_text(o, v.n32, text), out); break;
+	case CONF_T_U64: fputs(conf_number_text(o, v.n64, text), out); break;
 	case CONF_T_MILLI: print_milli(v.n32, out); break;
 	case CONF_T_WORD: print_word(o, v.word, out); break;
 	case CONF_T_STR:

@@ -102,8 +102,8 @@ const char *conf_section_name(unsigned section);
 bool conf_is_typo(const char *a, const char *b);
 /* The default as manual and --help have it. */
 const char *conf_opt_default_text(const struct conf_opt *o);
-/* A number as short as K, M and G make it: "64M". */
-const char *conf_number_text(uint64_t n, char out[32]);
+/* A number for the row's reader: octets as short as K, M and G make it. */
+const char *conf_number_text(const struct conf_opt *o, uint64_t n, char out[32]);
 
 /* Checks the text of a value; 0, or -1 and why. */
 int conf_opt_check(const struct conf_opt *o, const char *text, char *why, size_t size);

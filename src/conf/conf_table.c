@@ -420,12 +420,12 @@ const char *conf_sections_text(unsigned sections, char *out, size_t size)
 	return out;
 }
 
-const char *conf_number_text(uint64_t n, char out[32])
+const char *conf_number_text(const struct conf_opt *o, uint64_t n, char out[32])
 {
 	static const char units[] = "KMG";
 	int unit = -1;
 
-	while (n != 0 && n % 1024 == 0 && unit < 2) {
+	while (o->type == CONF_T_U64 && n != 0 && n % 1024 == 0 && unit < 2) {
 		n /= 1024;
 		unit++;
 	}
@@ -469,7 +469,7 @@ static int parse_number(const struct conf_opt *o, const char *s, struct parsed *
 	}
 	if (str_parse_size(s, &p->n) < 0 || p->n < o->min || p->n > o->max) {
 		snprintf(why, size, "%s is out of range, %s to %s", shown,
-			conf_number_text(o->min, lo), conf_number_text(o->max, hi));
+			conf_number_text(o, o->min, lo), conf_number_text(o, o->max, hi));
 		return -1;
 	}
 	return 0;
