@@ -86,11 +86,12 @@ class Process:
         self.arguments = arguments
         self.popen = None
         self.workers_may_die = False
+        self.prefix = []   # a command that ends in exec of the program
 
     def start(self, ready):
         with open(self.log_path, "ab") as err, open(self.out_path, "ab") as out:
             self.popen = subprocess.Popen(
-                command(self.name, *self.arguments), stdin=subprocess.DEVNULL, stdout=out,
+                self.prefix + command(self.name, *self.arguments), stdin=subprocess.DEVNULL, stdout=out,
                 stderr=err, env=environment(self.t), start_new_session=True, cwd=self.t.scratch)
         self.t.at_end(self.finish)
 
@@ -193,6 +194,7 @@ class Suite:
     def __init__(self, t, smtp=None, glob=None, scanner=True, server=None, host="127.0.0.1",
                  more="", start=True, keywords=None):
         self.t = t
+        self.clients = []
         if server is None:
             server = Server(host=host, **({"keywords": keywords} if keywords is not None else {}))
             t.at_end(server.stop)
@@ -252,8 +254,15 @@ class Suite:
 
     def connect(self, **kw):
         client = Client(self.port, self.host, **kw)
+        self.clients.append(client)
         self.t.at_end(client.close)
         return client
+
+    def stop_agent(self):
+        """An orderly end with no client left that it would wait for."""
+        for client in self.clients:
+            client.close()
+        self.agent.stop()
 
     def hello(self, name=b"client.example"):
         client = self.connect()
@@ -262,7 +271,7 @@ class Suite:
 
     def summaries(self):
         """The summary lines of the agent, each as a dict of its keys."""
-        return [parse_summary(line) for line in self.agent.log().splitlines() if "summ[" in line
+        return [parse_summary(line) for line in self.agent.log().split("\n") if "summ[" in line
                 or "summall[" in line]
 
     def wait_summaries(self, count):
