@@ -55,7 +55,7 @@ def environment(t):
     if not os.path.isdir(reports):
         os.mkdir(reports)
         os.chmod(reports, 0o1777)
-    env = dict(os.environ)
+    env = dict(os.environ, ESETS_REPORTS=reports)  # for a wrapper, e.g. valgrind
     for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"):
         env[name] = ":".join(filter(None, [env.get(name), "log_path=" + os.path.join(reports, "r"),
                                            "print_stacktrace=1"]))
@@ -68,6 +68,7 @@ def sanitizer_reports(t):
     for path in sorted(glob.glob(t.path("san", "*"))):
         with open(path, "rb") as report:
             texts.append(report.read(6000).decode("utf-8", "backslashreplace"))
+    texts = [text for text in texts if text]
     for path in sorted(glob.glob(t.path("*.err"))):
         with open(path, "rb") as log:
             text = log.read().decode("utf-8", "backslashreplace")
