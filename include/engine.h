@@ -20,6 +20,7 @@ struct engine_object {
 	bool is_message;             /* the whole message as received */
 	bool want_sha256;            /* fill in sha256_hex */
 	char sha256_hex[65];         /* out: "" or the digest */
+	unsigned marks;              /* as: what engines_mark said of its parts */
 };
 
 enum engine_status { ENGINE_CLEAN, ENGINE_FOUND, ENGINE_NOTSCANNED, ENGINE_OVERLIMIT,
@@ -37,11 +38,14 @@ struct engine {
 	int (*load)(const struct conf *c);
 	/* "builtin:EICAR+123" piece for vdb. */
 	size_t (*version)(char *out, size_t size);
-	/* Any may be NULL: not that kind of engine. deadline_ms: CLOCK_MONOTONIC. */
+	/* Looks at each decoded object of a message that is to be judged for spam;
+	 * true: this engine will call the message spam. May be NULL. */
+	bool (*mark)(const unsigned char *data, size_t len);
+	/* Either may be NULL: not that kind of engine. deadline_ms: CLOCK_MONOTONIC. */
 	enum engine_status (*av)(struct engine_object *o, const struct scan_opts *opts,
 		long long deadline_ms, struct engine_result *r);
-	enum engine_status (*as)(const struct engine_object *o, const struct scan_request *req,
-		long long deadline_ms, struct engine_result *r);
+	enum engine_status (*as)(const struct engine_object *o, bool is_marked,
+		const struct scan_request *req, long long deadline_ms, struct engine_result *r);
 };
 
 /* Chosen by av_engines and as_engines; -1 and a text for a name that does not
@@ -54,6 +58,8 @@ const char *engines_version(void);
  * engine: ERROR, "no engine". */
 enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
 	long long deadline_ms, struct engine_result *r);
+/* A bit for each as engine whose mark found something in this object. */
+unsigned engines_mark(const unsigned char *data, size_t len);
 enum engine_status engines_as(const struct engine_object *o, const struct scan_request *req,
 	long long deadline_ms, struct engine_result *r);
 

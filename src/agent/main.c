@@ -2,13 +2,25 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <syslog.h>
 
 #include "conf.h"
 #include "log.h"
 #include "manager.h"
 #include "proc.h"
 
-/* Before the log is set up everything goes to stderr, errors to syslog too. */
+/* Until the configuration says otherwise: errors to stderr and to syslog, but
+ * for a mere check, which is nobody else's business. */
+static void log_early(const struct conf_cli *cli)
+{
+	const struct log_cfg cfg = {
+		.facility = cli->check_config || cli->dump_config ? -1 : LOG_DAEMON,
+		.classes = 1u << LC_ERROR | 1u << LC_WARNING | 1u << LC_INFO, .to_stderr = true,
+	};
+
+	log_open("esets_smtp", &cfg);
+}
+
 static void note(void *arg, enum conf_note kind, const char *text)
 {
 	const bool *quiet = arg;
@@ -24,8 +36,10 @@ static void note(void *arg, enum conf_note kind, const char *text)
 static int run(const struct conf_cli *cli)
 {
 	bool quiet = cli->dump_config;
-	struct conf *conf = conf_load(cli, note, &quiet);
+	struct conf *conf;
 
+	log_early(cli);
+	conf = conf_load(cli, note, &quiet);
 	if (conf == NULL)
 		return CONF_EX_CONFIG;
 	if (cli->dump_config) {

@@ -1,0 +1,26 @@
+/* engine_hash.h - signatures that are digests of whole objects.
+ *
+ * Loaded once by the master, before the fork, and then only read: all workers
+ * share one copy. The only module that uses libcrypto.
+ *
+ * Files of the signature directory, by name:
+ *   *.hdb            MD5:size:name              ClamAV's form
+ *   *.hsb            SHA1 or SHA256:size or *:name[:level]
+ *   *.sha256 *.txt   SHA256, or SHA256 and a name behind blanks
+ * Empty lines and lines that begin with # are skipped; bad lines are reported
+ * with file and line and skipped. */
+#ifndef ESETS_ENGINE_HASH_H
+#define ESETS_ENGINE_HASH_H
+
+#include "engine.h"
+
+/* Reads the directory and puts what it holds in force, in place of what was
+ * before. A directory that does not exist holds nothing. 0; -1 with a text:
+ * what was in force stays. */
+int engine_hash_load(const char *dir, char *why, size_t why_size);
+void engine_hash_unload(void);
+unsigned long engine_hash_count(void);
+/* FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted. */
+enum engine_status engine_hash_scan(struct engine_object *o, struct engine_result *r);
+
+#endif

@@ -1,0 +1,169 @@
+/* engine.c - which engines are in force, and what they say together.
+ *
+ * Written by the master before the fork, read by the workers' threads after
+ * it. Clean is what every engine called clean; an engine that gives no verdict
+ * makes the object unavailable, unless another one finds something. */
+#include "engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf.h"
+#include "engine_builtin.h"
+#include "str.h"
+
+#define ENGINES_MAX 8u
+#define NAME_MAX_OCTETS 32
+
+static const struct engine *const all[] = { &engine_builtin };
+
+struct engine_list {
+	const struct engine *e[ENGINES_MAX];
+	unsigned n;
+};
+
+static struct engine_list av_list, as_list;
+static char versions[VERDICT_VDB_MAX];
+
+static const struct engine *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (strcmp(all[i]->name, name) == 0)
+			return all[i];
+	}
+	return NULL;
+}
+
+static int parse_list(const char *option, const char *text, struct engine_list *out, char *why,
+	size_t why_size)
+{
+	char name[NAME_MAX_OCTETS];
+	int got;
+
+	out->n = 0;
+	while ((got = str_list_next(&text, ':', name, sizeof name)) != 0) {
+		const struct engine *e = got > 0 ? find(name) : NULL;
+		if (e == NULL || out->n == ENGINES_MAX) {
+			snprintf(why, why_size, "%s: engine %s is not available", option, name);
+			return -1;
+		}
+		out->e[out->n++] = e;
+	}
+	return 0;
+}
+
+static bool is_listed(const struct engine_list *l, const struct engine *e)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		if (l->e[i] == e)
+			return true;
+	}
+	return false;
+}
+
+static void describe(const struct engine_list *av, const struct engine_list *as)
+{
+	size_t at = 0;
+
+	versions[0] = '\0';
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if ((!is_listed(av, all[i]) && !is_listed(as, all[i])) || at + 2 >= sizeof versions)
+			continue;
+		if (at > 0)
+			versions[at++] = '/';
+		at += all[i]->version(versions + at, sizeof versions - at);
+		if (at >= sizeof versions)
+			at = sizeof versions - 1;
+	}
+}
+
+int engines_load(const struct conf *c, char *why, size_t why_size)
+{
+	struct engine_list av, as;
+
+	if (parse_list("av_engines", c->global.av_engines, &av, why, why_size) < 0 ||
+	    parse_list("as_engines", c->global.as_engines, &as, why, why_size) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (!is_listed(&av, all[i]) && !is_listed(&as, all[i]))
+			continue;
+		if (all[i]->load != NULL && all[i]->load(c) < 0) {
+			snprintf(why, why_size, "engine %s could not be loaded", all[i]->name);
+			return -1;
+		}
+	}
+	av_list = av;
+	as_list = as;
+	describe(&av, &as);
+	return 0;
+}
+
+const char *engines_version(void)
+{
+	return versions;
+}
+
+/* Of what several engines say of an object the most serious counts. */
+static bool is_worse(enum engine_status a, enum engine_status b)
+{
+	static const int weight[] = {
+		[ENGINE_CLEAN] = 0, [ENGINE_NOTSCANNED] = 1, [ENGINE_OVERLIMIT] = 2,
+		[ENGINE_ENCRYPTED] = 3, [ENGINE_ERROR] = 4, [ENGINE_FOUND] = 5,
+	};
+	return weight[a] > weight[b];
+}
+
+enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
+	long long deadline_ms, struct engine_result *r)
+{
+	enum engine_status worst = ENGINE_CLEAN;
+
+	*r = (struct engine_result){ .score_milli = 0 };
+	if (av_list.n == 0) {
+		str_copy(r->reason, sizeof r->reason, "no engine");
+		return ENGINE_ERROR;
+	}
+	for (unsigned i = 0; i < av_list.n && worst != ENGINE_FOUND; i++) {
+		struct engine_result one = { .score_milli = 0 };
+		enum engine_status s = av_list.e[i]->av != NULL ?
+			av_list.e[i]->av(o, opts, deadline_ms, &one) : ENGINE_CLEAN;
+		if (is_worse(s, worst)) {
+			worst = s;
+			*r = one;
+		}
+	}
+	return worst;
+}
+
+unsigned engines_mark(const unsigned char *data, size_t len)
+{
+	unsigned marks = 0;
+
+	for (unsigned i = 0; i < as_list.n; i++) {
+		if (as_list.e[i]->mark != NULL && as_list.e[i]->mark(data, len))
+			marks |= 1u << i;
+	}
+	return marks;
+}
+
+enum engine_status engines_as(const struct engine_object *o, const struct scan_request *req,
+	long long deadline_ms, struct engine_result *r)
+{
+	enum engine_status worst = ENGINE_CLEAN;
+
+	*r = (struct engine_result){ .score_milli = 0 };
+	if (as_list.n == 0) {
+		str_copy(r->reason, sizeof r->reason, "no engine");
+		return ENGINE_ERROR;
+	}
+	for (unsigned i = 0; i < as_list.n && worst != ENGINE_FOUND; i++) {
+		struct engine_result one = { .score_milli = 0 };
+		enum engine_status s = as_list.e[i]->as != NULL ?
+			as_list.e[i]->as(o, o->marks & (1u << i), req, deadline_ms, &one) : ENGINE_CLEAN;
+		if (is_worse(s, worst) || (worst == ENGINE_CLEAN && one.score_milli > r->score_milli)) {
+			worst = s;
+			*r = one;
+		}
+	}
+	return worst;
+}

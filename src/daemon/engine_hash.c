@@ -1,0 +1,503 @@
+/* engine_hash.c - digest signatures, see engine_hash.h.
+ *
+ * One sorted array for each kind of digest. A record is the digest, the size
+ * of the object it belongs to (or any), and where its name is in the pool.
+ * A look-up interpolates: digests are spread evenly, so that a few steps
+ * reach the place, and no index is needed beside the records.
+ * Sizes that some signature names are kept apart, sorted: an object of
+ * another size need not be hashed at all.
+ * Figures are in esets_daemon(8). */
+#include "engine_hash.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "log.h"
+#include "str.h"
+
+#define DIGEST_MAX 32u
+#define SIZE_ANY UINT32_MAX
+#define LINE_MAX_OCTETS 1024
+#define BAD_LINES_LOGGED 10u
+
+enum kind { KIND_MD5, KIND_SHA1, KIND_SHA256, KIND_COUNT };
+
+static const size_t digest_len[KIND_COUNT] = { 16, 20, 32 };
+
+/* Records lie behind each other without padding: digest, size, name. */
+struct table {
+	unsigned char *rec;
+	size_t n, cap;
+	uint32_t *sizes;         /* sorted, each once; not those of any size */
+	size_t nsizes;
+	bool any_size;           /* some signature fits every size */
+};
+
+struct db {
+	struct table t[KIND_COUNT];
+	char *names;             /* NUL-terminated, one behind the other */
+	size_t names_len, names_cap;
+	size_t last_name;        /* many lines in a row have the same name */
+	unsigned bad_lines;
+};
+
+static struct db *db;
+static EVP_MD *algorithms[KIND_COUNT];
+
+static size_t rec_len(enum kind k)
+{
+	return digest_len[k] + 2 * sizeof(uint32_t);
+}
+
+static unsigned char *rec_at(const struct table *t, enum kind k, size_t i)
+{
+	return t->rec + i * rec_len(k);
+}
+
+static uint32_t rec_u32(const unsigned char *rec, enum kind k, unsigned which)
+{
+	uint32_t v;
+
+	memcpy(&v, rec + digest_len[k] + which * sizeof v, sizeof v);
+	return v;
+}
+
+static void db_free(struct db **dp)
+{
+	struct db *d = *dp;
+
+	*dp = NULL;
+	if (d == NULL)
+		return;
+	for (int k = 0; k < KIND_COUNT; k++) {
+		free(d->t[k].rec);
+		free(d->t[k].sizes);
+	}
+	free(d->names);
+	free(d);
+}
+
+/* ---- loading --------------------------------------------------------------- */
+
+static int64_t add_name(struct db *d, const char *name)
+{
+	size_t n = strlen(name) + 1;
+
+	if (d->names_len > 0 && strcmp(d->names + d->last_name, name) == 0)
+		return (int64_t)d->last_name;
+	if (d->names_len + n > UINT32_MAX)
+		return -1;
+	if (d->names_len + n > d->names_cap) {
+		size_t cap = d->names_cap > 0 ? d->names_cap + d->names_cap / 2 : 4096;
+		char *p = realloc(d->names, cap > d->names_len + n ? cap : d->names_len + n);
+		if (p == NULL)
+			return -1;
+		d->names = p;
+		d->names_cap = cap > d->names_len + n ? cap : d->names_len + n;
+	}
+	memcpy(d->names + d->names_len, name, n);
+	d->last_name = d->names_len;
+	d->names_len += n;
+	return (int64_t)d->last_name;
+}
+
+static int add_record(struct db *d, enum kind k, const unsigned char *digest, uint32_t size,
+	const char *name)
+{
+	struct table *t = &d->t[k];
+	int64_t at = add_name(d, name);
+
+	if (at < 0)
+		return -1;
+	if (t->n == t->cap) {
+		size_t cap = t->cap > 0 ? t->cap + t->cap / 2 : 256;
+		unsigned char *p = realloc(t->rec, cap * rec_len(k));
+		if (p == NULL)
+			return -1;
+		t->rec = p;
+		t->cap = cap;
+	}
+	unsigned char *rec = rec_at(t, k, t->n++);
+	uint32_t name_at = (uint32_t)at;
+	memcpy(rec, digest, digest_len[k]);
+	memcpy(rec + digest_len[k], &size, sizeof size);
+	memcpy(rec + digest_len[k] + sizeof size, &name_at, sizeof name_at);
+	return 0;
+}
+
+static enum kind kind_of_hex(size_t n)
+{
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (n == 2 * digest_len[k])
+			return (enum kind)k;
+	}
+	return KIND_COUNT;
+}
+
+/* Cuts the next field off at the separator; NULL: there is none left. */
+static char *cut(char **p, char sep)
+{
+	char *field = *p;
+
+	if (field == NULL)
+		return NULL;
+	char *end = strchr(field, sep);
+	*p = end != NULL ? end + 1 : NULL;
+	if (end != NULL)
+		*end = '\0';
+	return field;
+}
+
+/* "digest:size:name[:level]". 1 taken, 0 bad line, -1 out of memory. */
+static int parse_clamav(struct db *d, char *line, bool md5)
+{
+	unsigned char digest[DIGEST_MAX];
+	char *p = line;
+	const char *hex = cut(&p, ':'), *size = cut(&p, ':'), *name = cut(&p, ':');
+	enum kind k = kind_of_hex(strlen(hex));
+	uint64_t octets = SIZE_ANY;
+
+	if (size == NULL || name == NULL || name[0] == '\0' || k == KIND_COUNT ||
+	    (k == KIND_MD5) != md5 || str_unhex(digest, digest_len[k], hex) < 0)
+		return 0;
+	if (strcmp(size, "*") != 0 && (str_parse_u64(size, &octets) < 0 || octets >= SIZE_ANY))
+		return 0;
+	return add_record(d, k, digest, (uint32_t)octets, name) == 0 ? 1 : -1;
+}
+
+/* "digest", "digest name", "digest *name" as sha256sum prints it. */
+static int parse_plain(struct db *d, char *line)
+{
+	unsigned char digest[DIGEST_MAX];
+	size_t n = strcspn(line, " \t");
+	const char *name = line + n + strspn(line + n, " \t*");
+
+	if (n != 2 * digest_len[KIND_SHA256] || str_unhex(digest, DIGEST_MAX, line) < 0)
+		return 0;
+	return add_record(d, KIND_SHA256, digest, SIZE_ANY, *name != '\0' ? name : "Listed.SHA256") == 0 ?
+		1 : -1;
+}
+
+enum format { FORMAT_NONE, FORMAT_HDB, FORMAT_HSB, FORMAT_PLAIN };
+
+static enum format format_of(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	if (file[0] == '.' || dot == NULL)
+		return FORMAT_NONE;
+	if (strcmp(dot, ".hdb") == 0)
+		return FORMAT_HDB;
+	if (strcmp(dot, ".hsb") == 0)
+		return FORMAT_HSB;
+	if (strcmp(dot, ".sha256") == 0 || strcmp(dot, ".txt") == 0)
+		return FORMAT_PLAIN;
+	return FORMAT_NONE;
+}
+
+static void bad_line(struct db *d, const char *path, unsigned long number)
+{
+	if (d->bad_lines++ < BAD_LINES_LOGGED)
+		log_warning("%s:%lu: not a signature, skipped", path, number);
+}
+
+static int load_stream(struct db *d, FILE *f, const char *path, enum format format)
+{
+	char line[LINE_MAX_OCTETS];
+	bool skip = false;   /* the rest of a line that was too long */
+
+	for (unsigned long number = 1; fgets(line, sizeof line, f) != NULL;) {
+		size_t n = strcspn(line, "\r\n");
+		bool whole = strchr(line, '\n') != NULL || feof(f);
+		bool was_skip = skip;
+		skip = !whole;
+		if (skip || was_skip) {
+			if (!was_skip)
+				bad_line(d, path, number);
+			number += whole;
+			continue;
+		}
+		while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+			n--;
+		line[n] = '\0';
+		int got = n == 0 || line[0] == '#' ? 1 : format == FORMAT_PLAIN ?
+			parse_plain(d, line) : parse_clamav(d, line, format == FORMAT_HDB);
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			bad_line(d, path, number);
+		number++;
+	}
+	return ferror(f) ? -1 : 0;
+}
+
+static int load_file(struct db *d, const char *dir, const char *file, char *why, size_t why_size)
+{
+	char path[4096];
+	enum format format = format_of(file);
+
+	if (format == FORMAT_NONE)
+		return 0;
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	FILE *f = fopen(path, "re");
+	if (f == NULL || load_stream(d, f, path, format) < 0) {
+		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+		if (f != NULL)
+			fclose(f);
+		return -1;
+	}
+	fclose(f);
+	return 0;
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return (x > y) - (x < y);
+}
+
+static void swap_records(unsigned char *a, unsigned char *b, size_t n)
+{
+	unsigned char tmp[DIGEST_MAX + 2 * sizeof(uint32_t)];
+
+	memcpy(tmp, a, n);
+	memcpy(a, b, n);
+	memcpy(b, tmp, n);
+}
+
+/* Sorts records in place by their digests, octet by octet from the first
+ * (American flag sort): no second copy of hundreds of megabytes. */
+static void sort_records(unsigned char *rec, size_t n, size_t len, size_t octet, size_t octets)
+{
+	size_t start[256], end[256], at = 0, count[256] = { 0 };
+
+	if (n < 32 || octet == octets) {
+		for (size_t i = 1; i < n && octet < octets; i++)
+			for (size_t j = i; j > 0 && memcmp(rec + (j - 1) * len + octet,
+					rec + j * len + octet, octets - octet) > 0; j--)
+				swap_records(rec + (j - 1) * len, rec + j * len, len);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		count[rec[i * len + octet]]++;
+	for (int c = 0; c < 256; c++) {
+		start[c] = at;
+		at += count[c];
+		end[c] = at;
+	}
+	for (int c = 0; c < 256; c++) {
+		for (size_t i = start[c]; i < end[c]; i = start[c]) {
+			unsigned char to = rec[i * len + octet];
+			if (to != c)
+				swap_records(rec + i * len, rec + start[to] * len, len);
+			start[to]++;
+		}
+	}
+	for (int c = 0; c < 256; c++)
+		sort_records(rec + (end[c] - count[c]) * len, count[c], len, octet + 1, octets);
+}
+
+/* Sorted, and its sizes known. */
+static int finish_table(struct table *t, enum kind k)
+{
+	if (t->n == 0)
+		return 0;
+	unsigned char *rec = realloc(t->rec, t->n * rec_len(k));
+	if (rec != NULL)
+		t->rec = rec;
+	t->cap = t->n;
+	sort_records(t->rec, t->n, rec_len(k), 0, digest_len[k]);
+	size_t n = 0;
+	for (size_t i = 0; i < t->n; i++)
+		n += rec_u32(rec_at(t, k, i), k, 0) != SIZE_ANY;
+	t->any_size = n < t->n;
+	if (n == 0)
+		return 0;
+	t->sizes = malloc(n * sizeof *t->sizes);
+	if (t->sizes == NULL)
+		return -1;
+	for (size_t i = 0, w = 0; i < t->n; i++) {
+		uint32_t size = rec_u32(rec_at(t, k, i), k, 0);
+		if (size != SIZE_ANY)
+			t->sizes[w++] = size;
+	}
+	qsort(t->sizes, n, sizeof *t->sizes, compare_u32);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || t->sizes[i] != t->sizes[t->nsizes - 1])
+			t->sizes[t->nsizes++] = t->sizes[i];
+	}
+	return 0;
+}
+
+static int fetch_algorithms(void)
+{
+	static const char *const names[KIND_COUNT] = { "MD5", "SHA1", "SHA256" };
+
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (algorithms[k] == NULL)
+			algorithms[k] = EVP_MD_fetch(NULL, names[k], NULL);
+	}
+	/* A system may forbid MD5; its signatures are then of no use. */
+	return algorithms[KIND_SHA256] != NULL ? 0 : -1;
+}
+
+static int load_dir(struct db *d, DIR *dir, const char *path, char *why, size_t why_size)
+{
+	const struct dirent *e;
+
+	while ((e = readdir(dir)) != NULL) {
+		if (load_file(d, path, e->d_name, why, why_size) < 0)
+			return -1;
+	}
+	for (int k = 0; k < KIND_COUNT; k++) {
+		if (finish_table(&d->t[k], (enum kind)k) < 0) {
+			snprintf(why, why_size, "out of memory");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int engine_hash_load(const char *path, char *why, size_t why_size)
+{
+	struct db *d = calloc(1, sizeof *d);
+	DIR *dir = opendir(path);
+	int status = -1;
+
+	if (d == NULL || fetch_algorithms() < 0)
+		snprintf(why, why_size, "out of memory, or libcrypto has no SHA-256");
+	else if (dir == NULL && errno != ENOENT)
+		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+	else
+		status = dir != NULL ? load_dir(d, dir, path, why, why_size) : 0;
+	if (dir != NULL)
+		closedir(dir);
+	else if (status == 0)
+		log_info("%s does not exist: no hash signatures", path);
+	if (status < 0) {
+		db_free(&d);
+		return -1;
+	}
+	if (d->bad_lines > BAD_LINES_LOGGED)
+		log_warning("%s: %u bad lines in all", path, d->bad_lines);
+	db_free(&db);
+	db = d;
+	return 0;
+}
+
+void engine_hash_unload(void)
+{
+	db_free(&db);
+	for (int k = 0; k < KIND_COUNT; k++) {
+		EVP_MD_free(algorithms[k]);
+		algorithms[k] = NULL;
+	}
+}
+
+unsigned long engine_hash_count(void)
+{
+	unsigned long n = 0;
+
+	for (int k = 0; db != NULL && k < KIND_COUNT; k++)
+		n += db->t[k].n;
+	return n;
+}
+
+/* ---- looking up -------------------------------------------------------------- */
+
+static uint64_t prefix(const unsigned char *p)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+/* First record whose digest is not below the given one. */
+static size_t lower_bound(const struct table *t, enum kind k, const unsigned char *digest)
+{
+	size_t lo = 0, hi = t->n;
+	uint64_t want = prefix(digest), lo_key = 0, hi_key = UINT64_MAX;
+
+	for (unsigned step = 0; lo < hi; step++) {
+		size_t mid = lo + (hi - lo) / 2;
+		/* Interpolation, and now and then a bisection: a directory that was
+		 * made to be uneven costs no more than a binary search twice over. */
+		if (step % 4 != 3 && hi_key > lo_key && want >= lo_key && want <= hi_key) {
+			double part = (double)(want - lo_key) / (double)(hi_key - lo_key);
+			mid = lo + (size_t)(part * (double)(hi - lo - 1));
+		}
+		const unsigned char *rec = rec_at(t, k, mid);
+		if (memcmp(rec, digest, digest_len[k]) < 0) {
+			lo = mid + 1;
+			lo_key = prefix(rec);
+		} else {
+			hi = mid;
+			hi_key = prefix(rec);
+		}
+	}
+	return lo;
+}
+
+static const char *look_up(const struct db *d, enum kind k, const unsigned char *digest,
+	uint32_t size)
+{
+	const struct table *t = &d->t[k];
+
+	for (size_t i = lower_bound(t, k, digest); i < t->n; i++) {
+		const unsigned char *rec = rec_at(t, k, i);
+		if (memcmp(rec, digest, digest_len[k]) != 0)
+			break;
+		uint32_t want = rec_u32(rec, k, 0);
+		if (want == SIZE_ANY || want == size)
+			return d->names + rec_u32(rec, k, 1);
+	}
+	return NULL;
+}
+
+static bool has_size(const struct table *t, uint32_t size)
+{
+	return t->any_size || (t->nsizes > 0 && bsearch(&size, t->sizes, t->nsizes,
+		sizeof *t->sizes, compare_u32) != NULL);
+}
+
+static int digest_of(enum kind k, const struct engine_object *o, unsigned char out[EVP_MAX_MD_SIZE])
+{
+	return EVP_Digest(o->len > 0 ? (const void *)o->data : "", o->len, out, NULL, algorithms[k],
+		NULL) == 1 ? 0 : -1;
+}
+
+enum engine_status engine_hash_scan(struct engine_object *o, struct engine_result *r)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	const uint32_t size = o->len < SIZE_ANY ? (uint32_t)o->len : SIZE_ANY - 1;
+
+	for (int k = KIND_COUNT - 1; k >= 0; k--) {
+		bool wanted = k == KIND_SHA256 && o->want_sha256;
+		bool useful = db != NULL && db->t[k].n > 0 && algorithms[k] != NULL &&
+			has_size(&db->t[k], size);
+		if (!wanted && !useful)
+			continue;
+		if (digest_of((enum kind)k, o, digest) < 0) {
+			str_copy(r->reason, sizeof r->reason, "hashing failed");
+			return ENGINE_ERROR;
+		}
+		if (wanted)
+			str_hex(o->sha256_hex, digest, digest_len[KIND_SHA256]);
+		const char *name = useful ? look_up(db, (enum kind)k, digest, size) : NULL;
+		if (name != NULL) {
+			str_copy(r->name, sizeof r->name, name);
+			return ENGINE_FOUND;
+		}
+	}
+	return ENGINE_CLEAN;
+}

@@ -1,0 +1,414 @@
+/* task.c - one scan request worked off, see task.h.
+ *
+ *   message ─► engines ─► mime_walk ─┬─► part ─► decode ─► engines
+ *                                    │            ├─► uuencoded files ─► engines
+ *                                    │            └─► a message inside: again
+ *
+ * Everything is looked at in each reading that some mail program may have. The
+ * budget of one task is hard: objects, levels, octets decoded, time. What is
+ * beyond it makes the message over the limit, never clean. A base64 text with
+ * junk in it, a missing end boundary and the like are common in honest mail
+ * and no reason to call it not scanned: all that a reader could see of it was
+ * looked at. Blocking, no mutable state outside the task. */
+#include "task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "decode.h"
+#include "engine.h"
+#include "mime.h"
+#include "str.h"
+
+#define DECODE_CHUNK (1u << 20)      /* between two looks at the clock */
+#define MIME_DEPTH_MAX 100u          /* multiparts in each other */
+#define MIME_HEADERS_MAX 1000u
+#define OCTETS_FREE (64u << 20)      /* decoded in any task, however small */
+#define OCTETS_FACTOR 16u            /* and so many times the message */
+
+struct task {
+	const struct scan_request *r;
+	struct verdict *v;
+	long long deadline_ms;
+	task_cancelled_fn cancelled;
+	void *arg;
+	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
+	unsigned objects_left;
+	uint64_t octets_left;
+	unsigned marks;                  /* engines_mark of all objects */
+	unsigned level;                  /* messages in each other */
+	struct verdict_part parts[VERDICT_PARTS_MAX];
+};
+
+static long long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
+static void reason(struct task *t, const char *text)
+{
+	if (t->v->reason[0] == '\0')
+		str_copy(t->v->reason, sizeof t->v->reason, text);
+}
+
+static void over_limit(struct task *t, const char *text)
+{
+	t->v->av |= VERDICT_AV_OVERLIMIT;
+	reason(t, text);
+}
+
+/* Is there any point in going on? */
+static bool goes_on(struct task *t)
+{
+	if (t->is_cancelled || t->is_over)
+		return false;
+	if (t->cancelled != NULL && t->cancelled(t->arg)) {
+		t->is_cancelled = true;
+	} else if (now_us() / 1000 >= t->deadline_ms) {
+		t->is_over = true;
+		t->v->av |= VERDICT_AV_UNAVAILABLE;
+		reason(t, "the scan took longer than av_scan_timeout");
+	}
+	return !t->is_cancelled && !t->is_over;
+}
+
+static void add_part(struct task *t, const char *name, unsigned av, const char *virus)
+{
+	struct verdict_part *p = &t->parts[t->v->nparts];
+
+	if (t->r->want_parts == SCAN_PARTS_NONE || t->v->nparts == VERDICT_PARTS_MAX ||
+	    (t->r->want_parts == SCAN_PARTS_NOTABLE && av == VERDICT_AV_CLEAN))
+		return;
+	str_clean(p->name, sizeof p->name, name, strlen(name));
+	str_clean(p->virus, sizeof p->virus, virus, strlen(virus));
+	p->av = av;
+	t->v->nparts++;
+}
+
+static unsigned av_of(enum engine_status s)
+{
+	switch (s) {
+	case ENGINE_CLEAN: return VERDICT_AV_CLEAN;
+	case ENGINE_FOUND: return VERDICT_AV_INFECTED;
+	case ENGINE_NOTSCANNED: return VERDICT_AV_NOTSCANNED;
+	case ENGINE_OVERLIMIT: return VERDICT_AV_OVERLIMIT;
+	case ENGINE_ENCRYPTED: return VERDICT_AV_ENCRYPTED;
+	case ENGINE_ERROR: break;
+	}
+	return VERDICT_AV_UNAVAILABLE;
+}
+
+/* Gives one object to the engines. False: the task is to end. */
+static bool scan_object(struct task *t, const void *data, size_t len, const char *name,
+	bool is_message)
+{
+	struct engine_object o = { .data = data, .len = len, .fd = -1, .name = name,
+		.is_message = is_message, .want_sha256 = is_message };
+	struct engine_result r = { .score_milli = 0 };
+
+	if (!goes_on(t))
+		return false;
+	if (t->objects_left == 0) {
+		over_limit(t, "more objects than av_scan_archive_max_files");
+		return false;
+	}
+	t->objects_left--;
+	t->v->objects++;
+	if (t->r->want_as)
+		t->marks |= engines_mark(data, len);
+	if (!t->r->want_av && !is_message)
+		return true;
+	enum engine_status s = engines_av(&o, &t->r->opts, t->deadline_ms, &r);
+	if (is_message)
+		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
+	if (!t->r->want_av)
+		return true;
+	t->v->av |= av_of(s);
+	if (s == ENGINE_FOUND && t->v->virus[0] == '\0')
+		str_copy(t->v->virus, sizeof t->v->virus, r.name);
+	else if (s != ENGINE_FOUND && s != ENGINE_CLEAN)
+		reason(t, r.reason);
+	add_part(t, name, av_of(s), r.name);
+	return true;
+}
+
+/* ---- objects inside objects ------------------------------------------------ */
+
+static bool walk_message(struct task *t, const char *msg, size_t len);
+
+/* A message may be attached as a file, or as text: does it begin like one? */
+static bool looks_like_mail(const char *p, size_t len)
+{
+	static const char *const fields[] = { "received:", "return-path:", "from:", "from ",
+		"to:", "subject:", "date:", "message-id:", "mime-version:", "content-type:",
+		"content-transfer-encoding:", "delivered-to:", "x-" };
+
+	while (len > 0 && (*p == '\r' || *p == '\n')) {
+		p++;
+		len--;
+	}
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		if (str_istarts(p, len, fields[i]))
+			return true;
+	}
+	return false;
+}
+
+static unsigned char *decode_all(struct task *t, enum decode_kind kind, const char *in, size_t len,
+	size_t *out_len)
+{
+	unsigned char *out = malloc(len + 2 * 80 + 1);
+	struct decode d;
+	size_t w = 0;
+
+	if (out == NULL) {
+		t->v->av |= VERDICT_AV_UNAVAILABLE;
+		reason(t, "out of memory");
+		return NULL;
+	}
+	decode_init(&d, kind);
+	for (size_t at = 0; at < len; at += DECODE_CHUNK) {
+		size_t n = len - at < DECODE_CHUNK ? len - at : DECODE_CHUNK;
+		if (!goes_on(t)) {
+			free(out);
+			return NULL;
+		}
+		w += decode_push(&d, (const unsigned char *)in + at, n, out + w);
+	}
+	*out_len = w + decode_end(&d, out + w);
+	return out;
+}
+
+static bool charge(struct task *t, size_t len)
+{
+	if (len > t->octets_left) {
+		over_limit(t, "too many octets to decode");
+		return false;
+	}
+	t->octets_left -= len;
+	return true;
+}
+
+static bool scan_content(struct task *t, const char *data, size_t len, const char *name,
+	bool is_message);
+
+/* One reading of a part: decoded, scanned, and looked into. */
+static bool scan_reading(struct task *t, enum decode_kind kind, const char *body, size_t len,
+	const char *name, bool is_message)
+{
+	size_t n;
+
+	if (!charge(t, len))
+		return false;
+	if (kind == DECODE_IDENTITY)
+		return scan_content(t, body, len, name, is_message);
+	unsigned char *data = decode_all(t, kind, body, len, &n);
+	if (data == NULL)
+		return false;
+	bool on = scan_content(t, (const char *)data, n, name, is_message);
+	free(data);
+	return on;
+}
+
+/* Files in uuencode stand in a text, one behind the other. */
+static bool scan_uuencoded(struct task *t, const char *text, size_t len, const char *outer)
+{
+	struct decode_uu f;
+	size_t from = 0;
+	char name[512];
+
+	while (decode_uu_find(text, len, &from, &f)) {
+		snprintf(name, sizeof name, "%s: %s", outer, f.name);
+		if (!scan_reading(t, f.kind, f.body, f.body_len, name, false))
+			return false;
+	}
+	return true;
+}
+
+static bool scan_content(struct task *t, const char *data, size_t len, const char *name,
+	bool is_message)
+{
+	if (!scan_object(t, data, len, name, false))
+		return false;
+	if (t->r->opts.obj_emails && (is_message || looks_like_mail(data, len)) &&
+	    !walk_message(t, data, len))
+		return false;
+	return scan_uuencoded(t, data, len, name);
+}
+
+static void part_name(const struct mime_part *p, char *out, size_t size)
+{
+	snprintf(out, size, "part %u: %s", p->number, p->filename[0] != '\0' ? p->filename : p->type);
+}
+
+static bool on_part(void *arg, const struct mime_part *p)
+{
+	struct task *t = arg;
+	char name[sizeof p->filename + 32];
+
+	if (p->is_multipart) /* its children follow; the whole was looked at */
+		return goes_on(t);
+	part_name(p, name, sizeof name);
+	if (!scan_reading(t, p->encoding, p->body, p->body_len, name, p->is_message))
+		return false;
+	if (p->encoding_known)
+		return true;
+	/* A reader that does not know the encoding may guess. */
+	return scan_reading(t, DECODE_BASE64, p->body, p->body_len, name, p->is_message) &&
+		scan_reading(t, DECODE_QP, p->body, p->body_len, name, p->is_message);
+}
+
+/* False: the task is to end. */
+static bool walk_message(struct task *t, const char *msg, size_t len)
+{
+	const struct mime_budget b = { MIME_DEPTH_MAX, t->objects_left, MIME_HEADERS_MAX };
+	enum mime_result got;
+
+	if (t->level > t->r->opts.archive_max_level) {
+		over_limit(t, "messages in messages beyond av_scan_archive_max_level");
+		return true; /* what lies beside it is still looked at */
+	}
+	t->level++;
+	got = mime_walk(msg, len, &b, on_part, t);
+	t->level--;
+	if (got == MIME_OVER_BUDGET)
+		over_limit(t, "the message has too many parts, levels or header lines");
+	return got != MIME_STOPPED;
+}
+
+/* ---- the request --------------------------------------------------------- */
+
+struct content {
+	void *p;
+	size_t len;
+};
+
+static int read_all(int fd, char *p, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		ssize_t n = pread(fd, p + at, len - at, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+/* A sealed memfd is mapped where it lies. A file could be cut short while we
+ * read its mapping, which would be a signal: it is copied. */
+static int content_open(struct content *c, int fd, size_t len)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	bool sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & F_SEAL_WRITE);
+
+	*c = (struct content){ .len = len };
+	if (len == 0)
+		return 0;
+	c->p = sealed ? mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0) :
+		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c->p == MAP_FAILED)
+		return -1;
+	if (sealed || read_all(fd, c->p, len) == 0)
+		return 0;
+	munmap(c->p, len);
+	return -1;
+}
+
+static void judge_spam(struct task *t, const struct content *c)
+{
+	const struct engine_object o = { .data = c->p, .len = c->len, .fd = -1, .name = "",
+		.is_message = true, .marks = t->marks };
+	struct engine_result r = { .score_milli = 0 };
+
+	if (!goes_on(t)) {
+		t->v->as = VERDICT_AS_NOTSCANNED;
+		return;
+	}
+	switch (engines_as(&o, t->r, t->deadline_ms, &r)) {
+	case ENGINE_FOUND:
+		t->v->as = VERDICT_AS_SPAM;
+		break;
+	case ENGINE_CLEAN:
+		t->v->as = VERDICT_AS_CLEAN;
+		break;
+	default:
+		t->v->as = VERDICT_AS_NOTSCANNED;
+		reason(t, r.reason);
+		break;
+	}
+	t->v->as_score_milli = r.score_milli;
+}
+
+static void scan_all(struct task *t, const struct content *c)
+{
+	const struct scan_request *r = t->r;
+	const char *name = r->is_mail ? "message" : r->name;
+	const char *data = c->p != NULL ? c->p : "";
+
+	if (!scan_object(t, data, c->len, name, true))
+		return;
+	if (r->is_mail || (r->opts.obj_emails && looks_like_mail(data, c->len)))
+		walk_message(t, data, c->len);
+	else
+		scan_uuencoded(t, data, c->len, name);
+}
+
+static void keep_parts(struct task *t)
+{
+	if (t->v->nparts == 0)
+		return;
+	t->v->parts = malloc(t->v->nparts * sizeof *t->v->parts);
+	if (t->v->parts == NULL)
+		t->v->nparts = 0;
+	else
+		memcpy(t->v->parts, t->parts, t->v->nparts * sizeof *t->v->parts);
+}
+
+bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
+	task_cancelled_fn cancelled, void *arg, struct verdict *v, int *clean_fd_out)
+{
+	long long start_us = now_us();
+	struct task *t = calloc(1, sizeof *t);
+	struct content c;
+
+	*clean_fd_out = -1;
+	if (t == NULL) {
+		verdict_unavailable(v, "out of memory");
+		return true;
+	}
+	*v = (struct verdict){ .as = VERDICT_AS_NONE };
+	*t = (struct task){ .r = r, .v = v, .deadline_ms = deadline_ms, .cancelled = cancelled,
+		.arg = arg, .objects_left = r->opts.archive_max_files > 0 ?
+		r->opts.archive_max_files : 1, .octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size };
+	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
+		over_limit(t, "larger than av_scan_max_size");
+		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;
+	} else if (content_open(&c, fd, (size_t)r->size) < 0) {
+		verdict_unavailable(v, "the message could not be read");
+	} else {
+		scan_all(t, &c);
+		if (r->want_as)
+			judge_spam(t, &c);
+		if (c.p != NULL)
+			munmap(c.p, c.len);
+	}
+	str_copy(v->vdb, sizeof v->vdb, engines_version());
+	keep_parts(t);
+	v->time_us = (unsigned)(now_us() - start_us);
+	bool done = !t->is_cancelled;
+	if (!done)
+		verdict_fini(v);
+	free(t);
+	return done;
+}

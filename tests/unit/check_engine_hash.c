@@ -1,0 +1,237 @@
+/* check_engine_hash.c - digest signatures: file formats, bad lines, look-up. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "engine_hash.h"
+#include "str.h"
+
+static char dir[] = "/tmp/check_hash.XXXXXX";
+static char path[128];
+
+static void write_file(const char *name, const char *text)
+{
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void setup(void)
+{
+	strcpy(dir, "/tmp/check_hash.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+	static const char *const names[] = { "a.hdb", "a.hsb", "a.sha256", "b.txt", "x.other" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+	engine_hash_unload();
+}
+
+static const char *hex_of(const char *algorithm, const char *text)
+{
+	static char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	ck_assert_int_eq(EVP_Digest(text, strlen(text), digest, &n, EVP_get_digestbyname(algorithm),
+		NULL), 1);
+	str_hex(hex, digest, n);
+	return hex;
+}
+
+static enum engine_status scan(const char *text, char name[VERDICT_NAME_MAX])
+{
+	struct engine_object o = { .data = (const unsigned char *)text, .len = strlen(text), .fd = -1 };
+	struct engine_result r = { .score_milli = 0 };
+	enum engine_status s = engine_hash_scan(&o, &r);
+
+	strcpy(name, r.name);
+	return s;
+}
+
+static void load(unsigned long want)
+{
+	char why[256];
+
+	ck_assert_msg(engine_hash_load(dir, why, sizeof why) == 0, "%s", why);
+	ck_assert_uint_eq(engine_hash_count(), want);
+}
+
+START_TEST(formats)
+{
+	char text[2048], name[VERDICT_NAME_MAX];
+	size_t n = 0;
+
+	n += (size_t)snprintf(text, sizeof text, "# comment\n\n%s:3:Md5.Sized\r\n", hex_of("MD5", "one"));
+	snprintf(text + n, sizeof text - n, "%s:*:Md5.Any", hex_of("MD5", "two"));
+	write_file("a.hdb", text);
+	n = (size_t)snprintf(text, sizeof text, "%s:5:Sha1.Sized\n", hex_of("SHA1", "three"));
+	snprintf(text + n, sizeof text - n, "%s:*:Sha256.Any:73\n", hex_of("SHA256", "four"));
+	write_file("a.hsb", text);
+	n = (size_t)snprintf(text, sizeof text, "%s\n", hex_of("SHA256", "five"));
+	n += (size_t)snprintf(text + n, sizeof text - n, "%s  file name.exe\n", hex_of("SHA256", "six"));
+	snprintf(text + n, sizeof text - n, "%s *binary.exe\n", hex_of("SHA256", "seven"));
+	write_file("a.sha256", text);
+	write_file("x.other", "this is no list of signatures\n");
+	load(7);
+	static const struct { const char *object, *name; } want[] = {
+		{ "one", "Md5.Sized" }, { "two", "Md5.Any" }, { "three", "Sha1.Sized" },
+		{ "four", "Sha256.Any" }, { "five", "Listed.SHA256" }, { "six", "file name.exe" },
+		{ "seven", "binary.exe" },
+	};
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		ck_assert_int_eq(scan(want[i].object, name), ENGINE_FOUND);
+		ck_assert_str_eq(name, want[i].name);
+	}
+	ck_assert_int_eq(scan("eight", name), ENGINE_CLEAN);
+	ck_assert_int_eq(scan("", name), ENGINE_CLEAN);
+}
+END_TEST
+
+/* The size counts: the same digest with another size is no match. */
+START_TEST(size_is_part_of_the_signature)
+{
+	char text[256], name[VERDICT_NAME_MAX];
+
+	snprintf(text, sizeof text, "%s:4:Wrong.Size\n", hex_of("MD5", "one"));
+	write_file("a.hdb", text);
+	load(1);
+	ck_assert_int_eq(scan("one", name), ENGINE_CLEAN);
+}
+END_TEST
+
+START_TEST(bad_lines_are_skipped)
+{
+	char text[8192], name[VERDICT_NAME_MAX];
+	size_t n = 0;
+
+	n += (size_t)snprintf(text, sizeof text, "nonsense\n:::\nabc:3:Short\n%s:3\n%s:x:Size\n%s:3:\n",
+		hex_of("MD5", "a"), hex_of("MD5", "b"), hex_of("MD5", "c"));
+	n += (size_t)snprintf(text + n, sizeof text - n, "%s:3:Sha1.In.Hdb\n", hex_of("SHA1", "d"));
+	memset(text + n, 'f', 3000);
+	n += 3000;
+	snprintf(text + n, sizeof text - n, ":3:Too.Long\n%s:3:Good\n", hex_of("MD5", "one"));
+	write_file("a.hdb", text);
+	write_file("a.hsb", "zz\n");
+	load(1);
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	ck_assert_str_eq(name, "Good");
+}
+END_TEST
+
+/* Thousands of records: every one is found, none beside them. */
+START_TEST(every_record_is_found)
+{
+	char object[32], name[VERDICT_NAME_MAX];
+
+	snprintf(path, sizeof path, "%s/a.hsb", dir);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(object, sizeof object, "object %d", i);
+		fprintf(f, "%s:%s:Name.%d\n", hex_of("SHA256", object), i % 2 ? "*" : i < 10 ? "8" :
+			i < 100 ? "9" : i < 1000 ? "10" : "11", i);
+	}
+	fclose(f);
+	load(5000);
+	for (int i = 0; i < 5100; i++) {
+		char want[32];
+		snprintf(object, sizeof object, "object %d", i);
+		snprintf(want, sizeof want, "Name.%d", i);
+		ck_assert_int_eq(scan(object, name), i < 5000 ? ENGINE_FOUND : ENGINE_CLEAN);
+		ck_assert(i >= 5000 || strcmp(name, want) == 0);
+	}
+}
+END_TEST
+
+/* Digests that lie close together do not lead the interpolation astray. */
+START_TEST(uneven_digests)
+{
+	char name[VERDICT_NAME_MAX], hex[65];
+
+	snprintf(path, sizeof path, "%s/b.txt", dir);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(hex, sizeof hex, "%056d%08x", 0, (unsigned)i);
+		fprintf(f, "%s Low.%d\n", hex, i);
+	}
+	fprintf(f, "%s Found\n%064d Zero\n", hex_of("SHA256", "one"), 0);
+	for (int i = 0; i < 64; i++)
+		fputc('f', f);
+	fputs(" Ones\n", f);
+	fclose(f);
+	load(3003);
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	ck_assert_str_eq(name, "Found");
+	ck_assert_int_eq(scan("two", name), ENGINE_CLEAN);
+}
+END_TEST
+
+START_TEST(reload_replaces)
+{
+	char text[256], name[VERDICT_NAME_MAX], why[256];
+
+	snprintf(text, sizeof text, "%s First\n", hex_of("SHA256", "one"));
+	write_file("b.txt", text);
+	load(1);
+	snprintf(text, sizeof text, "%s Second\n", hex_of("SHA256", "two"));
+	write_file("b.txt", text);
+	load(1);
+	ck_assert_int_eq(scan("one", name), ENGINE_CLEAN);
+	ck_assert_int_eq(scan("two", name), ENGINE_FOUND);
+	/* A directory that is a file is an error, and changes nothing. */
+	ck_assert_int_eq(engine_hash_load(path, why, sizeof why), -1);
+	ck_assert_int_eq(scan("two", name), ENGINE_FOUND);
+	ck_assert_int_eq(engine_hash_load("/nonexistent/directory", why, sizeof why), 0);
+	ck_assert_int_eq(scan("two", name), ENGINE_CLEAN);
+}
+END_TEST
+
+START_TEST(sha256_on_request)
+{
+	struct engine_object o = { .data = (const unsigned char *)"abc", .len = 3, .fd = -1,
+		.want_sha256 = true };
+	struct engine_result r;
+
+	load(0);
+	ck_assert_int_eq(engine_hash_scan(&o, &r), ENGINE_CLEAN);
+	ck_assert_str_eq(o.sha256_hex,
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("engine_hash");
+	TCase *t = tcase_create("engine_hash");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	tcase_add_test(t, formats);
+	tcase_add_test(t, size_is_part_of_the_signature);
+	tcase_add_test(t, bad_lines_are_skipped);
+	tcase_add_test(t, every_record_is_found);
+	tcase_add_test(t, uneven_digests);
+	tcase_add_test(t, reload_replaces);
+	tcase_add_test(t, sha256_on_request);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,319 @@
+/* check_task.c - a request worked off: what is found where, budgets, time. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "engine.h"
+#include "engine_hash.h"
+#include "task.h"
+
+static const char eicar_a[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$";
+static const char eicar_b[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
+static char eicar[80];
+static struct scan_request req;
+static struct verdict verdict;
+static int clean_fd;
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+static void setup(void)
+{
+	static struct conf c;
+	char why[128];
+
+	c.global.av_engines = c.global.as_engines = "builtin";
+	c.global.av_signature_dir = "/nonexistent/signatures";
+	ck_assert_msg(engines_load(&c, why, sizeof why) == 0, "%s", why);
+	snprintf(eicar, sizeof eicar, "%s%s", eicar_a, eicar_b);
+	req = (struct scan_request){ .id = "1.1", .agent = "test", .sender = "", .client = "",
+		.helo = "", .queue_id = "", .name = "file", .is_mail = true, .want_av = true,
+		.want_as = true, .want_parts = SCAN_PARTS_ALL,
+		.opts = { .obj_files = true, .obj_archives = true, .obj_emails = true,
+			.obj_mailbox = true, .obj_sfx = true, .obj_rtp = true,
+			.archive_max_level = 10, .archive_max_size = 256u << 20,
+			.archive_max_files = 10000, .archive_max_ratio = 1000, .timeout_s = 60,
+			.ext_exclude = "", .block_ext = "", .allow_hash = "", .allow_name = "" } };
+}
+
+static void teardown(void)
+{
+	verdict_fini(&verdict);
+	engine_hash_unload();
+}
+
+static bool run_until(const char *msg, size_t len, long long deadline, task_cancelled_fn cancelled)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, msg, len), (ssize_t)len);
+	req.size = len;
+	verdict_fini(&verdict);
+	bool done = task_run(&req, fd, deadline, cancelled, NULL, &verdict, &clean_fd);
+	ck_assert_int_eq(clean_fd, -1);
+	close(fd);
+	return done;
+}
+
+static void run(const char *msg)
+{
+	ck_assert(run_until(msg, strlen(msg), now_ms() + 60000, NULL));
+}
+
+static char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static char *text(const char *fmt, ...)
+{
+	static char out[65536];
+	va_list ap;
+
+	va_start(ap, fmt);
+	ck_assert_int_lt(vsnprintf(out, sizeof out, fmt, ap), (int)sizeof out);
+	va_end(ap);
+	return out;
+}
+
+static const char *base64(const char *s)
+{
+	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static char out[4096];
+	size_t n = strlen(s), w = 0;
+
+	for (size_t i = 0; i < n; i += 3) {
+		unsigned v = (unsigned)(unsigned char)s[i] << 16;
+		v |= i + 1 < n ? (unsigned)(unsigned char)s[i + 1] << 8 : 0;
+		v |= i + 2 < n ? (unsigned)(unsigned char)s[i + 2] : 0;
+		for (unsigned k = 0; k < 4; k++)
+			out[w++] = k <= n - i ? abc[v >> (18 - 6 * k) & 63] : '=';
+	}
+	out[w] = '\0';
+	return out;
+}
+
+START_TEST(clean_mail)
+{
+	run("From: a@b\r\nSubject: x\r\n\r\nhello\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert_int_eq(verdict.as, VERDICT_AS_CLEAN);
+	ck_assert_uint_eq(strlen(verdict.sha256), 64);
+	ck_assert_ptr_nonnull(strstr(verdict.vdb, "builtin:"));
+	run("");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+}
+END_TEST
+
+static void expect_infected(const char *msg)
+{
+	run(msg);
+	ck_assert_msg(verdict.av & VERDICT_AV_INFECTED, "not found in: %s", msg);
+	ck_assert_str_eq(verdict.virus, "EICAR-Test-File");
+}
+
+START_TEST(found_in_every_wrapping)
+{
+	expect_infected(text("Subject: x\r\n\r\n%s", eicar));
+	expect_infected(text("Subject: x\r\n\r\n%s\r\n", eicar));
+	expect_infected(text("%s\r\n", eicar));
+	expect_infected(text("Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", base64(eicar)));
+	expect_infected(text("Content-Transfer-Encoding: BASE64 (x)\r\n\r\n%s\r\n", base64(eicar)));
+	expect_infected(text("Content-Transfer-Encoding: basse64\r\n\r\n%s\r\n", base64(eicar)));
+	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n=58%s\r\n", eicar + 1));
+	expect_infected(text("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+		"--b\r\n\r\ntext\r\n--b\r\nContent-Transfer-Encoding: base64\r\n"
+		"Content-Disposition: attachment; filename=e.com\r\n\r\n%s\r\n--b--\r\n", base64(eicar)));
+	expect_infected(text("Content-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\n"
+		"Content-Type: message/rfc822\r\n\r\nSubject: deep\r\n\r\n%s\r\n", eicar));
+	expect_infected(text("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n%s",
+		base64(text("Subject: in\r\n\r\n%s\r\n", eicar))));
+	expect_infected(text("Subject: x\r\n\r\nSubject: forwarded as text\r\n\r\n%s\r\n", eicar));
+	expect_infected(text("Subject: x\n\n%s\n", eicar));
+}
+END_TEST
+
+START_TEST(found_in_uuencode)
+{
+	/* 45 + 23 octets: "M" and "7" are the counts. */
+	char body[400], lines[2][70];
+	for (unsigned l = 0; l < 2; l++) {
+		const char *p = eicar + 45 * l;
+		size_t n = l == 0 ? 45 : 23, w = 0;
+		lines[l][w++] = (char)(32 + n);
+		for (size_t i = 0; i < n; i += 3) {
+			unsigned v = (unsigned)(unsigned char)p[i] << 16;
+			v |= i + 1 < n ? (unsigned)(unsigned char)p[i + 1] << 8 : 0;
+			v |= i + 2 < n ? (unsigned)(unsigned char)p[i + 2] : 0;
+			for (unsigned k = 0; k < 4; k++) {
+				unsigned c = v >> (18 - 6 * k) & 63;
+				lines[l][w++] = (char)(c == 0 ? '`' : 32 + c);
+			}
+		}
+		lines[l][w] = '\0';
+	}
+	snprintf(body, sizeof body, "begin 644 e.com\r\n%s\r\n%s\r\n`\r\nend\r\n", lines[0], lines[1]);
+	expect_infected(text("Subject: x\r\n\r\nsee below\r\n\r\n%s\r\nbye\r\n", body));
+	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n%s", body));
+	expect_infected(text("Subject: x\r\n\r\nbegin 644 clean\r\n#86)C\r\n`\r\nend\r\n%s", body));
+	req.is_mail = false;
+	expect_infected(text("text\r\n%s", body));
+}
+END_TEST
+
+/* By the publisher's rule: at the start, white space behind, 128 octets. */
+START_TEST(eicar_rule)
+{
+	req.is_mail = false;
+	run(text("x%s", eicar));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	run(text("%sx", eicar));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	run(text("%s%60s", eicar, ""));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	run(text("%s%61s", eicar, ""));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	run(text("%s \t\r\n\x1a", eicar));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+}
+END_TEST
+
+START_TEST(gtube)
+{
+	static const char a[] = "XJS*C4JDBQADN1.NSBN3*2IDNEN*", b[] = "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X";
+
+	run(text("Subject: x\r\n\r\nbuy %s%s now\r\n", a, b));
+	ck_assert_int_eq(verdict.as, VERDICT_AS_SPAM);
+	ck_assert_int_eq(verdict.as_score_milli, 1000000);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	run(text("Content-Transfer-Encoding: base64\r\n\r\n%s", base64(text("%s%s", a, b))));
+	ck_assert_int_eq(verdict.as, VERDICT_AS_SPAM);
+	run(text("Subject: x\r\n\r\n%s %s\r\n", a, b));
+	ck_assert_int_eq(verdict.as, VERDICT_AS_CLEAN);
+	req.opts.as_spam_score_milli = 1000001;
+	run(text("Subject: x\r\n\r\n%s%s\r\n", a, b));
+	ck_assert_int_eq(verdict.as, VERDICT_AS_CLEAN);
+	req.want_as = false;
+	run(text("Subject: x\r\n\r\n%s%s\r\n", a, b));
+	ck_assert_int_eq(verdict.as, VERDICT_AS_NONE);
+}
+END_TEST
+
+START_TEST(parts_by_name)
+{
+	expect_infected(text("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n"
+		"--b\r\nContent-Type: application/x; name=evil.com\r\n\r\n%s\r\n--b--\r\n", eicar));
+	unsigned bad = 0;
+	for (unsigned i = 0; i < verdict.nparts; i++) {
+		if (verdict.parts[i].av == VERDICT_AV_CLEAN)
+			continue;
+		bad++;
+		ck_assert_ptr_nonnull(strstr(verdict.parts[i].name, "evil.com"));
+		ck_assert_str_eq(verdict.parts[i].virus, "EICAR-Test-File");
+	}
+	ck_assert_uint_eq(bad, 1);
+	req.want_parts = SCAN_PARTS_NOTABLE;
+	expect_infected(text("Subject: x\r\n\r\n%s\r\n", eicar));
+	ck_assert_uint_eq(verdict.nparts, 1);
+	req.want_parts = SCAN_PARTS_NONE;
+	expect_infected(text("Subject: x\r\n\r\n%s\r\n", eicar));
+	ck_assert_uint_eq(verdict.nparts, 0);
+}
+END_TEST
+
+START_TEST(nested_messages_can_be_left_alone)
+{
+	req.opts.obj_emails = false;
+	run(text("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+		"Subject: in\r\n\r\n%s\r\n--b--\r\n", eicar));
+	ck_assert_uint_eq(verdict.av & VERDICT_AV_INFECTED, 0);
+}
+END_TEST
+
+/* Beyond a limit is never clean. */
+START_TEST(limits)
+{
+	char deep[4096] = "";
+
+	for (int i = 0; i < 14; i++)
+		strcat(deep, "Content-Type: message/rfc822\r\n\r\n");
+	run(text("%sSubject: x\r\n\r\nbottom\r\n", deep));
+	ck_assert_uint_ne(verdict.av & VERDICT_AV_OVERLIMIT, 0);
+	ck_assert_str_ne(verdict.reason, "");
+	req.opts.archive_max_files = 3;
+	run("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b\r\n\r\n2\r\n--b\r\n\r\n3\r\n"
+		"--b\r\n\r\n4\r\n--b--\r\n");
+	ck_assert_uint_ne(verdict.av & VERDICT_AV_OVERLIMIT, 0);
+	setup();
+	req.opts.max_size = 10;
+	run("Subject: x\r\n\r\nlonger\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_OVERLIMIT);
+	ck_assert_int_eq(verdict.as, VERDICT_AS_NOTSCANNED);
+}
+END_TEST
+
+static bool always(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+START_TEST(time_and_cancel)
+{
+	const char *msg = "Subject: x\r\n\r\ntext\r\n";
+
+	ck_assert(run_until(msg, strlen(msg), now_ms() - 1, NULL));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
+	ck_assert_int_eq(verdict.as, VERDICT_AS_NOTSCANNED);
+	ck_assert(!run_until(msg, strlen(msg), now_ms() + 60000, always));
+	verdict = (struct verdict){ .av = 0 };
+}
+END_TEST
+
+START_TEST(no_engine)
+{
+	static struct conf c;
+	char why[128];
+
+	c.global.av_engines = c.global.as_engines = "";
+	c.global.av_signature_dir = "/nonexistent";
+	ck_assert_int_eq(engines_load(&c, why, sizeof why), 0);
+	run("Subject: x\r\n\r\ntext\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
+	ck_assert_int_eq(verdict.as, VERDICT_AS_NOTSCANNED);
+	c.global.av_engines = "builtin:nonsense";
+	ck_assert_int_eq(engines_load(&c, why, sizeof why), -1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("task");
+	TCase *t = tcase_create("task");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	tcase_add_test(t, clean_mail);
+	tcase_add_test(t, found_in_every_wrapping);
+	tcase_add_test(t, found_in_uuencode);
+	tcase_add_test(t, eicar_rule);
+	tcase_add_test(t, gtube);
+	tcase_add_test(t, parts_by_name);
+	tcase_add_test(t, nested_messages_can_be_left_alone);
+	tcase_add_test(t, limits);
+	tcase_add_test(t, time_and_cancel);
+	tcase_add_test(t, no_engine);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
