@@ -94,7 +94,7 @@ void conf_values_merge(const struct conf_values *own, const struct conf_values *
 			continue;
 		if (own != NULL && own->v[i].origin != NULL)
 			out->v[i] = own->v[i];
-		else if (parent != NULL && o->inherit)
+		else if (parent != NULL)
 			out->v[i] = parent->v[i];
 		if (out->v[i].text == NULL)
 			out->v[i].text = o->def;

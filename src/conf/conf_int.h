@@ -59,7 +59,6 @@ struct conf_opt {
 	enum conf_group group;
 	enum conf_type type;
 	unsigned flags;
-	bool inherit;                    /* agents take it from [global] */
 	const char *def;                 /* as one would write it; NULL none */
 	const char *def_text;            /* what manuals say instead, or NULL */
 	uint64_t min, max;               /* numbers; max also octets of a text */
@@ -191,8 +190,8 @@ const char *conf_program_name(enum conf_program p);
 #endif
 
 /* Lays own over parent (NULL: none) for the options of one section: what own
- * does not say comes from parent where agents inherit it, else it is the
- * default. Then conf_scan_store resolves what follows what and stores the
+ * does not say comes from parent where the same row belongs to both, else it
+ * is the default. Then conf_scan_store resolves what follows what and stores the
  * scanner common options. These two calls are all a user section needs. */
 void conf_values_merge(const struct conf_values *own, const struct conf_values *parent,
 	unsigned section, struct conf_values *out);

@@ -3,9 +3,10 @@
  * Parser, command line, --help, --dump-config and the test that compares
  * man/esets.cfg.5 and etc/esets.cfg with the program all read these rows, so
  * an option is added here and nowhere else. A default is written as in the
- * file and goes through the same parser as a configured value. Where two
- * sections need different defaults, or keep their values apart, the name has
- * a row for each. Pure: no file, no clock, no log. */
+ * file and goes through the same parser as a configured value. A row that
+ * belongs to [global] and to an agent's section is inherited by the agent;
+ * where sections need different defaults, or keep their values apart, the name
+ * has a row for each. Pure: no file, no clock, no log. */
 #include "conf_int.h"
 
 #include <assert.h>
@@ -14,15 +15,15 @@
 #include "str.h"
 
 #define FIELD(s, f) .offset = offsetof(struct s, f), .size = sizeof(((struct s *)0)->f)
-#define MODULE(f) .sections = CONF_SEC_MODULE, .group = CONF_IN_MODULE, .inherit = true, \
+#define MODULE(f) .sections = CONF_SEC_MODULE, .group = CONF_IN_MODULE, \
 	FIELD(conf_module, f)
 #define MODULE_OF(sec, f) .sections = sec, .group = CONF_IN_MODULE, FIELD(conf_module, f)
-#define SCAN(f) .sections = CONF_SEC_SCAN, .group = CONF_IN_SCAN, .inherit = true, \
+#define SCAN(f) .sections = CONF_SEC_SCAN, .group = CONF_IN_SCAN, \
 	FIELD(conf_scan, f)
 #define GLOBAL(f) .sections = CONF_SEC_GLOBAL, .group = CONF_IN_GLOBAL, FIELD(conf_global, f)
 #define SMTP(f) .sections = CONF_SEC_SMTP, .group = CONF_IN_SMTP, FIELD(conf_smtp, f)
 #define SPOOL(f) .sections = CONF_SEC_GLOBAL | CONF_SEC_SMTP, .group = CONF_IN_SMTP, \
-	.inherit = true, FIELD(conf_smtp, f)
+	FIELD(conf_smtp, f)
 #define WWWI(f) .sections = CONF_SEC_WWWI, .group = CONF_IN_WWWI, FIELD(conf_wwwi, f)
 
 #define BOOL(d) .type = CONF_T_BOOL, .def = (d), .meta = "", .unit = ""

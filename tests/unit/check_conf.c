@@ -760,6 +760,9 @@ START_TEST(bad_values)
 		  "2001:db8::/32 or any" },
 		{ "client_networks = \"\"", "must not be empty" },
 		{ "av_allow_hash = abc", "\"abc\" is not a SHA-256 of 64 hexadecimal digits" },
+		{ "av_allow_hash = 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
+		  "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\" "
+		  "is not a SHA-256 of 64 hexadecimal digits" },
 		{ "av_allow_name = \"Foo:*\"", "\"*\" would let every detection pass" },
 		{ "av_block_ext = \"exe:a/b\"", "\"a/b\" is not a file name extension" },
 		{ "av_block_ext = \".\"", "\".\" is not a file name extension" },
