@@ -15,26 +15,46 @@ enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU };
 struct decode {
 	enum decode_kind kind;
 	uint32_t acc;
-	unsigned nacc;
+	unsigned nacc;            /* sextets in acc */
 	unsigned char hold[80];   /* QP: blanks and an unfinished =XX */
 	unsigned nhold;
 	unsigned state;
+	unsigned line_want;       /* UU: octets the line still owes */
+	unsigned line_seen;       /* UU: characters of the line decoded */
 	bool bad;                 /* something was not decodable */
 };
 
 void decode_init(struct decode *d, enum decode_kind kind);
 /* "base64", "quoted-printable", "x-uuencode", "7bit", ... case-insensitive,
- * blanks and comments around it ignored; unknown -> identity, *known false. */
+ * blanks, quotes and comments ignored, as is what stands behind a ';'.
+ * Unknown -> identity, *known_out false. A known word followed by others
+ * gives that word's kind, and *known_out false too: readers may differ. */
 enum decode_kind decode_kind_parse(const char *cte, size_t n, bool *known_out);
-/* Decodes all of in; out needs room for n + 80 octets. Returns the number of
- * octets written. */
+/* Decodes all of in; out needs room for n + 80 octets and may not overlap in.
+ * Returns the number of octets written. */
 size_t decode_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out);
 /* The end: writes what was held back (at most 80 octets). */
 size_t decode_end(struct decode *d, unsigned char *out);
 
+/* One encoded file in a text. */
+struct decode_uu {
+	enum decode_kind kind;    /* DECODE_UU, or DECODE_BASE64 (begin-base64) */
+	const char *body;         /* the lines behind the begin line ... */
+	size_t body_len;          /* ... up to the end line or the next begin */
+	char name[256];           /* as it stands there; the tail of a longer one */
+};
+
+/* Finds the next "begin MODE NAME" line at or behind *from and moves *from
+ * past its file. The whole text is passed over once, however many files it
+ * holds. Returns false when there is none. */
+bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out);
+
 /* RFC 2047 encoded words in a header value to UTF-8 octets (charsets other
- * than UTF-8, US-ASCII and ISO-8859-1 keep their raw octets). Cut at
- * size - 1. Returns the length. */
+ * than UTF-8, US-ASCII, ISO-8859-1 and windows-1252 keep their raw octets);
+ * folds are taken out. Cut at size - 1, NUL behind it. Returns the length. */
 size_t decode_words(const char *in, size_t n, char *out, size_t size);
+/* Text of the named charset to UTF-8, by the same rule. */
+size_t decode_charset(const char *charset, size_t charset_len, const char *in, size_t n,
+	char *out, size_t size);
 
 #endif
