@@ -376,7 +376,8 @@ static void check_root(struct loading *l, unsigned section)
 
 	if (strcmp(v->text, "root") == 0)
 		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
-			"user = root: what reads mail from strangers had better run as another user");
+			"user = root: what reads mail from strangers had better run as "
+			"another user");
 }
 
 static void check_all(struct loading *l, enum conf_program program)

@@ -124,7 +124,8 @@ static const char *what_of_host(const char *s)
 	if (is_name(s) && !looks_numeric(s))
 		return NULL;
 	const char *colon = strrchr(s, ':');
-	if (colon != NULL && colon[1] != '\0' && colon[1 + strspn(colon + 1, "0123456789")] == '\0' &&
+	if (colon != NULL && colon[1] != '\0' &&
+	    colon[1 + strspn(colon + 1, "0123456789")] == '\0' &&
 	    (strchr(s, ':') == colon || s[0] == '['))
 		return "holds a port, which is an option of its own";
 	return "is not an address or a host name";
@@ -200,7 +201,8 @@ static const char *what_of_user(const char *s)
 	size_t n = strspn(s,
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
-	return n > 0 && n < 64 && s[n] == '\0' && s[0] != '-' ? NULL : "is not a user or group name";
+	return n > 0 && n < 64 && s[n] == '\0' && s[0] != '-' ? NULL :
+		"is not a user or group name";
 }
 
 int conf_check_user(const char *text, char *why, size_t size)

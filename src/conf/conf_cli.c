@@ -318,8 +318,9 @@ static void print_option(const struct conf_opt *o, FILE *out)
 	else
 		fprintf(out, "  %s %s\n", name, o->meta);
 	if (conf_opt_is_number(o))
-		snprintf(range, sizeof(range), "%s%s%s to %s; ", o->unit, o->unit[0] != '\0' ? ", " : "",
-			conf_number_text(o, o->min, lo), conf_number_text(o, o->max, hi));
+		snprintf(range, sizeof(range), "%s%s%s to %s; ", o->unit,
+			o->unit[0] != '\0' ? ", " : "", conf_number_text(o, o->min, lo),
+			conf_number_text(o, o->max, hi));
 	snprintf(text, sizeof(text), "%s (%s%s%s)", o->help, range,
 		o->def != NULL ? "default: " : "", conf_opt_default_text(o));
 	print_wrapped(out, text);
@@ -356,7 +357,8 @@ void conf_cli_help(const struct conf_cli *cli, FILE *out)
 		"  --check-config     check the configuration and exit\n"
 		"  --dump-config      print the configuration in force and exit\n"
 		"\nOptions of section [%s], each over its value in the file. Numbers take K, M\n"
-		"and G (1024-based). esets.cfg(5) says more of each.\n\n", conf_section_name(section));
+		"and G (1024-based). esets.cfg(5) says more of each.\n\n",
+		conf_section_name(section));
 	for (size_t i = 0; i < conf_nopts; i++)
 		if ((conf_opts[i].sections & section) != 0)
 			print_option(&conf_opts[i], out);

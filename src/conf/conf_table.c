@@ -461,11 +461,13 @@ static int parse_number(const struct conf_opt *o, const char *s, struct parsed *
 	char shown[64], lo[32], hi[32];
 	size_t digits = strspn(s, "0123456789");
 	bool is_number = digits > 0 &&
-		(s[digits] == '\0' || (strchr("kKmMgG", s[digits]) != NULL && s[digits + 1] == '\0'));
+		(s[digits] == '\0' ||
+		 (strchr("kKmMgG", s[digits]) != NULL && s[digits + 1] == '\0'));
 
 	str_clean(shown, sizeof(shown), s, strlen(s));
 	if (!is_number) {
-		snprintf(why, size, "\"%s\" is not a number (decimal; K, M or G may follow)", shown);
+		snprintf(why, size, "\"%s\" is not a number (decimal; K, M or G may follow)",
+			shown);
 		return -1;
 	}
 	if (str_parse_size(s, &p->n) < 0 || p->n < o->min || p->n > o->max) {
