@@ -425,6 +425,14 @@ START_TEST(test_caller_hangs_up)
 	scan_client_call(ep.path, &r, msg_fd, 200, &v, &fd);
 	ck_assert_uint_eq(v.av, VERDICT_AV_UNAVAILABLE);
 	WAIT_FOR(sh->cancelled == 1);
+	/* To say that nothing more will come is to give up, too. */
+	static const char text[] = "esets-scan/1 scan\nsize=1000\nname=sleep 20000\n\n";
+	int c = net_connect(&ep, SOCK_SEQPACKET);
+	ck_assert_int_gt(net_send_fd(c, text, sizeof text - 1, msg_fd), 0);
+	WAIT_FOR(sh->started == 2);
+	shutdown(c, SHUT_WR);
+	WAIT_FOR(sh->cancelled == 2);
+	close(c);
 	ck_assert_uint_eq(ask(""), VERDICT_AV_CLEAN);
 }
 END_TEST
@@ -519,7 +527,7 @@ START_TEST(test_drain_loses_nothing)
 	int n = 0;
 
 	workers[0] = start_worker(two_threads);
-	for (int round = 0; round < 15; round++) {
+	for (int round = 0; round < 30; round++) {
 		for (int i = 0; i < 4; i++)
 			ask_begin(&a[i], i, "sleep 5");
 		workers[1] = start_worker(two_threads);
