@@ -96,6 +96,7 @@ static void redial(struct session *s)
 	s->msg->sent = 0;
 	s->msg->headers_sent = false;
 	session_set_state(s, ST_REPLAY);
+	s->server_since_ms = s->env->now_ms;
 	s->env->ops->dial(s);
 }
 
