@@ -86,7 +86,8 @@ int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_ou
 /* Is NAME or NAME=value (any value if NULL) among the parameters? */
 bool smtp_cmd_has_param(const char *params, size_t len, const char *name, const char *value);
 /* Value of an XFORWARD attribute, xtext decoded and cut into out. False if it
- * is not there or is "[UNAVAILABLE]" or "[TEMPUNAVAIL]". */
+ * is not there (out is as it was) or is "[UNAVAILABLE]" or "[TEMPUNAVAIL]"
+ * (out is ""). */
 bool smtp_cmd_attr(const char *arg, size_t len, const char *name, char *out, size_t size);
 
 #endif

@@ -193,8 +193,9 @@ bool smtp_cmd_attr(const char *arg, size_t len, const char *name, char *out, siz
 		if (n <= k || word[k] != '=' || !str_istarts(word, n, name))
 			continue;
 		xtext_decode(word + k + 1, n - k - 1, out, size);
-		return !str_ieq(out, "[UNAVAILABLE]") && !str_ieq(out, "[TEMPUNAVAIL]") &&
-			out[0] != '\0';
+		if (str_ieq(out, "[UNAVAILABLE]") || str_ieq(out, "[TEMPUNAVAIL]"))
+			out[0] = '\0';
+		return out[0] != '\0';
 	}
 	return false;
 }
