@@ -209,9 +209,12 @@ static size_t consume(struct session *s, const char *p, size_t n)
  * decides whether the session may end. */
 static void check_eof(struct session *s)
 {
+	/* Commands may still wait for the client to take its replies. */
+	bool waits = !buf_is_empty(&s->c_in) && buf_len(&s->c_out) >= SESSION_OUT_HIGH;
+
 	if (!s->client_eof || s->state == ST_CLOSE)
 		return;
-	if ((s->state == ST_COMMAND && !session_is_owed(s)) || s->state == ST_ORPHAN)
+	if ((s->state == ST_COMMAND && !session_is_owed(s) && !waits) || s->state == ST_ORPHAN)
 		session_close(s, SESSION_END_CLIENT_CLOSED);
 	else if (s->state == ST_AUTH || s->state == ST_BODY || s->state == ST_CHUNK)
 		session_close(s, SESSION_END_CLIENT_CUT);
@@ -276,6 +279,7 @@ void session_server_input(struct session *s, const void *p, size_t n)
 			break;
 		if (got < 0) {
 			log_warning("server: %s", why);
+			smtp_reply_reset(&s->reply);
 			session_event(s, EV_GARBAGE);
 			break;
 		}
@@ -311,6 +315,7 @@ void session_server_gone(struct session *s)
 {
 	session_log_ctx(s);
 	s->server_up = false;
+	smtp_reply_reset(&s->reply); /* half a reply is none */
 	session_event(s, EV_GONE);
 	session_run(s);
 }
@@ -382,6 +387,8 @@ void session_tick(struct session *s)
 	if (when == 0 || s->env->now_ms < when)
 		return;
 	session_log_ctx(s);
+	if (who == EV_SRVTIME)
+		smtp_reply_reset(&s->reply);
 	session_event(s, who);
 	session_run(s);
 }
