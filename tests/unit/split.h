@@ -6,10 +6,10 @@
 #ifndef ESETS_TESTS_SPLIT_H
 #define ESETS_TESTS_SPLIT_H
 
-#include <check.h>
 #include <stddef.h>
 
-/* ck_assert for inner loops: check notes every assertion that holds, too. */
+/* ck_assert for inner loops: check notes every assertion that holds, too. For
+ * users that include check.h. */
 #define need(what) ((what) ? (void)0 : (void)ck_abort_msg("not so: %s", #what))
 
 #define SPLIT_WHOLE 0u
