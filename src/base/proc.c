@@ -300,7 +300,8 @@ static int lookup_group(const char *group, struct proc_identity *out, char *why,
 	if (res != NULL)
 		out->gid = gr.gr_gid;
 	else
-		snprintf(why, size, "group: %s %s", rc == 0 ? "no such group" : strerror(rc), group);
+		snprintf(why, size, "group: %s %s", rc == 0 ? "no such group" : strerror(rc),
+			group);
 	free(mem);
 	return res != NULL ? 0 : -1;
 }

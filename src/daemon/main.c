@@ -136,7 +136,8 @@ static void warn_fixed(const struct conf_global *was, const struct conf_global *
 
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
 		if (strcmp(fixed[i].was, fixed[i].is) != 0)
-			log_warning("%s: a change takes effect after a restart only", fixed[i].name);
+			log_warning("%s: a change takes effect after a restart only",
+				fixed[i].name);
 	}
 }
 

@@ -73,7 +73,7 @@ END_TEST
 static const char *const bad_addrs[] = { "", "localhost", "192.0.2", "192.0.2.1.", "192.0.2.256",
 	"1", " 192.0.2.1", "[192.0.2.1]x", "[", "[]", "[::1", "::1]", ":::", "12345::",
 	"::1%", "::1%nosuchif", "::1%4294967296", "::1%0", "192.0.2.1:25",
-	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
 
 START_TEST(test_addr_parse_bad)
 {

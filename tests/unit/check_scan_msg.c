@@ -14,7 +14,8 @@ static struct scan_request full_request(void)
 {
 	return (struct scan_request){
 		.id = "1b3e0300", .agent = "smtp", .sender = "s@example.org", .rcpts = rcpts,
-		.nrcpts = 3, .nrcpts_total = 7, .client = "192.0.2.1", .helo = "h\xc3\xa9lo.example",
+		.nrcpts = 3, .nrcpts_total = 7, .client = "192.0.2.1",
+		.helo = "h\xc3\xa9lo.example",
 		.queue_id = "4ABC", .name = "100%\n\x7f.exe", .is_mail = false, .size = 1ull << 40,
 		.want_av = false, .want_as = true, .want_parts = SCAN_PARTS_ALL,
 		.opts = { .clean_mode = SCAN_CLEAN_RIGOROUS, .obj_files = false,
@@ -100,7 +101,8 @@ END_TEST
 /* The octets themselves: other programs were written to this. */
 START_TEST(test_request_octets)
 {
-	static const char want[] = "esets-scan/1 scan\nsize=1099511627776\nid=1b3e0300\nagent=smtp\n"
+	static const char want[] = "esets-scan/1 scan\nsize=1099511627776\nid=1b3e0300\n"
+		"agent=smtp\n"
 		"sender=s@example.org\nrcpts=7\nclient=192.0.2.1\nhelo=h\xc3\xa9lo.example\n"
 		"queue_id=4ABC\nname=100%25%0A%7F.exe\ntype=file\nwant_av=no\nwant_as=yes\n"
 		"want_parts=all\nclean_mode=rigorous\nobj_files=no\nobj_archives=yes\n"
@@ -168,9 +170,12 @@ static const struct { const char *text, *why; } bad_requests[] = {
 	{ H "size=1\nsize=1\n\n", "a key is repeated" },
 	{ H "size=1\nid=a\nid=b\n\n", "a key is repeated" },
 	{ H "size\n\n", "a line is not key=value" }, { H "=1\n\n", "a line is not key=value" },
-	{ H "Size=1\n\n", "a line is not key=value" }, { H " size=1\n\n", "a line is not key=value" },
-	{ H "size =1\n\n", "a line is not key=value" }, { H "1size=1\n\n", "a line is not key=value" },
-	{ H "size=\n\n", "a value is out of range" }, { H "size=-1\n\n", "a value is out of range" },
+	{ H "Size=1\n\n", "a line is not key=value" },
+	{ H " size=1\n\n", "a line is not key=value" },
+	{ H "size =1\n\n", "a line is not key=value" },
+	{ H "1size=1\n\n", "a line is not key=value" },
+	{ H "size=\n\n", "a value is out of range" },
+	{ H "size=-1\n\n", "a value is out of range" },
 	{ H "size=1 \n\n", "a value is out of range" },
 	{ H "size=18446744073709551616\n\n", "a value is out of range" },
 	{ H "size=1\ntimeout=4294967296\n\n", "a value is out of range" },
@@ -214,8 +219,8 @@ END_TEST
 
 START_TEST(test_request_lenient)
 {
-	static const char text[] = H "future_key9=x%20y\nsize=1\nfuture_key9=again\nrcpt=\nrcpt=%41\n"
-		"id=%c3%A4=\n\n";
+	static const char text[] = H "future_key9=x%20y\nsize=1\nfuture_key9=again\nrcpt=\n"
+		"rcpt=%41\nid=%c3%A4=\n\n";
 	struct scan_request r;
 	struct scan_msg_store store;
 	const char *why;
@@ -481,16 +486,18 @@ static const char *const bad_verdicts[] = {
 	H "av=clean\nas_score_milli=-2147483649\n\n", H "av=clean\nobjects=4294967296\n\n",
 	H "av=clean\nobjects=-1\n\n", H "av=clean\nsha256=abc\n\n",
 	H "av=clean\nsha256=gggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg\n\n",
-	H "av=clean\npart=clean\n\n", H "av=clean\npart=clean x\n\n", H "av=clean\npart=fine  x\n\n",
-	H "av=clean\npart=clean  %0\n\n", H "av=clean\nvirus=%00\n\n", H "av=clean\n\nav=infected\n\n",
+	H "av=clean\npart=clean\n\n", H "av=clean\npart=clean x\n\n",
+	H "av=clean\npart=fine  x\n\n",
+	H "av=clean\npart=clean  %0\n\n", H "av=clean\nvirus=%00\n\n",
+	H "av=clean\n\nav=infected\n\n",
 };
 
 START_TEST(test_verdict_bad)
 {
+	const char *text = bad_verdicts[_i], *why = NULL;
 	struct verdict v;
-	const char *why = NULL;
 
-	ck_assert_int_eq(scan_verdict_parse(bad_verdicts[_i], strlen(bad_verdicts[_i]), &v, &why), -1);
+	ck_assert_int_eq(scan_verdict_parse(text, strlen(text), &v, &why), -1);
 	ck_assert_ptr_nonnull(why);
 	ck_assert_ptr_null(v.parts);
 }
@@ -503,7 +510,8 @@ START_TEST(test_verdict_cleaned)
 	struct verdict v;
 	const char *why;
 
-	ck_assert_int_eq(buf_append_str(&b, H "av=infected\nvirus=a%0D%0AX-Evil: 1\"\nvdb=a b\nreason="), 0);
+	ck_assert_int_eq(buf_append_str(&b, H "av=infected\nvirus=a%0D%0AX-Evil: 1\"\nvdb=a b\n"
+		"reason="), 0);
 	for (int i = 0; i < 1000; i++)
 		ck_assert_int_eq(buf_append_str(&b, "r"), 0);
 	ck_assert_int_eq(buf_append_str(&b, "\nsha256="), 0);
@@ -565,7 +573,8 @@ START_TEST(test_verdict_texts)
 	ck_assert_str_eq(verdict_av_text(VERDICT_AV_CLEAN), "clean");
 	ck_assert_str_eq(verdict_av_text(VERDICT_AV_ALL), "infected");
 	ck_assert_str_eq(verdict_av_text(VERDICT_AV_DELETED), "clean (deleted)");
-	ck_assert_str_eq(verdict_av_text(VERDICT_AV_DELETED | VERDICT_AV_NOTSCANNED), "not scanned");
+	ck_assert_str_eq(verdict_av_text(VERDICT_AV_DELETED | VERDICT_AV_NOTSCANNED),
+		"not scanned");
 	ck_assert_str_eq(verdict_av_text(VERDICT_AV_ENCRYPTED | VERDICT_AV_NOTSCANNED),
 		"not scanned (encrypted)");
 	ck_assert_str_eq(verdict_av_text(VERDICT_AV_UNAVAILABLE | VERDICT_AV_OVERLIMIT),

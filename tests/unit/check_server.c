@@ -325,7 +325,8 @@ static int open_as(const char *kind)
 	ck_assert_int_eq(ftruncate(fd, strcmp(kind, "short") == 0 ? SIZE - 1 : SIZE), 0);
 	close(fd);
 	int flags = strcmp(kind, "rw") == 0 ? O_RDWR : strcmp(kind, "wo") == 0 ? O_WRONLY :
-		strcmp(kind, "path") == 0 ? O_PATH : strcmp(kind, "dir") == 0 ? O_DIRECTORY : O_RDONLY;
+		strcmp(kind, "path") == 0 ? O_PATH :
+		strcmp(kind, "dir") == 0 ? O_DIRECTORY : O_RDONLY;
 	fd = open(strcmp(kind, "dir") == 0 ? dir : path, flags);
 	ck_assert_int_ge(fd, 0);
 	unlink(path);
