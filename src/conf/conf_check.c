@@ -179,12 +179,12 @@ int conf_check_engine_addrs(const char *text, char *why, size_t size)
 
 int conf_check_url(const char *text, char *why, size_t size)
 {
-	static const char scheme[] = "http://";
+	const char *p = strchr(text, ':');
 	char host[CONF_ITEM_MAX];
 
-	if (!str_istarts(text, strlen(text), scheme))
+	if (p == NULL || !str_ieq_n(text, (size_t)(p - text), "http") || strncmp(p, "://", 3) != 0)
 		return bad(why, size, text, "must begin with http://");
-	const char *p = text + strlen(scheme);
+	p += 3;
 	size_t n = strcspn(p, "/?#");
 	if (n == 0 || n >= sizeof(host) || strpbrk(text, " \"@") != NULL)
 		return bad(why, size, text, "is not http://host:port");
