@@ -72,14 +72,23 @@ static int take_over(struct listen_set *old, const struct net_endpoint *where)
 	return -1;
 }
 
+static void close_one(const struct listener *l)
+{
+	if (l->fd < 0)
+		return;
+	close(l->fd);
+	if (l->where.path[0] != '\0')
+		unlink(l->where.path);
+}
+
 /* Gives back what was taken and closes what was opened. */
 static void undo(struct listen_set *set, struct listen_set *old, const int *from)
 {
 	for (unsigned i = 0; i < set->n; i++) {
 		if (from[i] >= 0)
 			old->l[from[i]].fd = set->l[i].fd;
-		else if (set->l[i].fd >= 0)
-			close(set->l[i].fd);
+		else
+			close_one(&set->l[i]);
 	}
 	set->n = 0;
 }
@@ -119,12 +128,7 @@ int listen_open(struct listen_set *set, struct listen_set *old, const struct con
 
 void listen_close(struct listen_set *set)
 {
-	for (unsigned i = 0; i < set->n; i++) {
-		if (set->l[i].fd < 0)
-			continue;
-		close(set->l[i].fd);
-		if (set->l[i].where.path[0] != '\0')
-			unlink(set->l[i].where.path);
-	}
+	for (unsigned i = 0; i < set->n; i++)
+		close_one(&set->l[i]);
 	set->n = 0;
 }
