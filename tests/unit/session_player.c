@@ -878,7 +878,7 @@ static void player_init(struct player *p, unsigned mode, char *why, size_t why_s
 		buf_init(bufs[i], TEXT_MAX);
 	p->c_cut = split_init(random ? mode : mode & 1);
 	p->s_cut = split_init(random ? mode + 7 : mode >> 1 & 1);
-	str_copy(p->spool_dir, sizeof p->spool_dir, "/tmp");
+	str_copy(p->spool_dir, sizeof p->spool_dir, P_tmpdir);
 	net_addr_parse("192.0.2.7", &p->client);
 	net_addr_parse("198.51.100.2", &p->local);
 	p->client.port = 4321;

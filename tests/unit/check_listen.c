@@ -1,0 +1,280 @@
+/* check_listen.c - the shared table of server addresses, and listening sockets
+ * that are opened, taken over, and given back when one of them fails. */
+#include <arpa/inet.h>
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "listen.h"
+#include "split.h"
+
+/* ---- the table ---------------------------------------------------------- */
+
+/* n entries that all tell of the same number. */
+static void entries(struct net_endpoint *e, unsigned n, unsigned number)
+{
+	memset(e, 0, n * sizeof *e);
+	for (unsigned i = 0; i < n; i++) {
+		e[i].addr.family = AF_INET;
+		e[i].addr.port = (uint16_t)number;
+		memset(e[i].addr.ip, (int)(number & 255), 16);
+		memset(e[i].path, 'a' + (int)(number % 26), 50);
+	}
+}
+
+START_TEST(table_keeps)
+{
+	struct net_endpoint in[NET_ADDRS_MAX + 4], out[NET_ADDRS_MAX + 4];
+	struct server_table *t = server_table_new();
+
+	ck_assert_ptr_nonnull(t);
+	ck_assert_uint_eq(server_table_get(t, out, NET_ADDRS_MAX), 0);
+	entries(in, NET_ADDRS_MAX + 4, 7);
+	in[1].addr.port = 8;
+	server_table_set(t, in, 3);
+	ck_assert_uint_eq(server_table_get(t, out, NET_ADDRS_MAX), 3);
+	ck_assert_mem_eq(in, out, 3 * sizeof *in);
+	ck_assert_uint_eq(server_table_get(t, out, 2), 2);
+	ck_assert_uint_eq(server_table_get(t, out, 0), 0);
+	server_table_set(t, in, NET_ADDRS_MAX + 4);
+	ck_assert_uint_eq(server_table_get(t, out, NET_ADDRS_MAX + 4), NET_ADDRS_MAX);
+	ck_assert_mem_eq(in, out, NET_ADDRS_MAX * sizeof *in);
+	server_table_set(t, NULL, 0);
+	ck_assert_uint_eq(server_table_get(t, out, NET_ADDRS_MAX), 0);
+	server_table_free(&t);
+	ck_assert_ptr_null(t);
+	server_table_free(&t);
+}
+END_TEST
+
+/* A reader sees one state or another, never the half of each. */
+START_TEST(table_across_processes)
+{
+	struct server_table *t = server_table_new();
+	struct net_endpoint e[NET_ADDRS_MAX];
+	unsigned changes = 0, last = 0;
+
+	entries(e, NET_ADDRS_MAX, 1);
+	server_table_set(t, e, NET_ADDRS_MAX);
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		for (unsigned i = 1;; i++) {
+			unsigned n = 1 + i % NET_ADDRS_MAX;
+			entries(e, n, n);
+			server_table_set(t, e, n);
+		}
+	}
+	for (int i = 0; i < 200000; i++) {
+		unsigned n = server_table_get(t, e, NET_ADDRS_MAX);
+		if (n != last)
+			changes++;
+		last = n;
+		if (e[0].addr.port == 1 && n == NET_ADDRS_MAX)
+			continue; /* as it was at first */
+		for (unsigned k = 0; k < n; k++) {
+			need(e[k].addr.port == n && e[k].addr.ip[15] == n);
+			need(e[k].path[49] == 'a' + (int)(n % 26));
+		}
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ck_assert_uint_gt(changes, 10);
+	server_table_free(&t);
+}
+END_TEST
+
+/* ---- sockets ------------------------------------------------------------ */
+
+static struct conf conf;
+static char dir[64], why[256];
+
+static unsigned open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* A bound socket and its port, to find a free one or to hold one. */
+static int hold_port(uint16_t *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, n), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void setup(void)
+{
+	strcpy(dir, P_tmpdir "/check_listen.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	int fd = hold_port(&conf.smtp.listen_port);
+	close(fd);
+	why[0] = '\0';
+}
+
+static void teardown(void)
+{
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static void must_answer(uint16_t port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	close(fd);
+}
+
+START_TEST(opened)
+{
+	static char list[256];
+	struct listen_set set;
+	unsigned fds = open_fds();
+	struct stat st;
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/sock", dir);
+	snprintf(list, sizeof list, "127.0.0.1, unix:%s", path);
+	conf.smtp.listen_addr = list;
+	ck_assert_msg(listen_open(&set, NULL, &conf, why, sizeof why) == 0, "%s", why);
+	ck_assert_uint_eq(set.n, 2);
+	must_answer(conf.smtp.listen_port);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert(S_ISSOCK(st.st_mode));
+	listen_close(&set);
+	ck_assert_uint_eq(set.n, 0);
+	ck_assert_int_lt(stat(path, &st), 0);
+	ck_assert_uint_eq(open_fds(), fds);
+}
+END_TEST
+
+START_TEST(in_use)
+{
+	struct listen_set set;
+	int held = hold_port(&conf.smtp.listen_port);
+	unsigned fds = open_fds();
+
+	conf.smtp.listen_addr = "127.0.0.1";
+	ck_assert_int_eq(listen_open(&set, NULL, &conf, why, sizeof why), -1);
+	ck_assert_ptr_nonnull(strstr(why, "cannot listen on 127.0.0.1:"));
+	ck_assert_ptr_nonnull(strstr(why, "in use"));
+	ck_assert_uint_eq(set.n, 0);
+	ck_assert_uint_eq(open_fds(), fds);
+	close(held);
+}
+END_TEST
+
+START_TEST(no_address)
+{
+	struct listen_set set = { .n = 5 };
+
+	conf.smtp.listen_addr = "host.invalid";
+	ck_assert_int_eq(listen_open(&set, NULL, &conf, why, sizeof why), -1);
+	ck_assert_ptr_nonnull(strstr(why, "host.invalid"));
+	ck_assert_uint_eq(set.n, 0);
+}
+END_TEST
+
+/* A reload: the same addresses keep their sockets, so that nobody who waits
+ * in the accept queue is refused. */
+START_TEST(taken_over)
+{
+	static char list[256];
+	struct listen_set old, set;
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/sock", dir);
+	snprintf(list, sizeof list, "127.0.0.1, unix:%s, 127.0.0.3", path);
+	conf.smtp.listen_addr = list;
+	ck_assert_msg(listen_open(&old, NULL, &conf, why, sizeof why) == 0, "%s", why);
+	int tcp = old.l[0].fd, local = old.l[1].fd, dropped = old.l[2].fd;
+	unsigned fds = open_fds();
+	snprintf(list, sizeof list, "127.0.0.2, unix:%s, 127.0.0.1", path);
+	ck_assert_msg(listen_open(&set, &old, &conf, why, sizeof why) == 0, "%s", why);
+	ck_assert_uint_eq(set.n, 3);
+	ck_assert_int_eq(set.l[1].fd, local);
+	ck_assert_int_eq(set.l[2].fd, tcp);
+	ck_assert_int_eq(old.l[0].fd, -1);
+	ck_assert_int_eq(old.l[1].fd, -1);
+	ck_assert_int_eq(old.l[2].fd, dropped);
+	ck_assert_uint_eq(open_fds(), fds + 1);
+	listen_close(&old);
+	must_answer(conf.smtp.listen_port);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	listen_close(&set);
+	ck_assert_uint_eq(open_fds(), fds - 3);
+}
+END_TEST
+
+/* One that fails: all is as it was before. */
+START_TEST(given_back)
+{
+	static char list[256];
+	struct listen_set old, set;
+	uint16_t port;
+	int held = hold_port(&port);
+	unsigned fds = open_fds();
+
+	conf.smtp.listen_port = port;
+	conf.smtp.listen_addr = "127.0.0.2";
+	ck_assert_msg(listen_open(&old, NULL, &conf, why, sizeof why) == 0, "%s", why);
+	int fd = old.l[0].fd;
+	snprintf(list, sizeof list, "127.0.0.2, unix:%s/sock, 127.0.0.3, 127.0.0.1", dir);
+	conf.smtp.listen_addr = list;
+	ck_assert_int_eq(listen_open(&set, &old, &conf, why, sizeof why), -1);
+	ck_assert_uint_eq(set.n, 0);
+	ck_assert_uint_eq(old.n, 1);
+	ck_assert_int_eq(old.l[0].fd, fd);
+	ck_assert_uint_eq(open_fds(), fds + 1);
+	listen_close(&old);
+	close(held);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("listen");
+	TCase *table = tcase_create("table"), *sockets = tcase_create("sockets");
+
+	tcase_add_test(table, table_keeps);
+	tcase_add_test(table, table_across_processes);
+	tcase_set_timeout(table, 120);
+	tcase_add_checked_fixture(sockets, setup, teardown);
+	tcase_add_test(sockets, opened);
+	tcase_add_test(sockets, in_use);
+	tcase_add_test(sockets, no_address);
+	tcase_add_test(sockets, taken_over);
+	tcase_add_test(sockets, given_back);
+	tcase_set_timeout(sockets, 60);
+	suite_add_tcase(suite, table);
+	suite_add_tcase(suite, sockets);
+	SRunner *sr = srunner_create(suite);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

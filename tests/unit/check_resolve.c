@@ -1,0 +1,179 @@
+/* check_resolve.c - names resolved in a helper process: its answer, its
+ * failure, its delay, and that nothing of it stays. net_resolve is wrapped, so
+ * that it can be made to hang. */
+#include <arpa/inet.h>
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "resolve.h"
+
+static bool hangs;
+
+int __real_net_resolve(const char *list, uint16_t port, bool passive, struct net_endpoint *out,
+	size_t max, char *why, size_t why_size);
+int __wrap_net_resolve(const char *list, uint16_t port, bool passive, struct net_endpoint *out,
+	size_t max, char *why, size_t why_size);
+int __wrap_net_resolve(const char *list, uint16_t port, bool passive, struct net_endpoint *out,
+	size_t max, char *why, size_t why_size)
+{
+	while (hangs)
+		pause();
+	return __real_net_resolve(list, port, passive, out, max, why, why_size);
+}
+
+static unsigned fds_before;
+
+static unsigned open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void setup(void)
+{
+	hangs = false;
+	fds_before = open_fds();
+}
+
+/* Neither a process nor a descriptor is left. */
+static void teardown(void)
+{
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+	ck_assert_uint_eq(open_fds(), fds_before);
+}
+
+START_TEST(answers)
+{
+	struct resolve r = RESOLVE_INIT;
+	struct net_endpoint e[NET_ADDRS_MAX];
+	char why[160] = "";
+	unsigned n = 0;
+
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, [::1], 192.0.2.3", 2525), 0);
+	ck_assert_int_ne(r.pid, 0);
+	ck_assert_int_eq(resolve_finish(&r, 20000, e, NET_ADDRS_MAX, &n, why, sizeof why), 1);
+	ck_assert_uint_eq(n, 3);
+	ck_assert_uint_eq(e[0].addr.port, 2525);
+	ck_assert_uint_eq(e[0].addr.ip[0], 127);
+	ck_assert_uint_eq(e[1].addr.family, AF_INET6);
+	ck_assert_uint_eq(e[2].addr.ip[3], 3);
+	ck_assert_int_eq(r.pid, 0);
+	/* Not more than there is room for. */
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, 127.0.0.2, 127.0.0.3", 25), 0);
+	ck_assert_int_eq(resolve_finish(&r, 20000, e, 2, &n, why, sizeof why), 1);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(e[1].addr.ip[3], 2);
+}
+END_TEST
+
+START_TEST(fails)
+{
+	struct resolve r = RESOLVE_INIT;
+	struct net_endpoint e[NET_ADDRS_MAX];
+	char why[160] = "";
+	unsigned n = 0;
+
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, 300.0.0.1.invalid", 25), 0);
+	ck_assert_int_eq(resolve_finish(&r, 30000, e, NET_ADDRS_MAX, &n, why, sizeof why), -1);
+	ck_assert_ptr_nonnull(strstr(why, "300.0.0.1.invalid"));
+	ck_assert_int_eq(r.pid, 0);
+}
+END_TEST
+
+/* The parent is never kept waiting longer than it said. */
+START_TEST(slow)
+{
+	struct resolve r = RESOLVE_INIT;
+	struct net_endpoint e[1];
+	char why[160] = "";
+	unsigned n = 0;
+
+	ck_assert_int_eq(resolve_finish(&r, 1000, e, 1, &n, why, sizeof why), 0);
+	hangs = true;
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	pid_t pid = r.pid;
+	ck_assert_int_eq(resolve_finish(&r, 0, e, 1, &n, why, sizeof why), 0);
+	ck_assert_int_eq(resolve_finish(&r, 20, e, 1, &n, why, sizeof why), 0);
+	/* One at a time. */
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.2", 25), 0);
+	ck_assert_int_eq(r.pid, pid);
+	resolve_stop(&r);
+	ck_assert_int_eq(r.pid, 0);
+	resolve_stop(&r);
+}
+END_TEST
+
+START_TEST(dies)
+{
+	struct resolve r = RESOLVE_INIT;
+	struct net_endpoint e[1];
+	char why[160] = "";
+	unsigned n = 0;
+
+	hangs = true;
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	kill(r.pid, SIGKILL);
+	ck_assert_int_eq(resolve_finish(&r, 20000, e, 1, &n, why, sizeof why), -1);
+	ck_assert_str_eq(why, "name resolution did not finish");
+	ck_assert_int_eq(r.pid, 0);
+	/* And the next one works. */
+	hangs = false;
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	ck_assert_int_eq(resolve_finish(&r, 20000, e, 1, &n, why, sizeof why), 1);
+}
+END_TEST
+
+/* The helper ends by itself although the parent holds signals back. */
+START_TEST(blocked_signals)
+{
+	struct resolve r = RESOLVE_INIT;
+	sigset_t all;
+	int status;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	signal(SIGALRM, SIG_IGN);
+	hangs = true;
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	/* What its alarm does after a minute, now; again, since at first it has
+	 * what we have. */
+	do {
+		kill(r.pid, SIGALRM);
+		usleep(10000);
+	} while (waitpid(r.pid, &status, WNOHANG) == 0);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+	close(r.fd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("resolve");
+	TCase *tc = tcase_create("resolve");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, answers);
+	tcase_add_test(tc, fails);
+	tcase_add_test(tc, slow);
+	tcase_add_test(tc, dies);
+	tcase_add_test(tc, blocked_signals);
+	tcase_set_timeout(tc, 60);
+	suite_add_tcase(suite, tc);
+	SRunner *sr = srunner_create(suite);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
