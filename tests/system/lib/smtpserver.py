@@ -291,8 +291,11 @@ class Connection(threading.Thread):
         while len(self._buffer) < size:
             self._more()
         chunk, self._buffer = self._buffer[:size], self._buffer[size:]
-        self._message(chunk, "BDAT")
+        self._waiting = self._message(chunk, "BDAT")
         self.act("BDAT", line, b"250 2.0.0 chunk taken\r\n")
+        self._waiting = None
+        if line.upper().rstrip().endswith(b"LAST"):
+            self._reset()
 
     def _do_burl(self, line):
         self._message(line, "BURL")
