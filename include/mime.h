@@ -6,8 +6,11 @@
  * walk that too. Every part is reported, also the preamble and epilogue and
  * what stands behind a missing closing boundary: a reader may show them.
  * Where readers disagree (two boundaries, two encodings, a missing blank
- * line), the part is reported with mark ambiguous and the caller looks at all
- * readings. Budgets are hard: beyond one the walk ends with over set. */
+ * line), the part is reported once per reading, marked ambiguous, and the
+ * caller looks at all of them. Budgets are hard: what lies beyond one makes
+ * the result MIME_OVER_BUDGET, though the walk goes on where it can. The work
+ * is bounded by the size of the message times the depth. No allocation; the
+ * stack used is about 2 KB for each level of depth. */
 #ifndef ESETS_MIME_H
 #define ESETS_MIME_H
 
@@ -16,9 +19,11 @@
 
 #include "decode.h"
 
+#define MIME_NAMES_MAX 8
+
 struct mime_budget {
 	unsigned max_depth;     /* multipart nesting */
-	unsigned max_parts;
+	unsigned max_parts;     /* reports, so readings of one part count each */
 	unsigned max_headers;   /* header lines per part looked at */
 };
 
@@ -28,10 +33,15 @@ struct mime_part {
 	const char *hdr; size_t hdr_len;    /* header block with its blank line */
 	const char *body; size_t body_len;  /* still encoded */
 	char type[64];               /* "text/plain", lower case, default by RFC 2045 5.2 */
-	char filename[256];          /* decoded name or filename parameter, "" none */
+	char filename[256];          /* decoded name or filename parameter, "" none; of a
+				      * longer one the end, where the extension is */
+	char other_names[MIME_NAMES_MAX - 1][256]; /* what else a reader may call it */
+	unsigned n_other_names;
 	enum decode_kind encoding;
+	bool encoding_known;         /* false: readers may take another one */
 	bool is_multipart;           /* its children follow; body is the whole range */
-	bool is_message;             /* message/rfc822 and friends */
+	bool is_message;             /* message/anything: to be decoded and walked */
+	bool is_filler;              /* preamble, epilogue: no header, text/plain */
 	bool is_ambiguous;
 };
 

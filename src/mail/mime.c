@@ -1,0 +1,414 @@
+/* mime.c - walks a message in memory and hands out its parts, see mime.h.
+ *
+ *   walk_part ─► header readings ─► report ─► walk_multipart ─► walk_part ...
+ *
+ * Owns ranges and budgets. A multipart's range is searched for its own
+ * boundaries once per reading; its children get the ranges between them, so
+ * an outer boundary ends whatever is inside. It decodes nothing and does not
+ * go into nested messages: the caller decodes those and walks them again.
+ * Sources: RFC 2045, RFC 2046 5.1. */
+#include "mime.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "mime_int.h"
+#include "str.h"
+
+/* What costs as much as searching so many octets: */
+#define CANDIDATE_WORK 32u /* looking at one "--boundary" */
+#define VALUE_WORK 16u     /* an octet of a Content-* value */
+
+struct walk {
+	const struct mime_budget *budget;
+	mime_part_fn fn;
+	void *arg;
+	uint64_t work_left;
+	unsigned number;
+	bool is_over, is_stopped, has_ended;
+	struct mime_part part;   /* the one being reported */
+};
+
+/* How a range is to be read. */
+struct where {
+	unsigned depth;
+	bool is_digest, is_ambiguous;
+};
+
+/* The readings of the fields of one part. */
+struct readings {
+	const struct mime_value *type[MIME_VALUES_MAX + 1]; /* NULL: there is none */
+	unsigned n_types;
+	struct { enum decode_kind kind; bool is_known; } encoding[MIME_VALUES_MAX + 1];
+	unsigned n_encodings;
+};
+
+static void walk_part(struct walk *w, const char *p, size_t n, const struct where *at);
+
+static void charge(struct walk *w, uint64_t work)
+{
+	if (work <= w->work_left) {
+		w->work_left -= work;
+		return;
+	}
+	w->work_left = 0;
+	w->is_over = w->has_ended = true;
+}
+
+static void report(struct walk *w)
+{
+	if (w->has_ended)
+		return;
+	if (w->number == w->budget->max_parts) {
+		w->is_over = w->has_ended = true;
+		return;
+	}
+	w->part.number = ++w->number;
+	if (!w->fn(w->arg, &w->part))
+		w->is_stopped = w->has_ended = true;
+}
+
+/* Text that belongs to no part. Nobody misses one of line ends only. */
+static void report_filler(struct walk *w, const char *p, size_t n, const struct where *at)
+{
+	size_t i = 0;
+
+	while (i < n && mime_is_space(p[i]))
+		i++;
+	if (i == n)
+		return;
+	memset(&w->part, 0, sizeof w->part);
+	w->part.depth = at->depth;
+	w->part.hdr = w->part.body = p;
+	w->part.body_len = n;
+	str_copy(w->part.type, sizeof w->part.type, "text/plain");
+	w->part.encoding_known = true;
+	w->part.is_filler = true;
+	w->part.is_ambiguous = at->is_ambiguous;
+	report(w);
+}
+
+/* ---- boundaries ---------------------------------------------------------- */
+
+struct search {
+	const char *p;
+	size_t n;
+	const struct mime_boundary *b;
+	bool is_cr_text;
+	bool takes_lax;          /* lines that only begin with the boundary count too */
+	bool saw_lax;
+};
+
+struct delimiter {
+	size_t text_end, next;   /* of what is before it; where its line ends */
+	bool is_close, is_lax;
+};
+
+/* Past the line at i, which may end in a bare CR. */
+static size_t line_end(const char *p, size_t n, size_t i)
+{
+	while (i < n && !mime_is_eol(p[i]))
+		i++;
+	if (n - i > 1 && p[i] == '\r' && p[i + 1] == '\n')
+		i++;
+	return i + (i < n);
+}
+
+/* What stands behind the boundary in its line. */
+static void delimiter_tail(const struct search *s, size_t i, struct delimiter *d)
+{
+	const char *p = s->p;
+	size_t n = s->n;
+
+	d->is_close = n - i >= 2 && p[i] == '-' && p[i + 1] == '-';
+	if (d->is_close)
+		i += 2;
+	while (i < n && mime_is_blank(p[i]))
+		i++;
+	size_t cr = i;
+	while (i < n && p[i] == '\r')
+		i++;
+	if (i == n || p[i] == '\n') {
+		d->next = s->is_cr_text && cr < n ? cr + 1 : i + (i < n);
+	} else if (i > cr) {
+		d->next = cr + 1;
+		d->is_lax |= !s->is_cr_text;
+	} else {
+		d->is_lax = true;
+		d->next = s->takes_lax ? line_end(p, n, i) : n;
+	}
+}
+
+/* Is the boundary at i the beginning of a line? */
+static bool delimiter_at(const struct search *s, size_t i, size_t from, struct delimiter *d)
+{
+	const char *p = s->p;
+
+	if (i > 0 && !mime_is_eol(p[i - 1]))
+		return false;
+	d->is_lax = i > 0 && p[i - 1] == '\r' && !s->is_cr_text;
+	delimiter_tail(s, i + s->b->n, d);
+	d->text_end = i;
+	if (i > from) { /* the line end belongs to the boundary */
+		d->text_end--;
+		if (i - 1 > from && p[i - 1] == '\n' && p[i - 2] == '\r')
+			d->text_end--;
+	}
+	return true;
+}
+
+static bool delimiter_find(struct walk *w, struct search *s, size_t from, struct delimiter *d)
+{
+	size_t i = from;
+
+	while (!w->has_ended) {
+		const char *q = memmem(s->p + i, s->n - i, s->b->text, s->b->n);
+		charge(w, (q != NULL ? (size_t)(q - s->p) - i : s->n - i) + CANDIDATE_WORK);
+		if (q == NULL)
+			return false;
+		i = (size_t)(q - s->p);
+		if (delimiter_at(s, i, from, d)) {
+			if (!d->is_lax || s->takes_lax)
+				return true;
+			s->saw_lax = true;
+		}
+		i++;
+	}
+	return false;
+}
+
+static void walk_child(struct walk *w, const char *p, size_t n, const struct where *at)
+{
+	if (at->depth > w->budget->max_depth) {
+		w->is_over = true;
+		report_filler(w, p, n, at);
+	} else if (n > 0) {
+		walk_part(w, p, n, at);
+	}
+}
+
+/* What lies between the boundaries. In the pass that takes lax ones, what the
+ * strict pass had seen with the same two ends is left out. Behind a closing
+ * boundary there should be no parts; a reader may show them. Returns whether
+ * there was a boundary. */
+static bool walk_segments(struct walk *w, struct search *s, const struct where *children)
+{
+	enum { BEFORE, INSIDE, BEHIND } state = BEFORE;
+	struct where at = *children;
+	struct delimiter d = { 0 };
+	bool begins_lax = false, found = false, more;
+	size_t start = 0;
+
+	do {
+		more = delimiter_find(w, s, start, &d);
+		size_t end = more ? d.text_end : s->n;
+		if (w->has_ended || (!more && !found))
+			break;
+		if (!s->takes_lax || begins_lax || (more && d.is_lax)) {
+			if (state == INSIDE)
+				walk_child(w, s->p + start, end - start, &at);
+			else
+				report_filler(w, s->p + start, end - start, &at);
+		}
+		found = true;
+		at.is_ambiguous |= state == BEHIND;
+		state = d.is_close ? BEHIND : INSIDE;
+		begins_lax = d.is_lax;
+		start = d.next;
+	} while (more);
+	return found;
+}
+
+/* One boundary in both readings: whole lines, and lines that begin with it
+ * (RFC 2046 5.1.2 compares the beginning; with "abc" outside and "abcdef"
+ * inside that takes the inner ones for outer ones). */
+static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct mime_boundary *b,
+	const struct where *children)
+{
+	struct search s = { .p = p, .n = n, .b = b, .is_cr_text = mime_is_cr_text(p, n) };
+	struct where at = *children;
+	bool found = walk_segments(w, &s, &at);
+
+	if (s.saw_lax) {
+		s.takes_lax = true;
+		at.is_ambiguous = true;
+		found |= walk_segments(w, &s, &at);
+	}
+	return found;
+}
+
+/* The first line that looks like a boundary. */
+static bool boundary_guess(struct walk *w, const char *p, size_t n, struct mime_boundaries *out)
+{
+	out->n = 0;
+	for (size_t i = 0; i < n && !w->has_ended;) {
+		const char *q = memmem(p + i, n - i, "--", 2);
+		charge(w, (q != NULL ? (size_t)(q - p) - i : n - i) + CANDIDATE_WORK);
+		if (q == NULL)
+			return false;
+		i = (size_t)(q - p);
+		size_t end = i;
+		while (end < n && !mime_is_eol(p[end]))
+			end++;
+		charge(w, end - i);
+		size_t last = end;
+		while (last > i + 2 && mime_is_blank(p[last - 1]))
+			last--;
+		if ((i == 0 || mime_is_eol(p[i - 1])) && last > i + 2 &&
+		    last - i <= 2 + MIME_BOUNDARY_MAX) {
+			mime_boundaries_add(out, p + i + 2, last - i - 2);
+			return true;
+		}
+		i = end;
+	}
+	return false;
+}
+
+/* A part that may be a multipart: with each boundary its type names, and if
+ * none of these occurs, with one that does. */
+static void walk_multipart(struct walk *w, const char *p, size_t n, const struct mime_value *type,
+	bool is_multipart, const struct where *children)
+{
+	struct mime_boundaries bs;
+	struct where at = *children;
+	bool found = false;
+
+	charge(w, VALUE_WORK * type->n);
+	mime_boundaries_read(type, &bs);
+	if (bs.n == 0 && !is_multipart)
+		return;
+	w->is_over |= bs.is_over;
+	at.is_ambiguous |= bs.n != 1 || !is_multipart;
+	for (unsigned i = 0; i < bs.n && !w->has_ended; i++)
+		found |= walk_boundary(w, p, n, &bs.b[i], &at);
+	if (found || !is_multipart)
+		return;
+	at.is_ambiguous = true;
+	if (!boundary_guess(w, p, n, &bs) || !walk_boundary(w, p, n, &bs.b[0], &at))
+		report_filler(w, p, n, &at);
+}
+
+/* ---- parts --------------------------------------------------------------- */
+
+static void readings_add_encoding(struct readings *r, enum decode_kind kind, bool is_known)
+{
+	for (unsigned i = 0; i < r->n_encodings; i++) {
+		if (r->encoding[i].kind == kind) {
+			r->encoding[i].is_known &= is_known;
+			return;
+		}
+	}
+	r->encoding[r->n_encodings].kind = kind;
+	r->encoding[r->n_encodings++].is_known = is_known;
+}
+
+/* The fields before the cut, and "no such field" where only a reader that
+ * takes bare CRs for line ends sees one. */
+static void readings_make(struct readings *r, const struct mime_head *h, const char *fields_end)
+{
+	bool has_type = false, has_encoding = false;
+
+	memset(r, 0, sizeof *r);
+	for (unsigned i = 0; i < h->type.n; i++) {
+		const struct mime_value *v = &h->type.v[i];
+		if (v->p <= fields_end) {
+			r->type[r->n_types++] = v;
+			has_type |= !v->is_weak;
+		}
+	}
+	if (!has_type)
+		r->type[r->n_types++] = NULL;
+	for (unsigned i = 0; i < h->encoding.n; i++) {
+		const struct mime_value *v = &h->encoding.v[i];
+		bool is_known;
+		if (v->p <= fields_end) {
+			enum decode_kind kind = decode_kind_parse(v->p, v->n, &is_known);
+			readings_add_encoding(r, kind, is_known);
+			has_encoding |= !v->is_weak;
+		}
+	}
+	if (!has_encoding)
+		readings_add_encoding(r, DECODE_IDENTITY, true);
+}
+
+static void part_read_names(struct walk *w, const struct mime_values *vs, const char *fields_end)
+{
+	for (unsigned i = 0; i < vs->n; i++) {
+		if (vs->v[i].p > fields_end)
+			continue;
+		charge(w, VALUE_WORK * vs->v[i].n);
+		w->is_over |= !mime_names_read(&vs->v[i], &w->part);
+	}
+}
+
+static void part_set_type(struct mime_part *part, const struct mime_value *type, bool is_digest)
+{
+	part->type[0] = '\0';
+	if (type != NULL)
+		mime_type_parse(type, part->type, sizeof part->type);
+	if (part->type[0] == '\0')
+		str_copy(part->type, sizeof part->type,
+			is_digest ? "message/rfc822" : "text/plain");
+	part->is_multipart = strncmp(part->type, "multipart", 9) == 0;
+	part->is_message = strncmp(part->type, "message", 7) == 0;
+}
+
+/* One reading of where the header ends. */
+static void walk_cut(struct walk *w, const char *p, size_t n, const struct mime_head *h,
+	const struct mime_cut *cut, const struct where *at)
+{
+	struct readings r;
+	struct where inside = *at;
+
+	readings_make(&r, h, p + cut->fields_end);
+	inside.is_ambiguous |= h->n_cuts > 1 || r.n_types > 1 || r.n_encodings > 1;
+	for (unsigned t = 0; t < r.n_types && !w->has_ended; t++) {
+		memset(&w->part, 0, sizeof w->part);
+		w->part.depth = at->depth;
+		w->part.hdr = p;
+		w->part.hdr_len = cut->body;
+		w->part.body = p + cut->body;
+		w->part.body_len = n - cut->body;
+		w->part.is_ambiguous = inside.is_ambiguous;
+		part_read_names(w, &h->disposition, p + cut->fields_end);
+		part_read_names(w, &h->type, p + cut->fields_end);
+		part_set_type(&w->part, r.type[t], at->is_digest);
+		bool is_multipart = w->part.is_multipart;
+		inside.depth = at->depth + 1;
+		inside.is_digest = strncmp(w->part.type, "multipart/digest", 16) == 0;
+		for (unsigned e = 0; e < r.n_encodings; e++) {
+			w->part.encoding = r.encoding[e].kind;
+			w->part.encoding_known = r.encoding[e].is_known;
+			report(w);
+		}
+		if (r.type[t] != NULL && !w->has_ended)
+			walk_multipart(w, p + cut->body, n - cut->body, r.type[t], is_multipart,
+				&inside);
+	}
+}
+
+static void walk_part(struct walk *w, const char *p, size_t n, const struct where *at)
+{
+	struct mime_head h;
+
+	mime_head_read(p, n, w->budget->max_headers, &h);
+	charge(w, h.scanned);
+	w->is_over |= h.is_over;
+	for (unsigned i = 0; i < h.n_cuts && !w->has_ended; i++)
+		walk_cut(w, p, n, &h, &h.cuts[i], at);
+}
+
+enum mime_result mime_walk(const char *msg, size_t len, const struct mime_budget *b,
+	mime_part_fn fn, void *arg)
+{
+	struct walk w = { .budget = b, .fn = fn, .arg = arg };
+	const struct where at = { 0 };
+
+	/* Each level is searched a few times at most, unless ambiguous ones are
+	 * put into each other: that doubles, and ends here. */
+	w.work_left = ((uint64_t)len + 65536) * (3 * (uint64_t)b->max_depth + 64);
+	walk_part(&w, msg, len, &at);
+	if (w.is_stopped)
+		return MIME_STOPPED;
+	return w.is_over ? MIME_OVER_BUDGET : MIME_DONE;
+}

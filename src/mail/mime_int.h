@@ -1,0 +1,71 @@
+/* mime_int.h - what the files of the MIME walker share.
+ *
+ *   mime.c        ranges: parts, boundaries, budgets
+ *   mime_head.c   a header block: where it ends, which fields count
+ *   mime_field.c  the value of a Content-* field: type, boundaries, names */
+#ifndef ESETS_MIME_INT_H
+#define ESETS_MIME_INT_H
+
+#include "mime.h"
+
+#define MIME_VALUES_MAX 4u       /* different values of one field */
+#define MIME_VALUE_MAX 16384u    /* octets of a value looked at */
+#define MIME_CUTS_MAX 3u
+#define MIME_BOUNDARY_MAX 256u   /* RFC 2046 allows 70 */
+#define MIME_BOUNDARIES_MAX 6u
+
+struct mime_value {
+	const char *p;
+	size_t n;
+	bool is_weak;            /* only a reader that takes a bare CR as a line end has it */
+};
+
+struct mime_values {
+	struct mime_value v[MIME_VALUES_MAX];
+	unsigned n;
+};
+
+/* One reading of where the header ends: fields that begin before fields_end
+ * count, the body begins at body (offsets in the part). */
+struct mime_cut {
+	size_t fields_end, body;
+};
+
+struct mime_head {
+	struct mime_values type, encoding, disposition;
+	struct mime_cut cuts[MIME_CUTS_MAX];
+	unsigned n_cuts;         /* one at least */
+	size_t scanned;
+	bool is_over;            /* too many lines or values */
+};
+
+void mime_head_read(const char *p, size_t n, unsigned max_headers, struct mime_head *h);
+/* Does a bare CR end lines here? Only where there is no LF at all. */
+bool mime_is_cr_text(const char *p, size_t n);
+
+static inline bool mime_is_blank(char c) { return c == ' ' || c == '\t'; }
+static inline bool mime_is_eol(char c) { return c == '\r' || c == '\n'; }
+static inline bool mime_is_space(char c) { return mime_is_blank(c) || mime_is_eol(c); }
+
+/* With the "--" before it, as it stands in a line. */
+struct mime_boundary {
+	size_t n;
+	char text[2 + MIME_BOUNDARY_MAX];
+};
+
+struct mime_boundaries {
+	struct mime_boundary b[MIME_BOUNDARIES_MAX];
+	unsigned n;
+	bool is_over;
+};
+
+/* The type of a Content-Type value, lower case, "" if there is none. */
+void mime_type_parse(const struct mime_value *v, char *out, size_t size);
+/* Each reading of its boundary parameter. */
+void mime_boundaries_read(const struct mime_value *v, struct mime_boundaries *out);
+void mime_boundaries_add(struct mime_boundaries *bs, const char *p, size_t n);
+/* Adds the names that the value of Content-Type or Content-Disposition gives
+ * the part. False: there are more than we look at. */
+bool mime_names_read(const struct mime_value *v, struct mime_part *part);
+
+#endif
