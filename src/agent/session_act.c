@@ -68,6 +68,10 @@ static void on_gone(struct session *s)
 
 static void on_421(struct session *s)
 {
+	if (s->msg != NULL && !session_is_owed(s)) { /* idle too long between two chunks */
+		on_lost(s);
+		return;
+	}
 	session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
 	session_close(s, SESSION_END_SERVER_421);
 }

@@ -28,7 +28,8 @@ static void chunk_end(struct session *s)
 		return;
 	}
 	session_set_state(s, ST_COMMAND);
-	snprintf(text, sizeof text, "250 2.0.0 %llu octets received", (unsigned long long)m->size);
+	snprintf(text, sizeof text, "250 2.0.0 %llu octets received",
+		(unsigned long long)m->received);
 	session_say(s, m->fail != FAIL_NONE ? session_mail_fail_reply(m) : text);
 }
 

@@ -220,6 +220,9 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd)
 	switch (cmd->kind) {
 	case SMTP_CMD_RELAY:
 		relay(s, cmd);
+		/* Whether the chunks so far are forgotten decides on what is behind. */
+		if (cmd->verb == SMTP_VERB_RSET && s->msg != NULL)
+			s->barrier = true;
 		break;
 	case SMTP_CMD_TRUSTED:
 		if (!s->is_trusted) {

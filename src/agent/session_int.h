@@ -47,6 +47,7 @@ struct session_msg {
 	bool by_bdat;
 	uint64_t size_max;           /* 0 none */
 	uint64_t size;               /* octets of the decoded body */
+	uint64_t received;           /* octets of its chunks as they came */
 	uint64_t sent;               /* octets of the spool given to the server */
 	bool headers_sent;
 	bool dialled_again;

@@ -126,6 +126,7 @@ void session_mail_chunk(struct session *s, const char *p, size_t n)
 {
 	size_t used;
 
+	s->msg->received += n;
 	if (!s->msg->is_binary)
 		smtp_dot_push(&s->msg->dot, p, n, body_sink, s, &used);
 	else if (s->msg->fail == FAIL_NONE)
