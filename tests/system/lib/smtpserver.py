@@ -5,7 +5,8 @@ every command line (commands), every message (messages), so a test can say
 what the server behind the proxy saw and, as important, what it did not.
 
 What it does at a step is set with on(STEP, action): STEP is a verb in upper
-case, or BANNER, BODY (the message text begins), DOT (its end). An action is
+case, or BANNER, BODY (the message text begins), DOT (its end), CHUNK (the octets
+of BDAT begin). An action is
 
     b"550 no\\r\\n"        these octets
     CLOSE, RESET           end the connection, in order or with RST
@@ -288,6 +289,7 @@ class Connection(threading.Thread):
         except (IndexError, ValueError):
             self.send(b"501 5.5.4 size?\r\n")
             return
+        self.act("CHUNK", line, b"")
         while len(self._buffer) < size:
             self._more()
         chunk, self._buffer = self._buffer[:size], self._buffer[size:]
