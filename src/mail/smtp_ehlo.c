@@ -131,7 +131,7 @@ int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cf
 	/* The first line is the server's greeting, no keyword. */
 	if (!next_line(&p, end, &key, &n, &word))
 		return 0;
-	if (put_keyword(raw, key, n, n, cfg, info, out) < 0)
+	if (put_keyword(raw, key, 0, n, cfg, info, out) < 0)
 		return -1;
 	const char *keywords = p;
 	while (next_line(&p, end, &key, &n, &word))

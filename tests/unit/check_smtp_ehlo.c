@@ -179,6 +179,8 @@ START_TEST(size)
 		ck_assert_uint_eq(info.size_max, cases[i].server);
 	}
 	struct smtp_ehlo_cfg cfg = { .max_size = 500 };
+	/* The greeting is none, even of a host of that name. */
+	check_filter(&cfg, "250-SIZE\r\n250 DSN\r\n", "before250-SIZE\r\n250 DSN\r\n", &info);
 	/* A server that offers none gets none from us. */
 	check_filter(&cfg, "250-mx\r\n250 DSN\r\n", "before250-mx\r\n250 DSN\r\n", &info);
 	ck_assert(!info.size);
@@ -201,6 +203,58 @@ START_TEST(noted)
 	check_filter(&plain, "250-mx\r\n250 PIPELININGX\r\n", "before250-mx\r\n250 PIPELININGX\r\n",
 		&info);
 	ck_assert(!info.pipelining);
+}
+END_TEST
+
+/* CHUNKING and BINARYMIME are the agent's own (RFC 3030). */
+START_TEST(chunking)
+{
+	static const struct {
+		bool on, always;
+		const char *server, *client;
+	} cases[] = {
+		{ false, false, "250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", "before250 mx\r\n" },
+		{ true, false, "250-mx\r\n250-Chunking\r\n250 BinaryMime\r\n",
+		  "before250-mx\r\n250-Chunking\r\n250 BinaryMime\r\n" },
+		{ true, false, "250-mx\r\n250 DSN\r\n", "before250-mx\r\n250 DSN\r\n" },
+		{ true, false, "250-mx\r\n250 BINARYMIME\r\n", "before250 mx\r\n" },
+		{ true, true, "250 mx\r\n", "before250-mx\r\n250 CHUNKING\r\n" },
+		{ true, true, "250-mx\r\n250-BINARYMIME\r\n250 DSN\r\n",
+		  "before250-mx\r\n250-DSN\r\n250 CHUNKING\r\n" },
+		{ true, true, "250-mx\r\n250-CHUNKING\r\n250 DSN\r\n",
+		  "before250-mx\r\n250-CHUNKING\r\n250 DSN\r\n" },
+		{ true, true, "250-mx\r\n250-BINARYMIME\r\n250-CHUNKING\r\n250 DSN\r\n",
+		  "before250-mx\r\n250-BINARYMIME\r\n250-CHUNKING\r\n250 DSN\r\n" },
+	};
+	struct smtp_ehlo_info info;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct smtp_ehlo_cfg cfg = { .chunking = cases[i].on,
+			.chunking_always = cases[i].always };
+		check_filter(&cfg, cases[i].server, cases[i].client, &info);
+		ck_assert(smtp_ehlo_has_chunking(&cfg, &info) ==
+			(strcasestr(cases[i].client, "CHUNKING") != NULL));
+		ck_assert(smtp_ehlo_has_binarymime(&cfg, &info) ==
+			(strcasestr(cases[i].client, "BINARYMIME") != NULL));
+	}
+}
+END_TEST
+
+START_TEST(found)
+{
+	static const char in[] = "250-XCLIENT OF GREETING\r\n250-xclient NAME ADDR\r\n"
+		"250-SIZE\r\n250 DSN\r\n";
+	const char *arg;
+	size_t n;
+
+	ck_assert(smtp_ehlo_find(in, sizeof in - 1, "XCLIENT", &arg, &n));
+	ck_assert_uint_eq(n, 10);
+	ck_assert_mem_eq(arg, " NAME ADDR", n);
+	ck_assert(smtp_ehlo_find(in, sizeof in - 1, "SIZE", &arg, &n));
+	ck_assert_uint_eq(n, 0);
+	ck_assert(smtp_ehlo_find(in, sizeof in - 1, "DSN", &arg, &n));
+	ck_assert(!smtp_ehlo_find(in, sizeof in - 1, "XFORWARD", &arg, &n));
+	ck_assert(!smtp_ehlo_find(in, 25, "XCLIENT", &arg, &n));
 }
 END_TEST
 
@@ -232,6 +286,8 @@ int main(void)
 	tcase_add_test(tc, unknown);
 	tcase_add_test(tc, size);
 	tcase_add_test(tc, noted);
+	tcase_add_test(tc, chunking);
+	tcase_add_test(tc, found);
 	tcase_add_test(tc, no_room);
 	suite_add_tcase(suite, tc);
 	SRunner *sr = srunner_create(suite);
