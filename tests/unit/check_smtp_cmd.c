@@ -248,6 +248,33 @@ START_TEST(parameters)
 }
 END_TEST
 
+START_TEST(chunk_sizes)
+{
+	static const struct { const char *arg; bool ok; uint64_t size; bool last; } cases[] = {
+		{ "0", true, 0, false }, { "0 LAST", true, 0, true }, { "86 last", true, 86, true },
+		{ "86\t \vLaSt", true, 86, true }, { "007", true, 7, false },
+		{ "18446744073709551615", true, UINT64_MAX, false },
+		{ "18446744073709551616", false, 0, false }, { "", false, 0, false },
+		{ "LAST", false, 0, false }, { "-1", false, 0, false }, { "+1", false, 0, false },
+		{ "0x10", false, 0, false }, { "1 FIRST", false, 0, false },
+		{ "1 LAST X", false, 0, false }, { "1 LASTX", false, 0, false }, { "1,5", false, 0, false },
+		{ "000000000000000000000000001", false, 0, false },
+	};
+	uint64_t n;
+	bool last;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t len = strlen(cases[i].arg);
+		char *arg = exact(cases[i].arg, len);
+		ck_assert_msg((smtp_cmd_bdat(arg, len, &n, &last) == 0) == cases[i].ok, "'%s'",
+			cases[i].arg);
+		if (cases[i].ok)
+			ck_assert_msg(n == cases[i].size && last == cases[i].last, "'%s'", cases[i].arg);
+		free(arg);
+	}
+}
+END_TEST
+
 START_TEST(attributes)
 {
 	static const struct { const char *line, *name, *value; } cases[] = {
@@ -322,6 +349,7 @@ int main(void)
 	tcase_add_test(tc, pieces);
 	tcase_add_test(tc, paths);
 	tcase_add_test(tc, parameters);
+	tcase_add_test(tc, chunk_sizes);
 	tcase_add_test(tc, attributes);
 	tcase_add_test(tc, noise);
 	suite_add_tcase(suite, tc);

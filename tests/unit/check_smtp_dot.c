@@ -185,6 +185,46 @@ START_TEST(random_bodies)
 }
 END_TEST
 
+/* Chunks of BDAT: no end, no dots, the same newlines (RFC 3030). */
+static void check_chunks(const char *in, size_t n, bool keep, unsigned modes)
+{
+	static struct got g;
+	static char want[2 * IN_MAX];
+	size_t len = ref_newlines(in, n, keep, want);
+
+	for (unsigned mode = 0; mode < modes; mode++) {
+		struct split cut = split_init(mode);
+		size_t used;
+		g.len = 0;
+		smtp_dot_init_chunks(&g.d, keep);
+		for (g.used = 0; g.used < n; g.used += used) {
+			size_t k = split_next(&cut, n - g.used);
+			need(smtp_dot_push(&g.d, in + g.used, k, keep_octets, &g, &used) == 0);
+			need(used == k);
+		}
+		smtp_dot_end(&g.d, keep_octets, &g);
+		need(g.len == len && memcmp(g.body, want, len) == 0);
+		check_flags(&g, in, keep);
+	}
+}
+
+START_TEST(chunks)
+{
+	static const char mix[] = "\r\n\r\n\n\r..a\0";
+	unsigned seed = 8;
+	char in[200];
+
+	check_chunks("", 0, false, 1);
+	check_chunks("a\r\n.\r\nb\r", 8, false, SPLIT_MODES);
+	for (int round = 0; round < 5000; round++) {
+		size_t n = split_random(&seed) % (round % 2 ? 6 : sizeof in);
+		for (size_t i = 0; i < n; i++)
+			in[i] = mix[split_random(&seed) % (sizeof mix - 1)];
+		check_chunks(in, n, round & 2, SPLIT_MODES);
+	}
+}
+END_TEST
+
 /* Without its end, what has come out is the beginning of what will. */
 START_TEST(unfinished)
 {
@@ -299,6 +339,7 @@ int main(void)
 	tcase_add_test(tc, known_bodies);
 	tcase_add_loop_test(tc, every_short_body, 0, 9);
 	tcase_add_test(tc, random_bodies);
+	tcase_add_test(tc, chunks);
 	tcase_add_test(tc, unfinished);
 	tcase_add_test(tc, smuggling);
 	tcase_add_test(tc, sink_fails);

@@ -19,6 +19,24 @@ static inline size_t ref_find(const char *p, size_t n, const char *what, size_t 
 	return n;
 }
 
+/* Each CR LF stays, every other CR or LF becomes one. out holds 2n. */
+static inline size_t ref_newlines(const char *p, size_t n, bool keep, char *out)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool crlf = p[i] == '\r' && i + 1 < n && p[i + 1] == '\n';
+		if (keep || (p[i] != '\r' && p[i] != '\n')) {
+			out[w++] = p[i];
+			continue;
+		}
+		out[w++] = '\r';
+		out[w++] = '\n';
+		i += crlf;
+	}
+	return w;
+}
+
 /* One line of a body without its CR LF: the first dot of a line goes (RFC
  * 5321 4.5.2); each CR or LF that is left in it is a bare one. */
 static inline size_t ref_dot_line(const char *p, size_t n, bool keep, char *out)
