@@ -172,7 +172,10 @@ static bool delimiter_find(struct walk *w, struct search *s, size_t from, struct
 				return true;
 			s->saw_lax = true;
 		}
-		i++;
+		size_t line = i;
+		while (i < s->n && !mime_is_eol(s->p[i])) /* the next is on a later line */
+			i++;
+		charge(w, i - line);
 	}
 	return false;
 }
@@ -221,7 +224,8 @@ static bool walk_segments(struct walk *w, struct search *s, const struct where *
 
 /* One boundary in both readings: whole lines, and lines that begin with it
  * (RFC 2046 5.1.2 compares the beginning; with "abc" outside and "abcdef"
- * inside that takes the inner ones for outer ones). */
+ * inside that takes the inner ones for outer ones). Returns whether the
+ * boundary occurs as a whole line. */
 static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct mime_boundary *b,
 	const struct where *children)
 {
@@ -232,7 +236,7 @@ static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct 
 	if (s.saw_lax) {
 		s.takes_lax = true;
 		at.is_ambiguous = true;
-		found |= walk_segments(w, &s, &at);
+		walk_segments(w, &s, &at);
 	}
 	return found;
 }
@@ -265,7 +269,7 @@ static bool boundary_guess(struct walk *w, const char *p, size_t n, struct mime_
 }
 
 /* A part that may be a multipart: with each boundary its type names, and if
- * none of these occurs, with one that does. */
+ * none of these occurs, with one that does, and as text. */
 static void walk_multipart(struct walk *w, const char *p, size_t n, const struct mime_value *type,
 	bool is_multipart, const struct where *children)
 {
@@ -284,8 +288,9 @@ static void walk_multipart(struct walk *w, const char *p, size_t n, const struct
 	if (found || !is_multipart)
 		return;
 	at.is_ambiguous = true;
-	if (!boundary_guess(w, p, n, &bs) || !walk_boundary(w, p, n, &bs.b[0], &at))
-		report_filler(w, p, n, &at);
+	if (boundary_guess(w, p, n, &bs))
+		walk_boundary(w, p, n, &bs.b[0], &at);
+	report_filler(w, p, n, &at);
 }
 
 /* ---- parts --------------------------------------------------------------- */
@@ -404,9 +409,9 @@ enum mime_result mime_walk(const char *msg, size_t len, const struct mime_budget
 	struct walk w = { .budget = b, .fn = fn, .arg = arg };
 	const struct where at = { 0 };
 
-	/* Each level is searched a few times at most, unless ambiguous ones are
-	 * put into each other: that doubles, and ends here. */
-	w.work_left = ((uint64_t)len + 65536) * (3 * (uint64_t)b->max_depth + 64);
+	/* Each level is searched once, or a few times where readers differ.
+	 * Ambiguous levels in each other double the work: that ends here. */
+	w.work_left = ((uint64_t)len + 65536) * ((uint64_t)b->max_depth + 64);
 	walk_part(&w, msg, len, &at);
 	if (w.is_stopped)
 		return MIME_STOPPED;
