@@ -92,9 +92,10 @@ static void on_note(void *arg, enum conf_note kind, const char *text)
 
 static void notes_flush(struct master *m)
 {
+	const unsigned char *p;
+
 	m->is_log_open = true;
-	while (!buf_is_empty(&m->notes)) {
-		const unsigned char *p = buf_head(&m->notes);
+	while ((p = buf_head(&m->notes)) != NULL && !buf_is_empty(&m->notes)) {
 		const char *text = (const char *)p + 1;
 		say_note((enum conf_note)p[0], text);
 		buf_consume(&m->notes, strlen(text) + 2);
