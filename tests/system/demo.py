@@ -24,7 +24,8 @@ def send(suite, what, message):
     for line in (b"EHLO client.example", b"MAIL FROM:<sender@example.org>",
                  b"RCPT TO:<rcpt@example.net>", b"DATA"):
         reply = client.cmd(line)
-        say("    C: %-34s S: %s" % (line.decode(), reply.lines[-1].decode()))
+        more = " (and %d lines)" % (len(reply.lines) - 1) if len(reply.lines) > 1 else ""
+        say("    C: %-34s S: %s%s" % (line.decode(), reply.lines[0].decode(), more))
     client.send(message.replace(b"\r\n.", b"\r\n..") + b".\r\n")
     reply = client.reply()
     say("    C: %-34s S: %s" % ("(the message) .", reply.lines[-1].decode()))
@@ -45,7 +46,8 @@ def show_arrived(suite, before):
 
 def demo(t):
     suite = Suite(t, smtp={"action_as": "scan", "action_as_spam": "reject",
-                           "add_header_received": True})
+                           "add_header_received": True},
+                  glob={"syslog_class": "error:warning:summall:info"})
     say()
     say("esets_daemon listens on %s," % suite.sock_path)
     say("esets_smtp on 127.0.0.1:%d, the receiving server behind it on 127.0.0.1:%d." % (
