@@ -13,8 +13,9 @@
  * not allowed. Unknown keys are ignored, a repeated single key is an error,
  * so that both ends can grow; an unknown kind in av is an error, since it
  * cannot be told from a bad one. A key that is absent has its default.
- * The request carries exactly one descriptor: the message, readable, never
- * written; its offset is not used (pread only). The answer carries one only
+ * The request carries exactly one descriptor: the message, open for reading
+ * only, or a memfd sealed against writing; its offset is not used (pread
+ * only). The answer carries one only
  * where av says deleted: a sealed memfd with the cleaned message.
  * The grammar with every key is in esets_daemon(8). */
 #ifndef ESETS_SCAN_MSG_H
