@@ -22,7 +22,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WAIT_MUCH = ("130", "300", "310")
+WAIT_MUCH = ("130", "500")
 MARK = "ESETS_TEST_RUN"   # in the environment of everything a test starts
 
 
