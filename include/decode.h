@@ -1,8 +1,10 @@
 /* decode.h - transfer encodings and encoded words, as streams. Pure.
  *
  * Lenient as the mail readers are, because what a reader decodes must be
- * found: junk in base64 is skipped, a missing end is no error. The decoders
- * keep at most a few octets between calls and may be fed in any split. */
+ * found: junk in base64 is skipped, a missing end is no error. Where readers
+ * would end earlier, or later, there are further readings, and reading 0 says
+ * which of them give other octets. The decoders keep at most a few octets
+ * between calls and may be fed in any split. */
 #ifndef ESETS_DECODE_H
 #define ESETS_DECODE_H
 
@@ -12,8 +14,20 @@
 
 enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU };
 
+/* base64            0 decoding goes on behind padding and junk
+ *                   1 padding ends all       2 padding is junk
+ *                   3 junk ends all, and so does padding
+ * quoted-printable  0 more than 80 blanks in a row are text
+ *                   1 not if a line end follows; CR CR LF is one line end
+ * uuencode          0 goes on to the end line
+ *                   1 ends at the first line that holds no data */
+#define DECODE_READINGS 4u
+
 struct decode {
 	enum decode_kind kind;
+	unsigned reading;         /* set behind decode_init, 0 if not */
+	unsigned others;          /* out, reading 0: 1u << n for each that differs */
+	unsigned pending;         /* those that differ if any data follows */
 	uint32_t acc;
 	unsigned nacc;            /* sextets in acc */
 	unsigned char hold[80];   /* QP: blanks and an unfinished =XX */

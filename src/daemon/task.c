@@ -9,7 +9,8 @@
  * beyond it makes the message over the limit, never clean. A base64 text with
  * junk in it, a missing end boundary and the like are common in honest mail
  * and no reason to call it not scanned: all that a reader could see of it was
- * looked at. Blocking, no mutable state outside the task. */
+ * looked at. What nobody can see without a key, or without another message, is
+ * not scanned. Blocking, no mutable state outside the task. */
 #include "task.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct task {
 	uint64_t octets_left;
 	unsigned marks;                  /* engines_mark of all objects */
 	unsigned level;                  /* messages in each other */
+	bool root_is_decoded;            /* walks an encoded multipart's content */
 	struct verdict_part parts[VERDICT_PARTS_MAX];
 };
 
@@ -117,11 +119,11 @@ static bool scan_object(struct task *t, const void *data, size_t len, const char
 
 	if (!goes_on(t))
 		return false;
-	if (t->objects_left == 0) {
+	if (t->objects_left == 0 && !is_message) {
 		over_limit(t, "more objects than av_scan_archive_max_files");
 		return false;
 	}
-	t->objects_left--;
+	t->objects_left -= !is_message;
 	t->v->objects++;
 	if (t->r->want_as)
 		t->marks |= engines_mark(data, len);
@@ -143,7 +145,7 @@ static bool scan_object(struct task *t, const void *data, size_t len, const char
 
 /* ---- objects inside objects ------------------------------------------------ */
 
-static bool walk_message(struct task *t, const char *msg, size_t len);
+static bool walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded);
 
 /* A message may be attached as a file, or as text: does it begin like one? */
 static bool looks_like_mail(const char *p, size_t len)
@@ -163,11 +165,28 @@ static bool looks_like_mail(const char *p, size_t len)
 	return false;
 }
 
-static unsigned char *decode_all(struct task *t, enum decode_kind kind, const char *in, size_t len,
+/* Is this nothing but base64, and not a word by chance? Some readers decode
+ * an attachment that only forgot to say so. */
+static bool looks_like_base64(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < 4096; i++) {
+		bool word = (str_lower(p[i]) >= 'a' && str_lower(p[i]) <= 'z') ||
+			(p[i] >= '0' && p[i] <= '9') || p[i] == '+' || p[i] == '/' || p[i] == '=';
+		if (word)
+			n++;
+		else if (p[i] != '\r' && p[i] != '\n')
+			return false;
+	}
+	return n >= 24;
+}
+
+/* The rest of the decoder's state is in d. */
+static unsigned char *decode_all(struct task *t, struct decode *d, const char *in, size_t len,
 	size_t *out_len)
 {
 	unsigned char *out = malloc(len + 2 * 80 + 1);
-	struct decode d;
 	size_t w = 0;
 
 	if (out == NULL) {
@@ -175,16 +194,15 @@ static unsigned char *decode_all(struct task *t, enum decode_kind kind, const ch
 		reason(t, "out of memory");
 		return NULL;
 	}
-	decode_init(&d, kind);
 	for (size_t at = 0; at < len; at += DECODE_CHUNK) {
 		size_t n = len - at < DECODE_CHUNK ? len - at : DECODE_CHUNK;
 		if (!goes_on(t)) {
 			free(out);
 			return NULL;
 		}
-		w += decode_push(&d, (const unsigned char *)in + at, n, out + w);
+		w += decode_push(d, (const unsigned char *)in + at, n, out + w);
 	}
-	*out_len = w + decode_end(&d, out + w);
+	*out_len = w + decode_end(d, out + w);
 	return out;
 }
 
@@ -201,22 +219,45 @@ static bool charge(struct task *t, size_t len)
 static bool scan_content(struct task *t, const char *data, size_t len, const char *name,
 	bool is_message);
 
-/* One reading of a part: decoded, scanned, and looked into. */
-static bool scan_reading(struct task *t, enum decode_kind kind, const char *body, size_t len,
+/* Decoded in one reading of the encoding, scanned, and looked into. */
+static bool scan_decoded(struct task *t, struct decode *d, const char *body, size_t len,
 	const char *name, bool is_message)
 {
 	size_t n;
 
 	if (!charge(t, len))
 		return false;
-	if (kind == DECODE_IDENTITY)
-		return scan_content(t, body, len, name, is_message);
-	unsigned char *data = decode_all(t, kind, body, len, &n);
+	unsigned char *data = decode_all(t, d, body, len, &n);
 	if (data == NULL)
 		return false;
 	bool on = scan_content(t, (const char *)data, n, name, is_message);
 	free(data);
 	return on;
+}
+
+/* A part as that encoding. Where decoders disagree, as each of them; where
+ * something was not decodable, also as it stands. */
+static bool scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
+	const char *name, bool is_message)
+{
+	struct decode d;
+
+	if (kind == DECODE_IDENTITY)
+		return charge(t, len) && scan_content(t, body, len, name, is_message);
+	decode_init(&d, kind);
+	if (!scan_decoded(t, &d, body, len, name, is_message))
+		return false;
+	const unsigned others = d.others;
+	const bool bad = d.bad;
+	for (unsigned i = 1; i < DECODE_READINGS; i++) {
+		if (!(others & 1u << i))
+			continue;
+		decode_init(&d, kind);
+		d.reading = i;
+		if (!scan_decoded(t, &d, body, len, name, is_message))
+			return false;
+	}
+	return !bad || (charge(t, len) && scan_content(t, body, len, name, is_message));
 }
 
 /* Files in uuencode stand in a text, one behind the other. */
@@ -228,7 +269,7 @@ static bool scan_uuencoded(struct task *t, const char *text, size_t len, const c
 
 	while (decode_uu_find(text, len, &from, &f)) {
 		snprintf(name, sizeof name, "%s: %s", outer, f.name);
-		if (!scan_reading(t, f.kind, f.body, f.body_len, name, false))
+		if (!scan_encoded(t, f.kind, f.body, f.body_len, name, false))
 			return false;
 	}
 	return true;
@@ -240,14 +281,63 @@ static bool scan_content(struct task *t, const char *data, size_t len, const cha
 	if (!scan_object(t, data, len, name, false))
 		return false;
 	if (t->r->opts.obj_emails && (is_message || looks_like_mail(data, len)) &&
-	    !walk_message(t, data, len))
+	    !walk_message(t, data, len, false))
 		return false;
 	return scan_uuencoded(t, data, len, name);
 }
 
 static void part_name(const struct mime_part *p, char *out, size_t size)
 {
-	snprintf(out, size, "part %u: %s", p->number, p->filename[0] != '\0' ? p->filename : p->type);
+	const char *what = p->filename[0] != '\0' ? p->filename : p->type;
+
+	snprintf(out, size, "part %u: %s", p->number, what);
+}
+
+/* An encoding is not allowed for a multipart (RFC 2045 6.4), and some readers
+ * take it off all the same: header and decoded content, walked again. */
+static bool walk_encoded_multipart(struct task *t, const struct mime_part *p)
+{
+	struct decode d;
+	size_t n;
+
+	decode_init(&d, p->encoding);
+	if (!charge(t, p->hdr_len + p->body_len))
+		return false;
+	unsigned char *body = decode_all(t, &d, p->body, p->body_len, &n);
+	char *msg = body != NULL ? malloc(p->hdr_len + n + 1) : NULL;
+	bool on = false;
+	if (msg != NULL) {
+		memcpy(msg, p->hdr, p->hdr_len);
+		memcpy(msg + p->hdr_len, body, n);
+		on = walk_message(t, msg, p->hdr_len + n, true);
+	} else if (body != NULL) {
+		t->v->av |= VERDICT_AV_UNAVAILABLE;
+		reason(t, "out of memory");
+	}
+	free(msg);
+	free(body);
+	return on;
+}
+
+/* What nobody can judge from here. */
+static void note_hidden(struct task *t, const struct mime_part *p, const char *name)
+{
+	if (strcmp(p->type, "multipart/encrypted") == 0) {
+		t->v->av |= VERDICT_AV_ENCRYPTED;
+		reason(t, "the message is encrypted");
+		add_part(t, name, VERDICT_AV_ENCRYPTED, "");
+	} else if (strcmp(p->type, "message/partial") == 0) {
+		t->v->av |= VERDICT_AV_NOTSCANNED;
+		reason(t, "a fragment of a message (message/partial)");
+		add_part(t, name, VERDICT_AV_NOTSCANNED, "");
+	}
+}
+
+static bool on_multipart(struct task *t, const struct mime_part *p)
+{
+	if (p->encoding != DECODE_IDENTITY && !(p->depth == 0 && t->root_is_decoded))
+		return walk_encoded_multipart(t, p);
+	return goes_on(t); /* its children follow */
 }
 
 static bool on_part(void *arg, const struct mime_part *p)
@@ -255,22 +345,29 @@ static bool on_part(void *arg, const struct mime_part *p)
 	struct task *t = arg;
 	char name[sizeof p->filename + 32];
 
-	if (p->is_multipart) /* its children follow; the whole was looked at */
-		return goes_on(t);
 	part_name(p, name, sizeof name);
-	if (!scan_reading(t, p->encoding, p->body, p->body_len, name, p->is_message))
+	if (t->r->want_av)
+		note_hidden(t, p, name);
+	if (p->is_multipart)
+		return on_multipart(t, p);
+	if (!scan_encoded(t, p->encoding, p->body, p->body_len, name, p->is_message))
 		return false;
+	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
+	    looks_like_base64(p->body, p->body_len))
+		return scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, false);
 	if (p->encoding_known)
 		return true;
 	/* A reader that does not know the encoding may guess. */
-	return scan_reading(t, DECODE_BASE64, p->body, p->body_len, name, p->is_message) &&
-		scan_reading(t, DECODE_QP, p->body, p->body_len, name, p->is_message);
+	return scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, p->is_message) &&
+		scan_encoded(t, DECODE_QP, p->body, p->body_len, name, p->is_message);
 }
 
 /* False: the task is to end. */
-static bool walk_message(struct task *t, const char *msg, size_t len)
+static bool walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
 {
-	const struct mime_budget b = { MIME_DEPTH_MAX, t->objects_left, MIME_HEADERS_MAX };
+	/* Multiparts are reported too, though they are no objects. */
+	const struct mime_budget b = { MIME_DEPTH_MAX, 2 * t->objects_left + 64, MIME_HEADERS_MAX };
+	const bool outer = t->root_is_decoded;
 	enum mime_result got;
 
 	if (t->level > t->r->opts.archive_max_level) {
@@ -278,7 +375,9 @@ static bool walk_message(struct task *t, const char *msg, size_t len)
 		return true; /* what lies beside it is still looked at */
 	}
 	t->level++;
+	t->root_is_decoded = root_is_decoded;
 	got = mime_walk(msg, len, &b, on_part, t);
+	t->root_is_decoded = outer;
 	t->level--;
 	if (got == MIME_OVER_BUDGET)
 		over_limit(t, "the message has too many parts, levels or header lines");
@@ -327,7 +426,8 @@ static int content_open(struct content *c, int fd, size_t len)
 
 static void judge_spam(struct task *t, const struct content *c)
 {
-	const struct engine_object o = { .data = c->p, .len = c->len, .fd = -1, .name = "",
+	const void *data = c->p != NULL ? c->p : "";
+	const struct engine_object o = { .data = data, .len = c->len, .fd = -1, .name = "",
 		.is_message = true, .marks = t->marks };
 	struct engine_result r = { .score_milli = 0 };
 
@@ -359,7 +459,7 @@ static void scan_all(struct task *t, const struct content *c)
 	if (!scan_object(t, data, c->len, name, true))
 		return;
 	if (r->is_mail || (r->opts.obj_emails && looks_like_mail(data, c->len)))
-		walk_message(t, data, c->len);
+		walk_message(t, data, c->len, false);
 	else
 		scan_uuencoded(t, data, c->len, name);
 }
@@ -390,7 +490,8 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	*v = (struct verdict){ .as = VERDICT_AS_NONE };
 	*t = (struct task){ .r = r, .v = v, .deadline_ms = deadline_ms, .cancelled = cancelled,
 		.arg = arg, .objects_left = r->opts.archive_max_files > 0 ?
-		r->opts.archive_max_files : 1, .octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size };
+			r->opts.archive_max_files : 1,
+		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size };
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;

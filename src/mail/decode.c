@@ -26,6 +26,7 @@ static const uint8_t b64_table[256] = {
 #undef V
 #define B64_MARKS (0x40u << 18 ^ 0x40u << 12 ^ 0x40u << 6 ^ 0x40u)
 
+enum b64_state { B64_DATA, B64_DONE };
 enum qp_state { QP_TEXT, QP_BLANKS, QP_EQ, QP_EQ_HEX, QP_EQ_BLANKS, QP_EQ_CR };
 enum uu_state { UU_LINE, UU_DATA, UU_SKIP, UU_E, UU_EN, UU_END, UU_DONE };
 
@@ -56,6 +57,13 @@ void decode_init(struct decode *d, enum decode_kind kind)
 
 /* ---- base64 -------------------------------------------------------------- */
 
+/* Data behind padding, junk or an empty line: some readers never see it. */
+static void note_others(struct decode *d)
+{
+	d->others |= d->pending;
+	d->pending = 0;
+}
+
 /* What two or three sextets hold; padding or the end came behind them. */
 static size_t b64_flush(struct decode *d, unsigned char *out)
 {
@@ -71,6 +79,18 @@ static size_t b64_flush(struct decode *d, unsigned char *out)
 	}
 	d->acc = d->nacc = 0;
 	return w;
+}
+
+/* Padding or junk. Returns true if it ends all in this reading. */
+static bool b64_ends(struct decode *d, unsigned char c)
+{
+	if (c == '=') {
+		d->pending |= 1u << 1 | 1u << 2;
+		return d->reading == 1 || d->reading == 3;
+	}
+	d->bad = true;
+	d->pending |= 1u << 3;
+	return d->reading == 3;
 }
 
 /* Groups of four clean characters; stops before the first other octet. */
@@ -100,8 +120,8 @@ static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsi
 	const unsigned char *p = in, *end = in + n;
 	unsigned char *o = out;
 
-	while (p < end) {
-		if (d->nacc == 0) {
+	while (p < end && d->state != B64_DONE) {
+		if (d->nacc == 0 && d->pending == 0) {
 			p = b64_run(p, end, &o);
 			if (p == end)
 				break;
@@ -109,6 +129,7 @@ static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsi
 		unsigned char c = *p++;
 		uint32_t v = b64_table[c];
 		if (v != 0) {
+			note_others(d);
 			d->acc = d->acc << 6 | (v & 0x3f);
 			if (++d->nacc == 4) {
 				*o++ = (unsigned char)(d->acc >> 16);
@@ -116,10 +137,11 @@ static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsi
 				*o++ = (unsigned char)d->acc;
 				d->acc = d->nacc = 0;
 			}
-		} else if (c == '=') {
-			o += b64_flush(d, o);
 		} else if (!is_blank(c) && !is_eol(c)) {
-			d->bad = true;
+			if (b64_ends(d, c))
+				d->state = B64_DONE;
+			if (d->state == B64_DONE || (c == '=' && d->reading != 2))
+				o += b64_flush(d, o);
 		}
 	}
 	return (size_t)(o - out);
@@ -153,7 +175,11 @@ static size_t qp_flush(struct decode *d, unsigned char *out)
  * not, the state is QP_TEXT and c is to be looked at again. */
 static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 {
-	if (d->nhold == sizeof d->hold) {
+	if (d->reading == 1) { /* the last place is for a CR */
+		if (d->nhold == sizeof d->hold - 1 && is_blank(c))
+			return true;
+	} else if (d->nhold == sizeof d->hold) {
+		d->others |= 1u << 1;
 		*out += qp_flush(d, *out);
 		return false;
 	}
@@ -191,7 +217,10 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 		}
 		d->bad = true;
 		break;
-	case QP_EQ_CR:
+	case QP_EQ_CR: /* some gateways make CR CR LF of a line end */
+		if (c == '\r' && d->reading == 1)
+			return true;
+		d->others |= c == '\r' ? 1u << 1 : 0;
 		qp_drop(d);
 		return c == '\n';
 	case QP_TEXT:
@@ -270,10 +299,12 @@ static void uu_line_start(struct decode *d, unsigned char c)
 		d->line_want = c == 'E' ? 'E' - 0x20u : 0;
 		d->state = UU_E;
 	} else if (c > 0x20 && c < 0x60) {
+		note_others(d);
 		d->line_want = c - 0x20u;
 		d->state = UU_DATA;
 	} else if (!is_eol(c)) {
-		d->state = UU_SKIP;
+		d->pending |= 1u << 1;
+		d->state = d->reading == 1 ? UU_DONE : UU_SKIP;
 	}
 }
 
@@ -303,6 +334,7 @@ static size_t uu_end_word(struct decode *d, unsigned char c, unsigned char *out)
 	} else if (d->state == UU_END && (is_eol(c) || is_blank(c))) {
 		d->state = UU_DONE;
 	} else if (d->state == UU_E && d->line_want > 0) {
+		note_others(d);
 		d->state = UU_DATA;
 		return uu_data(d, c, out);
 	} else {

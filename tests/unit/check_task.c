@@ -1,5 +1,6 @@
 /* check_task.c - a request worked off: what is found where, budgets, time. */
 #include <check.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,83 @@ START_TEST(found_in_every_wrapping)
 		base64(text("Subject: in\r\n\r\n%s\r\n", eicar))));
 	expect_infected(text("Subject: x\r\n\r\nSubject: forwarded as text\r\n\r\n%s\r\n", eicar));
 	expect_infected(text("Subject: x\n\n%s\n", eicar));
+}
+END_TEST
+
+/* Where decoders disagree, each of them is right. */
+START_TEST(found_in_every_reading_of_an_encoding)
+{
+	static const char cte[] = "Content-Transfer-Encoding: base64\r\n\r\n";
+	static const char footer[] = "____________\r\nA list whose footer runs on and on, far "
+		"beyond what may stand behind it: see http://list.example/\r\n";
+	char b64[200], cut[200], blanks[301];
+
+	snprintf(b64, sizeof b64, "%s", base64(eicar));
+	snprintf(cut, sizeof cut, "%.*s", (int)strcspn(b64, "="), b64);
+	memset(blanks, ' ', sizeof blanks - 1);
+	blanks[sizeof blanks - 1] = '\0';
+	expect_infected(text("%s%s\r\n%s", cte, b64, footer));
+	expect_infected(text("%s%s\r\n%s", cte, cut, footer));
+	expect_infected(text("%s%s\r\n%s%s%s\r\n", cte, b64, b64, b64, b64));
+	expect_infected(text("%s%.6s=%s\r\n", cte, b64, b64 + 6));
+	expect_infected(text("%s%s\r\n", cte, eicar));
+	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=%s\r\n%s\r\n",
+		eicar, blanks, eicar + 9));
+	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=\r\r\n%s\r\n",
+		eicar, eicar + 9));
+	/* Nobody said that it is base64. */
+	expect_infected(text("Content-Type: application/octet-stream\r\n\r\n%s\r\n", b64));
+}
+END_TEST
+
+START_TEST(found_in_an_encoded_multipart)
+{
+	const char *hdr = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n";
+	char *inner = strdup(text("--b\r\n\r\ntext\r\n--b\r\nContent-Type: a/b\r\n\r\n"
+		"%s\r\n--b--\r\n", eicar));
+
+	expect_infected(text("%sContent-Transfer-Encoding: base64\r\n\r\n%s", hdr, base64(inner)));
+	expect_infected(text("%sContent-Transfer-Encoding: 7bit\r\n\r\n%s", hdr, inner));
+	/* The multipart inside has an encoding too. */
+	char *outer = strdup(text("--b\r\nContent-Type: multipart/mixed; boundary=c\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--\r\n",
+		base64(text("--c\r\n\r\n%s\r\n--c--\r\n", eicar))));
+	expect_infected(text("%sContent-Transfer-Encoding: base64\r\n\r\n%s", hdr, base64(outer)));
+	free(outer);
+	free(inner);
+}
+END_TEST
+
+START_TEST(what_nobody_can_see_is_not_clean)
+{
+	run("Content-Type: multipart/encrypted; boundary=b\r\n\r\n"
+		"--b\r\n\r\nVersion: 1\r\n--b--\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_ENCRYPTED);
+	ck_assert_ptr_nonnull(strstr(verdict.reason, "encrypted"));
+	run("Content-Type: message/partial; number=2; total=3; id=x\r\n\r\nmiddle\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
+	ck_assert_ptr_nonnull(strstr(verdict.reason, "partial"));
+	req.want_av = false;
+	run("Content-Type: message/partial; number=2; total=3; id=x\r\n\r\nmiddle\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+}
+END_TEST
+
+/* As many parts as may be, the last of them bad; and one more. */
+START_TEST(as_many_parts_as_may_be)
+{
+	const unsigned max = req.opts.archive_max_files;
+	char *msg = malloc(max * 16 + 400);
+
+	for (unsigned more = 0; more < 2; more++) {
+		char *p = msg + sprintf(msg, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+		for (unsigned i = 0; i < max - 1 + more; i++)
+			p += sprintf(p, "--b\r\n\r\nx\r\n");
+		p += sprintf(p, "--b\r\n\r\n%s\r\n--b--\r\n", eicar);
+		run(msg);
+		ck_assert_uint_eq(verdict.av, more ? VERDICT_AV_OVERLIMIT : VERDICT_AV_INFECTED);
+	}
+	free(msg);
 }
 END_TEST
 
@@ -303,6 +381,10 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_test(t, clean_mail);
 	tcase_add_test(t, found_in_every_wrapping);
+	tcase_add_test(t, found_in_every_reading_of_an_encoding);
+	tcase_add_test(t, found_in_an_encoded_multipart);
+	tcase_add_test(t, what_nobody_can_see_is_not_clean);
+	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, found_in_uuencode);
 	tcase_add_test(t, eicar_rule);
 	tcase_add_test(t, gtube);
