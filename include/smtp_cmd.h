@@ -44,6 +44,18 @@ enum smtp_cmd_kind {
 	X(XEXCH50,  "XEXCH50",  REFUSE,  "502 5.5.1 XEXCH50 is not supported here")        \
 	X(X_LINK2STATE, "X-LINK2STATE", REFUSE, "502 5.5.1 X-LINK2STATE is not supported here") \
 	X(X_EXPS,   "X-EXPS",   REFUSE,  "502 5.5.1 X-EXPS is not supported here")         \
+	X(X_ANONYMOUSTLS, "X-ANONYMOUSTLS", REFUSE,                                        \
+		"502 5.5.1 X-ANONYMOUSTLS is not supported here")                          \
+	X(TLS, "TLS", REFUSE, "502 5.5.1 TLS is not supported here")                       \
+	X(ONEX, "ONEX", REFUSE, "502 5.5.1 ONEX is not supported here")                    \
+	X(VERB, "VERB", REFUSE, "502 5.5.1 VERB is not supported here")                    \
+	X(XPROXY, "XPROXY", REFUSE, "502 5.5.1 XPROXY is not supported here")              \
+	X(XPROXYFROM, "XPROXYFROM", REFUSE, "502 5.5.1 XPROXYFROM is not supported here")  \
+	X(XPROXYTO, "XPROXYTO", REFUSE, "502 5.5.1 XPROXYTO is not supported here")        \
+	X(XRDST, "XRDST", REFUSE, "502 5.5.1 XRDST is not supported here")                 \
+	X(XSHADOW, "XSHADOW", REFUSE, "502 5.5.1 XSHADOW is not supported here")           \
+	X(XSHADOWREQUEST, "XSHADOWREQUEST", REFUSE,                                        \
+		"502 5.5.1 XSHADOWREQUEST is not supported here")                          \
 	X(TURN,     "TURN",     REFUSE,  "502 5.5.1 TURN is not supported here")           \
 	X(ATRN,     "ATRN",     REFUSE,  "502 5.5.1 ATRN is not supported here")           \
 	X(COMPRESS, "COMPRESS", REFUSE,  "502 5.5.1 COMPRESS is not supported here")       \

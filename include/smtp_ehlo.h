@@ -68,8 +68,11 @@ enum smtp_ehlo_rule { SMTP_EHLO_PASS, SMTP_EHLO_HIDE, SMTP_EHLO_TRUSTED, SMTP_EH
 	X("XCLIENT", TRUSTED, "tells the server who the client is")                       \
 	X("XEXCH50", HIDE, "binary content past the scanner")                             \
 	X("XFORWARD", TRUSTED, "tells the server who the client was")                     \
+	X("XMESSAGECONTEXT", HIDE, "private; sends chunks that are no part of the message") \
 	X("XOORG", PASS, "a parameter of MAIL")                                           \
+	X("XPROXY", HIDE, "changes whom the server believes it talks to")                 \
 	X("XPROXYFROM", HIDE, "changes whom the server believes it talks to")             \
+	X("XPROXYTO", HIDE, "hands the session on to another server")                     \
 	X("XRDST", HIDE, "private; redirects the session")                                \
 	X("XSHADOW", HIDE, "private; content is kept by the client")                      \
 	X("XSHADOWREQUEST", HIDE, "private; content is kept by the client")               \
