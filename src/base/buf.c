@@ -50,7 +50,7 @@ unsigned char *buf_reserve(struct buf *b, size_t n)
 	}
 	size_t cap = b->cap > BUF_MIN_CAP ? b->cap : BUF_MIN_CAP;
 	while (cap < len + n)
-		cap = cap > b->max / 2 ? len + n : cap * 2;
+		cap = cap > b->max / 2 ? b->max : cap * 2;
 	if (cap == 0)
 		cap = 1;
 	unsigned char *p = malloc(cap);
