@@ -16,7 +16,7 @@
 #include "str.h"
 
 /* What costs as much as searching so many octets: */
-#define CANDIDATE_WORK 32u /* looking at one "--boundary" */
+#define CANDIDATE_WORK 16u /* looking at one dash */
 #define VALUE_WORK 16u     /* an octet of a Content-* value */
 
 struct walk {
@@ -97,6 +97,7 @@ struct search {
 	bool is_cr_text;
 	bool takes_lax;          /* lines that only begin with the boundary count too */
 	bool saw_lax;
+	size_t lf_from, lf_end;  /* the only LF between these two is the last octet */
 };
 
 struct delimiter {
@@ -139,13 +140,11 @@ static void delimiter_tail(const struct search *s, size_t i, struct delimiter *d
 	}
 }
 
-/* Is the boundary at i the beginning of a line? */
-static bool delimiter_at(const struct search *s, size_t i, size_t from, struct delimiter *d)
+/* The boundary at i, which is the beginning of a line. */
+static void delimiter_at(const struct search *s, size_t i, size_t from, struct delimiter *d)
 {
 	const char *p = s->p;
 
-	if (i > 0 && !mime_is_eol(p[i - 1]))
-		return false;
 	d->is_lax = i > 0 && p[i - 1] == '\r' && !s->is_cr_text;
 	delimiter_tail(s, i + s->b->n, d);
 	d->text_end = i;
@@ -154,28 +153,55 @@ static bool delimiter_at(const struct search *s, size_t i, size_t from, struct d
 		if (i - 1 > from && p[i - 1] == '\n' && p[i - 2] == '\r')
 			d->text_end--;
 	}
-	return true;
+}
+
+/* The first CR or LF at or behind i, else the end. The LF is remembered: it
+ * may be far behind many CRs. */
+static size_t eol_find(struct search *s, size_t i)
+{
+	const char *q;
+
+	if (i < s->lf_from || i >= s->lf_end) {
+		q = memchr(s->p + i, '\n', s->n - i);
+		s->lf_from = i;
+		s->lf_end = (q != NULL ? (size_t)(q - s->p) : s->n) + 1;
+	}
+	size_t lf = s->lf_end - 1;
+	q = memchr(s->p + i, '\r', lf - i);
+	return q != NULL ? (size_t)(q - s->p) : lf;
+}
+
+/* The next line at or behind i that begins with "--", else the end. */
+static size_t dashes_find(struct walk *w, struct search *s, size_t i)
+{
+	while (!w->has_ended) {
+		const char *q = i < s->n ? memchr(s->p + i, '-', s->n - i) : NULL;
+		size_t at = q != NULL ? (size_t)(q - s->p) : s->n;
+		charge(w, at - i + CANDIDATE_WORK);
+		if (q == NULL)
+			break;
+		if (s->n - at >= 2 && q[1] == '-' && (at == 0 || mime_is_eol(q[-1])))
+			return at;
+		i = eol_find(s, at);
+		charge(w, i - at);
+	}
+	return s->n;
 }
 
 static bool delimiter_find(struct walk *w, struct search *s, size_t from, struct delimiter *d)
 {
 	size_t i = from;
 
-	while (!w->has_ended) {
-		const char *q = memmem(s->p + i, s->n - i, s->b->text, s->b->n);
-		charge(w, (q != NULL ? (size_t)(q - s->p) - i : s->n - i) + CANDIDATE_WORK);
-		if (q == NULL)
-			return false;
-		i = (size_t)(q - s->p);
-		if (delimiter_at(s, i, from, d)) {
+	while ((i = dashes_find(w, s, i)) < s->n) {
+		if (s->n - i >= s->b->n && memcmp(s->p + i, s->b->text, s->b->n) == 0) {
+			delimiter_at(s, i, from, d);
 			if (!d->is_lax || s->takes_lax)
 				return true;
 			s->saw_lax = true;
 		}
-		size_t line = i;
-		while (i < s->n && !mime_is_eol(s->p[i])) /* the next is on a later line */
-			i++;
-		charge(w, i - line);
+		size_t end = eol_find(s, i);
+		charge(w, end - i);
+		i = end;
 	}
 	return false;
 }
@@ -244,22 +270,16 @@ static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct 
 /* The first line that looks like a boundary. */
 static bool boundary_guess(struct walk *w, const char *p, size_t n, struct mime_boundaries *out)
 {
+	struct search s = { .p = p, .n = n };
+	size_t i = 0;
+
 	out->n = 0;
-	for (size_t i = 0; i < n && !w->has_ended;) {
-		const char *q = memmem(p + i, n - i, "--", 2);
-		charge(w, (q != NULL ? (size_t)(q - p) - i : n - i) + CANDIDATE_WORK);
-		if (q == NULL)
-			return false;
-		i = (size_t)(q - p);
-		size_t end = i;
-		while (end < n && !mime_is_eol(p[end]))
-			end++;
+	while ((i = dashes_find(w, &s, i)) < n) {
+		size_t end = eol_find(&s, i), last = end;
 		charge(w, end - i);
-		size_t last = end;
 		while (last > i + 2 && mime_is_blank(p[last - 1]))
 			last--;
-		if ((i == 0 || mime_is_eol(p[i - 1])) && last > i + 2 &&
-		    last - i <= 2 + MIME_BOUNDARY_MAX) {
+		if (last > i + 2 && last - i <= 2 + MIME_BOUNDARY_MAX) {
 			mime_boundaries_add(out, p + i + 2, last - i - 2);
 			return true;
 		}
@@ -366,7 +386,7 @@ static void walk_cut(struct walk *w, const char *p, size_t n, const struct mime_
 	struct where inside = *at;
 
 	readings_make(&r, h, p + cut->fields_end);
-	inside.is_ambiguous |= h->n_cuts > 1 || r.n_types > 1 || r.n_encodings > 1;
+	inside.is_ambiguous |= h->n_cuts > 1 || cut->is_odd || r.n_types > 1 || r.n_encodings > 1;
 	for (unsigned t = 0; t < r.n_types && !w->has_ended; t++) {
 		memset(&w->part, 0, sizeof w->part);
 		w->part.depth = at->depth;

@@ -136,7 +136,9 @@ static void value_extend(struct reader *r, struct mime_value *v, const struct li
 
 static void cut_add(struct reader *r, size_t fields_end, size_t body)
 {
-	r->h->cuts[r->h->n_cuts++] = (struct mime_cut){ fields_end, body };
+	bool is_odd = fields_end == body && fields_end > 0 && body < r->n;
+
+	r->h->cuts[r->h->n_cuts++] = (struct mime_cut){ fields_end, body, is_odd };
 }
 
 static bool is_mbox_line(const struct reader *r, const struct line *l)

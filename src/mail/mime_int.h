@@ -29,6 +29,7 @@ struct mime_values {
  * count, the body begins at body (offsets in the part). */
 struct mime_cut {
 	size_t fields_end, body;
+	bool is_odd;             /* fields, and then no blank line */
 };
 
 struct mime_head {

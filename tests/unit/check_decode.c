@@ -1,0 +1,477 @@
+/* check_decode.c - transfer encodings and encoded words: tables of what mail
+ * programs send and what hostile ones send, each fed whole, octet by octet
+ * and cut at random; what we encode ourselves comes back; nothing is ever
+ * written beyond the room that decode.h promises. */
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode.h"
+#include "split.h"
+
+#define GUARD 0xa5
+
+struct got {
+	unsigned char *data;
+	size_t n;
+	bool bad;
+};
+
+/* Each piece is decoded into a block of just the promised size. */
+static size_t push_guarded(struct decode *d, const void *in, size_t n, unsigned char *out)
+{
+	unsigned char *piece = malloc(n + 80), *copy = malloc(n + (n == 0));
+
+	need(piece != NULL && copy != NULL);
+	memcpy(copy, in, n);
+	memset(piece, GUARD, n + 80);
+	size_t w = decode_push(d, copy, n, piece);
+	need(w <= n + 80);
+	memcpy(out, piece, w);
+	free(piece);
+	free(copy);
+	return w;
+}
+
+static struct got decode_all(enum decode_kind kind, const void *in, size_t n, unsigned mode)
+{
+	struct split cut = split_init(mode);
+	struct got g = { malloc(2 * n + 160), 0, false };
+	unsigned char last[80];
+	struct decode d;
+
+	need(g.data != NULL);
+	decode_init(&d, kind);
+	for (size_t at = 0; at < n;) {
+		size_t k = split_next(&cut, n - at);
+		g.n += push_guarded(&d, (const char *)in + at, k, g.data + g.n);
+		need(g.n <= n + 80);
+		at += k;
+	}
+	size_t k = decode_end(&d, last);
+	need(k <= sizeof last);
+	memcpy(g.data + g.n, last, k);
+	g.n += k;
+	g.bad = d.bad;
+	return g;
+}
+
+static void check_text(enum decode_kind kind, const char *in, size_t n, const char *out,
+	size_t out_n, bool bad)
+{
+	for (unsigned mode = 0; mode < SPLIT_MODES; mode++) {
+		struct got g = decode_all(kind, in, n, mode);
+		ck_assert_msg(g.n == out_n && memcmp(g.data, out, out_n) == 0,
+			"mode %u: \"%.*s\" gave %zu \"%.*s\", not %zu \"%.*s\"", mode, (int)n, in,
+			g.n, (int)g.n, (const char *)g.data, out_n, (int)out_n, out);
+		ck_assert_msg(g.bad == bad, "mode %u: \"%.*s\": bad %d", mode, (int)n, in, g.bad);
+		free(g.data);
+	}
+}
+
+struct row {
+	const char *in, *out;
+	bool bad;
+};
+
+#define RUN(kind, rows) do { \
+	for (size_t i_ = 0; i_ < sizeof(rows) / sizeof((rows)[0]); i_++) \
+		check_text((kind), (rows)[i_].in, strlen((rows)[i_].in), (rows)[i_].out, \
+			strlen((rows)[i_].out), (rows)[i_].bad); \
+} while (0)
+
+START_TEST(base64_table)
+{
+	static const struct row rows[] = {
+		{ "", "", false },
+		{ "QUJD", "ABC", false },
+		{ "QUJDRA==", "ABCD", false },
+		{ "QUJDREU=", "ABCDE", false },
+		{ "QUJD\r\nREVG\r\n", "ABCDEF", false },
+		{ "Q U\tJ\nD", "ABC", false },
+		{ "QUJDRA", "ABCD", false },          /* no padding */
+		{ "QUJDREU", "ABCDE", false },
+		{ "QUJDR", "ABC", true },             /* six bits are no octet */
+		{ "QUJD=", "ABC", false },
+		{ "=QUJD", "ABC", false },
+		{ "====", "", false },
+		{ "QUI=QUI=", "ABAB", false },        /* blocks one behind the other */
+		{ "QQ==QQ==\r\nQQ==", "AAA", false },
+		{ "QQ=QUJD", "AABC", false },         /* padding half missing */
+		{ "Q=QUJD", "ABC", true },
+		{ "Q!U*J-D", "ABC", true },           /* junk between */
+		{ "!!!!QUJD", "ABC", true },
+		{ "QUJ\xc3\xa4" "D", "ABC", true },
+		{ "QUJD-_-_", "ABC", true },          /* not the URL alphabet */
+		{ "+/+/", "\xfb\xff\xbf", false },
+		{ "//8=", "\xff\xff", false },
+		{ "Q\nU\nJ\nD\nQUJDQUJD\nQ\nUJD", "ABCABCABCABC", false },
+	};
+	RUN(DECODE_BASE64, rows);
+	check_text(DECODE_BASE64, "QU\0JD", 5, "ABC", 3, true);
+	check_text(DECODE_BASE64, "AAAA", 4, "\0\0\0", 3, false);
+}
+END_TEST
+
+START_TEST(qp_table)
+{
+	static const struct row rows[] = {
+		{ "", "", false },
+		{ "plain text", "plain text", false },
+		{ "=41=42=43", "ABC", false },
+		{ "=c3=A4=C3=a4", "\xc3\xa4\xc3\xa4", false },
+		{ "a=3Db", "a=b", false },
+		{ "one=\r\ntwo", "onetwo", false },
+		{ "one=\ntwo", "onetwo", false },
+		{ "one=\rtwo", "onetwo", false },
+		{ "one=  \t\r\ntwo", "onetwo", false },  /* blanks behind a soft break */
+		{ "one  =\r\ntwo", "one  two", false },
+		{ "one  \r\ntwo\t\n", "one\r\ntwo\n", false }, /* blanks before a line end */
+		{ "one  two", "one  two", false },
+		{ "a=k", "a=k", true },                  /* a lone '=' stays */
+		{ "a=zz", "a=zz", true },
+		{ "a=4", "a=4", false },
+		{ "a=4z", "a=4z", true },
+		{ "a==41", "a=A", true },
+		{ "a=4=41", "a=4A", true },
+		{ "a=  b", "a=  b", true },
+		{ "a=", "a", false },                    /* its line end went to the boundary */
+		{ "a=  ", "a", false },
+		{ "a=\r", "a", false },
+		{ "a=\r=42", "aB", false },
+		{ "a=\r\r\nb", "a\r\nb", false },
+		{ "a  ", "a  ", false },
+		{ "\r\n=\r\n\r\n", "\r\n\r\n", false },
+	};
+	RUN(DECODE_QP, rows);
+	check_text(DECODE_QP, "a\0=00b", 6, "a\0\0b", 4, false);
+}
+END_TEST
+
+/* More blanks than the decoder can hold: they count as text then. */
+START_TEST(qp_many_blanks)
+{
+	char in[300], out[300];
+
+	for (size_t n = 1; n < 200; n++) {
+		memset(in, ' ', sizeof in);
+		memset(out, ' ', sizeof out);
+		in[n] = out[n] = 'x';
+		check_text(DECODE_QP, in, n + 1, out, n + 1, false);
+		in[0] = '=';
+		struct got g = decode_all(DECODE_QP, in, n + 1, SPLIT_WHOLE);
+		ck_assert_uint_eq(g.n, n + 1);
+		ck_assert(memcmp(g.data, in, n + 1) == 0);
+		free(g.data);
+	}
+}
+END_TEST
+
+START_TEST(uu_table)
+{
+	static const struct row rows[] = {
+		{ "#0V%T\n`\nend\n", "Cat", false },
+		{ "#0V%T\r\n`\r\nend\r\n", "Cat", false },
+		{ "#0V%T\r`\rend\r", "Cat", false },
+		{ "#0V%T\nend\n#0V%T\n", "Cat", false },   /* nothing behind the end */
+		{ "#0V%T\n#0V%T\n", "CatCat", false },      /* no end */
+		{ "#0V%T", "Cat", false },
+		{ "!00\n", "A", false },                    /* one octet, padding left out */
+		{ "!00``\n", "A", false },
+		{ "\"04(`\n", "AB", false },
+		{ "\"04(\n", "AB", false },
+		{ "#0V%Tx\n", "Cat", false },               /* a check character behind */
+		{ "\n\n#0V%T\n", "Cat", false },
+		{ " \n#0V%T\n", "Cat", false },
+		{ "xyz\n#0V%T\n", "Cat", false },           /* no count: no data */
+		{ "else\n#0V%T\nendx\n#0V%T\nend", "CatCat", true },
+	};
+	RUN(DECODE_UU, rows);
+	check_text(DECODE_UU, "#````\n", 6, "\0\0\0", 3, false);
+	check_text(DECODE_UU, "#    \n", 6, "\0\0\0", 3, false);
+	check_text(DECODE_UU, "$0V%T\nend\n", 10, "Cat\0", 4, false); /* blanks lost */
+	check_text(DECODE_UU, "&0V%T\n", 6, "Cat\0\0\0", 6, false);
+	check_text(DECODE_UU, ")0V%T\n", 6, "Cat\0\0\0", 6, true); /* too many lost */
+}
+END_TEST
+
+/* A line that begins with E counts 37 octets, and is no end. */
+START_TEST(uu_line_of_37)
+{
+	char in[64] = "E", out[37];
+
+	for (int i = 0; i < 13; i++)
+		memcpy(in + 1 + 4 * i, "0V%T", 4);
+	for (int i = 0; i < 37; i++)
+		out[i] = "Cat"[i % 3];
+	memcpy(in + 53, "\nend\n", 6);
+	check_text(DECODE_UU, in, strlen(in), out, sizeof out, false);
+}
+END_TEST
+
+static size_t encode_base64(const unsigned char *p, size_t n, char *out)
+{
+	static const char abc[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t w = 0;
+
+	for (size_t i = 0; i < n; i += 3) {
+		unsigned v = (unsigned)p[i] << 16;
+		v |= i + 1 < n ? (unsigned)p[i + 1] << 8 : 0;
+		v |= i + 2 < n ? p[i + 2] : 0;
+		out[w++] = abc[v >> 18];
+		out[w++] = abc[v >> 12 & 63];
+		out[w++] = i + 1 < n ? abc[v >> 6 & 63] : '=';
+		out[w++] = i + 2 < n ? abc[v & 63] : '=';
+		if (i % 57 == 54) {
+			out[w++] = '\r';
+			out[w++] = '\n';
+		}
+	}
+	return w;
+}
+
+static size_t encode_qp(const unsigned char *p, size_t n, char *out)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] > ' ' && p[i] < 0x7f && p[i] != '=')
+			out[w++] = (char)p[i];
+		else
+			w += (size_t)sprintf(out + w, i % 2 ? "=%02X" : "=%02x", p[i]);
+		if (i % 25 == 24)
+			w += (size_t)sprintf(out + w, "=\r\n");
+	}
+	return w;
+}
+
+static char uu_char(unsigned v)
+{
+	return (char)(v == 0 ? '`' : v + ' ');
+}
+
+static size_t encode_uu(const unsigned char *p, size_t n, char *out)
+{
+	size_t w = 0;
+
+	for (size_t i = 0; i < n; i += 45) {
+		size_t k = n - i < 45 ? n - i : 45;
+		out[w++] = uu_char((unsigned)k);
+		for (size_t j = i; j < i + k; j += 3) {
+			unsigned v = (unsigned)p[j] << 16;
+			v |= j + 1 < n ? (unsigned)p[j + 1] << 8 : 0;
+			v |= j + 2 < n ? p[j + 2] : 0;
+			for (unsigned s = 24; s > 0; s -= 6)
+				out[w++] = uu_char(v >> (s - 6) & 63);
+		}
+		out[w++] = '\n';
+	}
+	return w + (size_t)sprintf(out + w, "`\nend\n");
+}
+
+START_TEST(round_trip)
+{
+	static size_t (*const encode[])(const unsigned char *, size_t, char *) = {
+		[DECODE_BASE64] = encode_base64, [DECODE_QP] = encode_qp, [DECODE_UU] = encode_uu,
+	};
+	unsigned char data[700];
+	char text[4000];
+	unsigned seed = 7;
+
+	for (size_t n = 0; n < sizeof data; n += n < 200 ? 1 : 23) {
+		for (size_t i = 0; i < n; i++)
+			data[i] = (unsigned char)split_random(&seed);
+		for (int kind = DECODE_BASE64; kind <= DECODE_UU; kind++) {
+			size_t k = encode[kind](data, n, text);
+			check_text((enum decode_kind)kind, text, k, (const char *)data, n, false);
+		}
+		check_text(DECODE_IDENTITY, (const char *)data, n, (const char *)data, n, false);
+	}
+}
+END_TEST
+
+/* Any octets: the same result in any split, and within the promised room. */
+START_TEST(random_octets)
+{
+	static const char some[] = "==\r\n\n  \tABCDend`#MQ!\x00\xff" "4e";
+	unsigned seed = 1;
+	char in[600];
+
+	for (int round = 0; round < 3000; round++) {
+		size_t n = split_random(&seed) % sizeof in;
+		for (size_t i = 0; i < n; i++)
+			in[i] = round % 4 == 0 ? (char)split_random(&seed) :
+				some[split_random(&seed) % (sizeof some - 1)];
+		for (int kind = DECODE_IDENTITY; kind <= DECODE_UU; kind++) {
+			struct got a = decode_all((enum decode_kind)kind, in, n, SPLIT_WHOLE);
+			struct got b = decode_all((enum decode_kind)kind, in, n,
+				1 + (unsigned)round % (SPLIT_MODES - 1));
+			need(a.n == b.n && memcmp(a.data, b.data, a.n) == 0 && a.bad == b.bad);
+			free(a.data);
+			free(b.data);
+		}
+	}
+}
+END_TEST
+
+START_TEST(kinds)
+{
+	static const struct { const char *in; enum decode_kind kind; bool known; } rows[] = {
+		{ "base64", DECODE_BASE64, true }, { " BASE64 \r\n", DECODE_BASE64, true },
+		{ "base64;", DECODE_BASE64, true }, { "base64; x=y", DECODE_BASE64, true },
+		{ "(7bit) base64 (qp (or so))", DECODE_BASE64, true },
+		{ "\"base64\"", DECODE_BASE64, true }, { "base-64", DECODE_BASE64, true },
+		{ "base\r\n 64", DECODE_BASE64, true }, { "b64", DECODE_BASE64, true },
+		{ "base64 7bit", DECODE_BASE64, false }, { "base64,7bit", DECODE_BASE64, false },
+		{ "quoted-printable", DECODE_QP, true }, { "Quoted Printable", DECODE_QP, true },
+		{ "x-uuencode", DECODE_UU, true }, { "uuencode", DECODE_UU, true },
+		{ "x-uue", DECODE_UU, true }, { "7bit", DECODE_IDENTITY, true },
+		{ "8BIT", DECODE_IDENTITY, true }, { "binary", DECODE_IDENTITY, true },
+		{ "", DECODE_IDENTITY, false }, { "x-unknown", DECODE_IDENTITY, false },
+		{ "base640", DECODE_IDENTITY, false }, { "(base64", DECODE_IDENTITY, false },
+		{ "base64base64base64base64base64base64base64", DECODE_IDENTITY, false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bool known = !rows[i].known;
+		enum decode_kind kind = decode_kind_parse(rows[i].in, strlen(rows[i].in), &known);
+		ck_assert_msg(kind == rows[i].kind && known == rows[i].known, "%s: %d %d",
+			rows[i].in, (int)kind, known);
+	}
+}
+END_TEST
+
+START_TEST(uu_find)
+{
+	static const char text[] =
+		"Dear all,\r\nbegin with this\r\nbeginning 644 x\r\n"
+		"begin 644 one two.exe \r\n#0V%T\r\n`\r\nend\r\n"
+		"and\r\nBEGIN 0755\tb.bin\n#0V%T\n"            /* no end: up to the next */
+		"begin-base64 644 c.txt\nQ2F0\n====\n"
+		"begin  outlook.doc\n#0V%T\nend\nbegin 600\n#0V%T";
+	static const struct { const char *name, *out; enum decode_kind kind; } want[] = {
+		{ "one two.exe", "Cat", DECODE_UU }, { "b.bin", "Cat", DECODE_UU },
+		{ "c.txt", "Cat", DECODE_BASE64 }, { "outlook.doc", "Cat", DECODE_UU },
+		{ "", "Cat", DECODE_UU },
+	};
+	struct decode_uu f;
+	size_t from = 0;
+
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		ck_assert(decode_uu_find(text, sizeof text - 1, &from, &f));
+		ck_assert_str_eq(f.name, want[i].name);
+		ck_assert_int_eq(f.kind, want[i].kind);
+		ck_assert(f.body >= text && f.body + f.body_len <= text + sizeof text - 1);
+		check_text(f.kind, f.body, f.body_len, want[i].out, 3, false);
+	}
+	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, &f));
+	ck_assert_uint_eq(from, sizeof text - 1);
+	ck_assert(!decode_uu_find("", 0, &(size_t){ 0 }, &f));
+}
+END_TEST
+
+/* The end of a long name is kept: the extension is there. */
+START_TEST(uu_find_long_name)
+{
+	char text[2000] = "begin 644 ";
+	struct decode_uu f;
+	size_t from = 0;
+
+	memset(text + 10, 'n', 1000);
+	memcpy(text + 1010, ".exe\nend\n", 10);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
+	ck_assert_str_eq(f.name + strlen(f.name) - 4, ".exe");
+}
+END_TEST
+
+/* Many begin lines without an end: each octet is passed once. */
+START_TEST(uu_find_many)
+{
+	const size_t n = 8u << 20;
+	char *text = malloc(n);
+	struct decode_uu f;
+	size_t from = 0, found = 0, octets = 0;
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < n; i += 16)
+		memcpy(text + i, "begin 644 x.exe\n", 16);
+	while (decode_uu_find(text, n, &from, &f)) {
+		found++;
+		octets += f.body_len;
+	}
+	ck_assert_uint_eq(found, n / 16);
+	ck_assert_uint_eq(octets, 0);
+	free(text);
+}
+END_TEST
+
+START_TEST(words)
+{
+	static const struct { const char *in, *out; } rows[] = {
+		{ "", "" }, { "plain", "plain" }, { "a =? b", "a =? b" },
+		{ "=?utf-8?B?w6R4?=", "\xc3\xa4x" }, { "=?UTF-8?q?=C3=A4x?=", "\xc3\xa4x" },
+		{ "=?iso-8859-1?Q?=E4_b?=", "\xc3\xa4 b" },
+		{ "=?ISO-8859-1*de?q?=E4?=", "\xc3\xa4" },
+		{ "=?windows-1252?Q?=80?=", "\xe2\x82\xac" }, { "=?koi8-r?Q?=C1?=", "\xc1" },
+		{ "=?utf-8?Q?a?= =?utf-8?Q?b?=", "ab" },
+		{ "=?utf-8?Q?a?=\r\n =?utf-8?B?Yg==?=", "ab" },
+		{ "=?utf-8?Q?a?= x =?utf-8?Q?b?=", "a x b" }, { "x =?utf-8?Q?a?= y", "x a y" },
+		{ "=?utf-8?Q?a?==?utf-8?Q?b?=", "ab" }, { "pre=?utf-8?Q?a?=post", "preapost" },
+		{ "=?utf-8?Q?a b.exe?=", "a b.exe" },   /* blanks inside: broken, and shown */
+		{ "=?utf-8?B?YS5leGU", "a.exe" },       /* no end */
+		{ "=?utf-8?X?a?=", "=?utf-8?X?a?=" }, { "=??Q?a?=", "=??Q?a?=" },
+		{ "=?utf-8?Q?a=4?=", "a=4" }, { "=?utf-8?Q?a=zz?=", "a=zz" },
+		{ "folded\r\n name", "folded name" }, { "=?utf-8?Q?" "?=", "" },
+		{ "=?", "=?" }, { "=?a?B", "=?a?B" }, { "=?a?B?", "" },
+	};
+	char out[200];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char *in = malloc(strlen(rows[i].in) + 1);
+		ck_assert_ptr_nonnull(in);
+		memcpy(in, rows[i].in, strlen(rows[i].in));
+		size_t n = decode_words(in, strlen(rows[i].in), out, sizeof out);
+		ck_assert_str_eq(out, rows[i].out);
+		ck_assert_uint_eq(n, strlen(rows[i].out));
+		for (size_t size = 1; size < 12; size++) {
+			n = decode_words(in, strlen(rows[i].in), out, size);
+			ck_assert(n < size && strlen(out) == n);
+		}
+		free(in);
+	}
+	ck_assert_uint_eq(decode_words("=?utf-8?Q?a=00b?=", 17, out, sizeof out), 3);
+	ck_assert(memcmp(out, "a\0b", 4) == 0);
+	ck_assert_uint_eq(decode_charset("latin1", 6, "\xe4", 1, out, sizeof out), 2);
+	ck_assert_str_eq(out, "\xc3\xa4");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("decode");
+	TCase *t = tcase_create("all");
+	SRunner *sr = srunner_create(s);
+
+	tcase_add_test(t, base64_table);
+	tcase_add_test(t, qp_table);
+	tcase_add_test(t, qp_many_blanks);
+	tcase_add_test(t, uu_table);
+	tcase_add_test(t, uu_line_of_37);
+	tcase_add_test(t, round_trip);
+	tcase_add_test(t, random_octets);
+	tcase_add_test(t, kinds);
+	tcase_add_test(t, uu_find);
+	tcase_add_test(t, uu_find_long_name);
+	tcase_add_test(t, uu_find_many);
+	tcase_add_test(t, words);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
