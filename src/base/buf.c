@@ -53,7 +53,7 @@ unsigned char *buf_reserve(struct buf *b, size_t n)
 		cap = cap > b->max / 2 ? b->max : cap * 2;
 	if (cap == 0)
 		cap = 1;
-	unsigned char *p = malloc(cap);
+	unsigned char *p = cap <= PTRDIFF_MAX ? malloc(cap) : NULL;
 	if (p == NULL)
 		return NULL;
 	if (len > 0)
