@@ -147,7 +147,7 @@ def report(result, label, verbose):
 
 def main():
     parser = argparse.ArgumentParser(description="runs the system tests of esets_smtp")
-    parser.add_argument("-j", "--jobs", type=int, default=max(2, os.cpu_count() or 2) + 1)
+    parser.add_argument("-j", "--jobs", type=int, default=2 * max(2, os.cpu_count() or 2) + 1)
     parser.add_argument("-t", "--timeout", type=float, default=120, help="seconds for one test")
     parser.add_argument("-l", "--label", default="", help="put before each name")
     parser.add_argument("-o", "--output", help="file for the three numbers")

@@ -123,6 +123,20 @@ class Process:
         with open("/proc/%d/task/%d/children" % (self.pid, self.pid)) as children:
             return [int(pid) for pid in children.read().split()]
 
+    def freeze(self, with_manager=False):
+        """Stops the workers (and the manager) where they are; returns their
+        process ids. Only when all stand still."""
+        wait_until(self.workers, 10, "workers of " + self.name)
+
+        def all_stopped():
+            pids = session_members(self.pid)
+            if not with_manager:
+                pids.remove(self.pid)
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            return all(state_of(pid) == "T" for pid in pids) and pids
+        return wait_until(all_stopped, 10, "processes of %s to stop" % self.name)
+
     def send_signal(self, number):
         os.kill(self.pid, number)
 
@@ -305,13 +319,18 @@ def run(t, name, *arguments, env=None, timeout=20, user=None):
         "utf-8", "replace")
 
 
-def read_dead(pid):
-    """Has a process ended (or is it a zombie)?"""
+def state_of(pid):
+    """The letter of a process's state in /proc; X when there is none."""
     try:
         with open("/proc/%d/stat" % pid) as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] in "ZX"
+            return stat.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return True
+        return "X"
+
+
+def read_dead(pid):
+    """Has a process ended (or is it a zombie)?"""
+    return state_of(pid) in "ZX"
 
 
 def pause(seconds):
