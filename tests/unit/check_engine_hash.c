@@ -101,6 +101,25 @@ START_TEST(formats)
 }
 END_TEST
 
+/* The files that come with the tests, as an administrator may try them. */
+START_TEST(shipped_files)
+{
+	static const char *const want[][2] = {
+		{ "md5", "Test.Md5" }, { "sha1", "Test.Sha1" }, { "sha256", "Test.Sha256" },
+		{ "named", "Test.Named" }, { "nameless", "Listed.SHA256" },
+	};
+	char why[256], object[64], name[VERDICT_NAME_MAX];
+
+	ck_assert_msg(engine_hash_load(TEST_DATA "/signatures", why, sizeof why) == 0, "%s", why);
+	ck_assert_uint_eq(engine_hash_count(), sizeof want / sizeof want[0]);
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		snprintf(object, sizeof object, "object with a %s signature\n", want[i][0]);
+		ck_assert_int_eq(scan(object, name), ENGINE_FOUND);
+		ck_assert_str_eq(name, want[i][1]);
+	}
+}
+END_TEST
+
 /* The size counts: the same digest with another size is no match. */
 START_TEST(size_is_part_of_the_signature)
 {
@@ -223,6 +242,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	tcase_add_test(t, formats);
+	tcase_add_test(t, shipped_files);
 	tcase_add_test(t, size_is_part_of_the_signature);
 	tcase_add_test(t, bad_lines_are_skipped);
 	tcase_add_test(t, every_record_is_found);
