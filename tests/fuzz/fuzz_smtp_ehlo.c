@@ -1,0 +1,76 @@
+/* fuzz_smtp_ehlo.c - the filter of EHLO replies: what comes out is well formed,
+ * and no keyword passes that must not (I1, I6).
+ * Input: flags, then the lines of a reply, which LF parts. */
+#include <stdbool.h>
+#include <strings.h>
+
+#include "fuzz.h"
+#include "smtp_ehlo.h"
+
+static const char *const never[] = { "STARTTLS", "TLS", "BURL", "XEXCH50", "CHECKPOINT", "PRDR",
+	"COMPRESS", "TURN", "ATRN", "X-LINK2STATE", "X-ANONYMOUSTLS", "X-EXPS", "VERB", "ONEX" };
+
+/* The reply as the session has it: complete, with CR LF. */
+static void make_reply(const uint8_t *in, size_t n, struct fuzz_text *out)
+{
+	size_t at = 0, line;
+
+	do {
+		line = at;
+		while (at < n && in[at] != '\n')
+			at++;
+		fuzz_add(out, at < n ? "250-" : "250 ", 4);
+		fuzz_add(out, in + line, at - line);
+		fuzz_add(out, "\r\n", 2);
+	} while (at++ < n);
+}
+
+static bool is_word(const char *p, size_t n, const char *word)
+{
+	size_t k = strlen(word);
+
+	return n >= k && strncasecmp(p, word, k) == 0 && (n == k || p[k] == ' ' || p[k] == '\t');
+}
+
+static void check_line(const char *p, size_t n, const struct smtp_ehlo_cfg *cfg,
+	const struct smtp_ehlo_info *info)
+{
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+		must(!is_word(p, n, never[i]));
+	must(cfg->is_trusted || (!is_word(p, n, "XCLIENT") && !is_word(p, n, "XFORWARD")));
+	must(!is_word(p, n, "CHUNKING") || smtp_ehlo_has_chunking(cfg, info));
+	must(!is_word(p, n, "BINARYMIME") || (info->chunking && info->binarymime));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_text in = { NULL, 0, 0 };
+	struct smtp_ehlo_info info;
+	struct buf out = BUF_INIT(1u << 20);
+	const char *arg;
+	size_t arg_len, lines = 0;
+
+	if (size < 1)
+		return 0;
+	const struct smtp_ehlo_cfg cfg = {
+		.is_trusted = data[0] & 1, .hide_unknown = data[0] & 2, .chunking = data[0] & 4,
+		.chunking_always = data[0] & 8, .max_size = data[0] & 16 ? 1000 : 0,
+	};
+	make_reply(data + 1, size - 1, &in);
+	must(smtp_ehlo_filter(in.p, in.len, &cfg, &info, &out) == 0);
+	const char *p = (const char *)buf_head(&out), *end = p + buf_len(&out);
+	must(p != NULL && p < end);
+	while (p < end) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		must(lf != NULL && lf - p >= 5 && lf[-1] == '\r');
+		must(memcmp(p, lf + 1 == end ? "250 " : "250-", 4) == 0);
+		if (lines++ > 0)
+			check_line(p + 4, (size_t)(lf - p) - 5, &cfg, &info);
+		p = lf + 1;
+	}
+	if (smtp_ehlo_find(in.p, in.len, "XCLIENT", &arg, &arg_len))
+		must(arg >= in.p && arg + arg_len <= in.p + in.len);
+	buf_fini(&out);
+	fuzz_free(&in);
+	return 0;
+}
