@@ -12,7 +12,8 @@
 #define PROXY_HDR_MAX 4096u   /* with the extensions of version 2, which are skipped */
 
 struct proxy_hdr {
-	/* Family 0: the header says nothing of the client (UNKNOWN, LOCAL). */
+	/* Family 0: the header says nothing of the client (UNKNOWN, LOCAL). An
+	 * IPv4-mapped address is an IPv4 one. */
 	struct net_addr src, dst;
 };
 
@@ -20,8 +21,9 @@ struct proxy_hdr {
  * no such header, with *why_out. */
 int proxy_hdr_parse(const void *in, size_t len, struct proxy_hdr *out, size_t *used_out,
 	const char **why_out);
-/* Writes a header of version 1 or 2 (at most 107 octets). Addresses that are
- * not both IPv4 or both IPv6 become UNKNOWN or LOCAL. Returns octets. */
+/* Writes a header of version 1 or 2 (at most 107 octets). An IPv4 address
+ * beside an IPv6 one is written mapped; what is neither makes the header
+ * UNKNOWN or LOCAL. Returns octets. */
 size_t proxy_hdr_format(const struct proxy_hdr *h, int version, char out[128]);
 
 #endif

@@ -113,41 +113,86 @@ static int parse_v2(const unsigned char *p, size_t len, struct proxy_hdr *out, s
 	return 1;
 }
 
+/* An IPv4 client of a balancer that listens on both families: networks and
+ * limits are about the IPv4 address. */
+static void unmap(struct net_addr *a)
+{
+	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (a->family != AF_INET6 || memcmp(a->ip, prefix, sizeof prefix) != 0)
+		return;
+	memcpy(a->ip, a->ip + 12, 4);
+	memset(a->ip + 4, 0, 12);
+	a->family = AF_INET;
+}
+
 int proxy_hdr_parse(const void *in, size_t len, struct proxy_hdr *out, size_t *used_out,
 	const char **why_out)
 {
 	size_t n = len < sizeof v2_sig ? len : sizeof v2_sig;
+	int got;
 
 	*out = (struct proxy_hdr){ .src = { .family = 0 } };
-	if (memcmp(in, v2_sig, n) == 0)
-		return len < sizeof v2_sig ? 0 : parse_v2(in, len, out, used_out, why_out);
-	n = len < 6 ? len : 6;
-	if (memcmp(in, "PROXY ", n) == 0)
-		return len < 6 ? 0 : parse_v1(in, len, out, used_out, why_out);
-	*why_out = "no PROXY header";
-	return -1;
+	if (memcmp(in, v2_sig, n) == 0) {
+		got = len < sizeof v2_sig ? 0 : parse_v2(in, len, out, used_out, why_out);
+	} else if (memcmp(in, "PROXY ", len < 6 ? len : 6) == 0) {
+		got = len < 6 ? 0 : parse_v1(in, len, out, used_out, why_out);
+	} else {
+		*why_out = "no PROXY header";
+		return -1;
+	}
+	unmap(&out->src);
+	unmap(&out->dst);
+	return got;
+}
+
+static bool is_ip(const struct net_addr *a)
+{
+	return a->family == AF_INET || a->family == AF_INET6;
 }
 
 static bool is_tcp(const struct proxy_hdr *h)
 {
-	return (h->src.family == AF_INET || h->src.family == AF_INET6) &&
-		h->src.family == h->dst.family;
+	return is_ip(&h->src) && is_ip(&h->dst);
+}
+
+/* Both addresses of a header are of one family: IPv4 beside IPv6 is mapped. */
+static struct net_addr as_family(const struct net_addr *a, int family)
+{
+	struct net_addr out = *a;
+
+	if (a->family == family)
+		return out;
+	memset(out.ip, 0, 10);
+	out.ip[10] = out.ip[11] = 0xff;
+	memcpy(out.ip + 12, a->ip, 4);
+	out.family = AF_INET6;
+	return out;
+}
+
+static int family_of(const struct proxy_hdr *h)
+{
+	return h->src.family == AF_INET && h->dst.family == AF_INET ? AF_INET : AF_INET6;
 }
 
 static size_t format_v1(const struct proxy_hdr *h, char out[128])
 {
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	const int family = family_of(h);
+	const struct net_addr a = as_family(&h->src, family), b = as_family(&h->dst, family);
 
-	if (!is_tcp(h) || inet_ntop(h->src.family, h->src.ip, src, sizeof src) == NULL ||
-	    inet_ntop(h->dst.family, h->dst.ip, dst, sizeof dst) == NULL)
+	if (!is_tcp(h) || inet_ntop(family, a.ip, src, sizeof src) == NULL ||
+	    inet_ntop(family, b.ip, dst, sizeof dst) == NULL)
 		return (size_t)snprintf(out, 128, "PROXY UNKNOWN\r\n");
 	return (size_t)snprintf(out, 128, "PROXY TCP%c %s %s %u %u\r\n",
-		h->src.family == AF_INET ? '4' : '6', src, dst, h->src.port, h->dst.port);
+		family == AF_INET ? '4' : '6', src, dst, h->src.port, h->dst.port);
 }
 
 static size_t format_v2(const struct proxy_hdr *h, char out[128])
 {
-	size_t n = is_tcp(h) ? ip_len(h->src.family) : 0;
+	const int family = family_of(h);
+	const struct net_addr a = as_family(&h->src, family), b = as_family(&h->dst, family);
+	size_t n = is_tcp(h) ? ip_len(family) : 0;
 	size_t body = n > 0 ? 2 * n + 4 : 0;
 	char *p = out + V2_HEAD;
 
@@ -158,8 +203,8 @@ static size_t format_v2(const struct proxy_hdr *h, char out[128])
 	out[15] = (char)body;
 	if (n == 0)
 		return V2_HEAD;
-	memcpy(p, h->src.ip, n);
-	memcpy(p + n, h->dst.ip, n);
+	memcpy(p, a.ip, n);
+	memcpy(p + n, b.ip, n);
 	p += 2 * n;
 	p[0] = (char)(h->src.port >> 8);
 	p[1] = (char)(h->src.port & 255);
