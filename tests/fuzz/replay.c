@@ -43,7 +43,7 @@ static int play_dir(const char *dir)
 {
 	struct dirent **names = NULL;
 	int n = scandir(dir, &names, NULL, alphasort), bad = n < 0;
-	char path[4096];
+	char path[4096 + 260];
 
 	for (int i = 0; i < n; i++) {
 		snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
