@@ -25,6 +25,9 @@ struct mime_budget {
 	unsigned max_depth;     /* multipart nesting */
 	unsigned max_parts;     /* reports, so readings of one part count each */
 	unsigned max_headers;   /* header lines per part looked at */
+	/* Asked now and then while no part comes up, with mime_walk's arg; false
+	 * stops the walk. May be NULL. */
+	bool (*go_on)(void *arg);
 };
 
 struct mime_part {

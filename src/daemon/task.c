@@ -362,11 +362,18 @@ static bool on_part(void *arg, const struct mime_part *p)
 		scan_encoded(t, DECODE_QP, p->body, p->body_len, name, p->is_message);
 }
 
+static bool walk_goes_on(void *arg)
+{
+	return goes_on(arg);
+}
+
 /* False: the task is to end. */
 static bool walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
 {
 	/* Multiparts are reported too, though they are no objects. */
-	const struct mime_budget b = { MIME_DEPTH_MAX, 2 * t->objects_left + 64, MIME_HEADERS_MAX };
+	const struct mime_budget b = { .max_depth = MIME_DEPTH_MAX,
+		.max_parts = 2 * t->objects_left + 64, .max_headers = MIME_HEADERS_MAX,
+		.go_on = walk_goes_on };
 	const bool outer = t->root_is_decoded;
 	enum mime_result got;
 

@@ -18,12 +18,13 @@
 /* What costs as much as searching so many octets: */
 #define CANDIDATE_WORK 16u /* looking at one dash */
 #define VALUE_WORK 16u     /* an octet of a Content-* value */
+#define ASK_WORK (16u << 20) /* some milliseconds */
 
 struct walk {
 	const struct mime_budget *budget;
 	mime_part_fn fn;
 	void *arg;
-	uint64_t work_left;
+	uint64_t work_left, work_unasked;
 	unsigned number;
 	bool is_over, is_stopped, has_ended;
 	struct mime_part part;   /* the one being reported */
@@ -47,12 +48,18 @@ static void walk_part(struct walk *w, const char *p, size_t n, const struct wher
 
 static void charge(struct walk *w, uint64_t work)
 {
-	if (work <= w->work_left) {
-		w->work_left -= work;
+	if (work > w->work_left) {
+		w->work_left = 0;
+		w->is_over = w->has_ended = true;
 		return;
 	}
-	w->work_left = 0;
-	w->is_over = w->has_ended = true;
+	w->work_left -= work;
+	w->work_unasked += work;
+	if (w->work_unasked < ASK_WORK || w->has_ended)
+		return;
+	w->work_unasked = 0;
+	if (w->budget->go_on != NULL && !w->budget->go_on(w->arg))
+		w->is_stopped = w->has_ended = true;
 }
 
 static void report(struct walk *w)

@@ -198,6 +198,73 @@ START_TEST(uu_table)
 END_TEST
 
 /* A line that begins with E counts 37 octets, and is no end. */
+/* What reading 0 says of the others, and what these give (NULL: the same). */
+struct reading_row {
+	enum decode_kind kind;
+	const char *in, *out[DECODE_READINGS];
+};
+
+static void check_reading(const struct reading_row *row, unsigned reading, unsigned mode,
+	unsigned *others_out)
+{
+	const char *want = row->out[reading] != NULL ? row->out[reading] : row->out[0];
+	struct split cut = split_init(mode);
+	unsigned char out[1024];
+	size_t n = strlen(row->in), w = 0;
+	struct decode d;
+
+	decode_init(&d, row->kind);
+	d.reading = reading;
+	for (size_t at = 0; at < n;) {
+		size_t k = split_next(&cut, n - at);
+		w += push_guarded(&d, row->in + at, k, out + w);
+		at += k;
+	}
+	w += decode_end(&d, out + w);
+	ck_assert_msg(w == strlen(want) && memcmp(out, want, w) == 0,
+		"mode %u reading %u: \"%s\" gave \"%.*s\", not \"%s\"", mode, reading, row->in,
+		(int)w, (const char *)out, want);
+	*others_out = d.others;
+}
+
+START_TEST(readings)
+{
+#define BLANKS_79 "                                        " \
+	"                                       "
+	static const struct reading_row rows[] = {
+		{ DECODE_BASE64, "QUJD\r\n", { "ABC", NULL, NULL, NULL } },
+		{ DECODE_BASE64, "QUI=\r\n", { "AB", NULL, NULL, NULL } },
+		{ DECODE_BASE64, "QUI=QUJD", { "ABABC", "AB", "AB\x10P\x90", NULL } },
+		{ DECODE_BASE64, "QUI=\r\n-- \r\n", { "AB", NULL, NULL, NULL } },
+		{ DECODE_BASE64, "QUJD\r\n_\r\nQUJD", { "ABCABC", NULL, NULL, "ABC" } },
+		{ DECODE_BASE64, "QUI_QUJD", { "AB\x10P\x90", NULL, NULL, "AB" } },
+		{ DECODE_BASE64, "QUI=_Q=UJD", { "ABP\x90", "AB", "AB\x10P\x90", "AB" } },
+		{ DECODE_QP, "a=\r\nb \r\n", { "ab\r\n", NULL, NULL, NULL } },
+		{ DECODE_QP, "a=\r\r\nb", { "a\r\nb", "ab", NULL, NULL } },
+		{ DECODE_QP, "a=" BLANKS_79 "  \r\nb",
+		  { "a=" BLANKS_79 "\r\nb", "ab", NULL, NULL } },
+		{ DECODE_QP, "a" BLANKS_79 "  \nb", { "a" BLANKS_79 " \nb", "a\nb", NULL, NULL } },
+		{ DECODE_UU, "#86)C\n#86)C\nend\n", { "abcabc", NULL, NULL, NULL } },
+		{ DECODE_UU, "#86)C\n`\n#86)C\nend\n", { "abcabc", "abc", NULL, NULL } },
+		{ DECODE_UU, "#86)C\n`\nend\n#86)C\n", { "abc", NULL, NULL, NULL } },
+		{ DECODE_UU, "#86)C\nsome words\n#86)C\n", { "abcabc", "abc", NULL, NULL } },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		for (unsigned mode = 0; mode < SPLIT_MODES; mode++) {
+			unsigned others, unused;
+			check_reading(&rows[i], 0, mode, &others);
+			for (unsigned r = 1; r < DECODE_READINGS; r++) {
+				if (rows[i].out[r] != NULL || (others & 1u << r) != 0)
+					check_reading(&rows[i], r, mode, &unused);
+				ck_assert_msg(rows[i].out[r] == NULL || (others & 1u << r) != 0,
+					"\"%s\": reading %u is not announced", rows[i].in, r);
+			}
+		}
+	}
+}
+END_TEST
+
 START_TEST(uu_line_of_37)
 {
 	char in[64] = "E", out[37];
@@ -460,6 +527,7 @@ int main(void)
 	tcase_add_test(t, qp_table);
 	tcase_add_test(t, qp_many_blanks);
 	tcase_add_test(t, uu_table);
+	tcase_add_test(t, readings);
 	tcase_add_test(t, uu_line_of_37);
 	tcase_add_test(t, round_trip);
 	tcase_add_test(t, random_octets);

@@ -65,7 +65,7 @@ static bool keep_part(void *arg, const struct mime_part *p)
 
 static enum mime_result walk(struct got *g, const char *msg, size_t len)
 {
-	const struct mime_budget b = { 20, 1000, 100 };
+	const struct mime_budget b = { 20, 1000, 100, NULL };
 	char *copy = malloc(len + (len == 0)); /* so that a read beyond it is seen */
 
 	need(copy != NULL);
@@ -540,7 +540,7 @@ static void add_level(struct text *t, int level)
 
 START_TEST(many_parts)
 {
-	struct mime_budget b = { 100, 10001, 1000 };
+	struct mime_budget b = { 100, 10001, 1000, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -563,7 +563,7 @@ END_TEST
 
 START_TEST(depth)
 {
-	struct mime_budget b = { 100, 10000, 1000 };
+	struct mime_budget b = { 100, 10000, 1000, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -591,10 +591,49 @@ START_TEST(depth)
 }
 END_TEST
 
+struct asked {
+	unsigned n, stop_at;
+};
+
+static bool ask(void *arg)
+{
+	struct asked *a = arg;
+
+	return ++a->n != a->stop_at;
+}
+
+static bool ignore_part(void *arg, const struct mime_part *part)
+{
+	(void)arg;
+	(void)part;
+	return true;
+}
+
+/* A message that is long to walk and has no parts to report: the caller is
+ * asked all the same, and can stop it. */
+START_TEST(asked_while_nothing_comes)
+{
+	const struct mime_budget b = { 100, 10000, 1000, ask };
+	struct text t = { 0 };
+	struct asked a = { 0 };
+
+	for (int i = 0; i < 40; i++)
+		add_level(&t, i);
+	for (int i = 0; i < 200000; i++)
+		add(&t, "--b00 --b01 and so on\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, ignore_part, &a), MIME_DONE);
+	ck_assert_uint_gt(a.n, 5);
+	a = (struct asked){ .stop_at = 3 };
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, ignore_part, &a), MIME_STOPPED);
+	ck_assert_uint_eq(a.n, 3);
+	free(t.p);
+}
+END_TEST
+
 /* What is too deep hides nothing beside it. */
 START_TEST(depth_goes_on)
 {
-	const struct mime_budget b = { 1, 100, 100 };
+	const struct mime_budget b = { 1, 100, 100, NULL };
 	static const char msg[] = MIXED "--abc\nContent-Type: multipart/mixed; boundary=xyz\n\n"
 		"--xyz\n\none\n--xyz--\n--abc\n\ntwo\n--abc--\n";
 	struct got g = { .msg = msg, .len = sizeof msg - 1 };
@@ -608,7 +647,7 @@ END_TEST
 
 START_TEST(header_limits)
 {
-	const struct mime_budget b = { 100, 100, 50 };
+	const struct mime_budget b = { 100, 100, 50, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -660,7 +699,7 @@ END_TEST
 /* Messages of 8 MB made to cost much: the test's time limit is the check. */
 static void check_costly(const char *head, const char *repeat)
 {
-	const struct mime_budget b = { 100, 10000, 1000 };
+	const struct mime_budget b = { 100, 10000, 1000, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -731,6 +770,7 @@ int main(void)
 	tcase_add_test(t, many_parts);
 	tcase_add_test(t, depth);
 	tcase_add_test(t, depth_goes_on);
+	tcase_add_test(t, asked_while_nothing_comes);
 	tcase_add_test(t, header_limits);
 	tcase_add_loop_test(t, costly, 0, COSTLY);
 	tcase_add_test(t, costly_ambiguous);

@@ -355,6 +355,32 @@ START_TEST(time_and_cancel)
 }
 END_TEST
 
+static bool on_tenth(void *arg)
+{
+	(void)arg;
+	static unsigned n;
+
+	return ++n == 10;
+}
+
+/* A message that is long to walk and has no part to speak of is left in the
+ * middle when nobody waits for it any more. */
+START_TEST(gives_up_inside_a_walk)
+{
+	const size_t size = 24u << 20;
+	char *msg = malloc(size + 128);
+	size_t n = (size_t)sprintf(msg, "Content-Type: multipart/mixed; boundary=b\n\n");
+
+	while (n < size) {
+		memcpy(msg + n, "--bx\n", 5);
+		n += 5;
+	}
+	ck_assert(!run_until(msg, n, now_ms() + 60000, on_tenth));
+	verdict = (struct verdict){ .av = 0 };
+	free(msg);
+}
+END_TEST
+
 START_TEST(no_engine)
 {
 	static struct conf c;
@@ -392,6 +418,7 @@ int main(void)
 	tcase_add_test(t, nested_messages_can_be_left_alone);
 	tcase_add_test(t, limits);
 	tcase_add_test(t, time_and_cancel);
+	tcase_add_test(t, gives_up_inside_a_walk);
 	tcase_add_test(t, no_engine);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
