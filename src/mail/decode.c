@@ -443,15 +443,10 @@ bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu
 	size_t end = p;
 	for (; end < len; end = next) {
 		size_t n = line_at(text, len, end, &next);
-		if (starts_word(text + end, n, last)) {
-			*from = next;
-			break;
-		}
-		if (uu_parse_begin(text + end, n, &other))
+		if (starts_word(text + end, n, last) || uu_parse_begin(text + end, n, &other))
 			break;
 	}
-	if (*from < end)
-		*from = end;
+	*from = end;
 	out->body = text + p;
 	out->body_len = end - p;
 	return true;

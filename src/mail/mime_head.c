@@ -215,7 +215,5 @@ void mime_head_read(const char *p, size_t n, unsigned max_headers, struct mime_h
 	if (h->n_cuts == 0)
 		cut_add(&r, n, n);
 	values_squeeze(&h->type);
-	values_squeeze(&h->encoding);
-	values_squeeze(&h->disposition);
 	h->scanned = l.next + (r.is_cr_text ? n : 0);
 }

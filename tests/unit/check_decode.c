@@ -197,7 +197,6 @@ START_TEST(uu_table)
 }
 END_TEST
 
-/* A line that begins with E counts 37 octets, and is no end. */
 /* What reading 0 says of the others, and what these give (NULL: the same). */
 struct reading_row {
 	enum decode_kind kind;
@@ -265,6 +264,7 @@ START_TEST(readings)
 }
 END_TEST
 
+/* A line that begins with E counts 37 octets, and is no end. */
 START_TEST(uu_line_of_37)
 {
 	char in[64] = "E", out[37];
