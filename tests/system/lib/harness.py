@@ -12,7 +12,8 @@ worker that the case did not kill, or did not stop when it was told to.
 
 Environment: ESETS_BUILD is the build directory (programs at its top),
 ESETS_SCRATCH where scratch directories go, ESETS_SLOW multiplies every
-timeout (sanitizers, valgrind), ESETS_WRAPPER is a command put before each
+timeout (sanitizers, valgrind), ESETS_SANITIZED says that the programs use more
+memory than they ask for, ESETS_WRAPPER is a command put before each
 program under test, ESETS_KEEP keeps scratch directories.
 
 Nothing here sleeps for a fixed time to wait for something: it polls.
@@ -33,6 +34,7 @@ SLOW = float(os.environ.get("ESETS_SLOW", "1"))
 TESTS_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DATA_DIR = os.path.join(os.path.dirname(TESTS_DIR), "data")
 SOURCE_DIR = os.path.dirname(os.path.dirname(TESTS_DIR))
+MEMORY_COUNTS = not os.environ.get("ESETS_SANITIZED")
 SKIPPED = 77
 
 _cases = []
@@ -131,7 +133,7 @@ def free_port():
     and claimed with an abstract socket, so no other test takes it in the time
     between closing and opening it again."""
     while True:
-        port = random.SystemRandom().randrange(20000, 32000)
+        port = random.SystemRandom().randrange(11000, 32000)
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             claim.bind("\0esets-test-port-%d" % port)
@@ -139,8 +141,7 @@ def free_port():
                 if family == socket.AF_INET6 and not has_ipv6():
                     continue
                 with socket.socket(family, socket.SOCK_STREAM) as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind((host, port))
+                    probe.bind((host, port))   # fails also where old connections linger
         except OSError:
             claim.close()
             continue
