@@ -186,6 +186,13 @@ static void on_client(struct conn *c, enum conn_event e, const void *data, size_
 
 /* ---- the beginning ------------------------------------------------------- */
 
+static void pair_uncount(struct pair *p)
+{
+	if (p->counted)
+		clients_sub(p->t->worker->in.clients, p->t->worker->in.slot, &p->s.client);
+	p->counted = false;
+}
+
 /* The client is known, by its connection or by what the balancer said. */
 static void pair_begin(struct pair *p)
 {
@@ -198,13 +205,15 @@ static void pair_begin(struct pair *p)
 		sessions = clients_add(w->in.clients, w->in.slot, &p->s.client);
 		p->counted = true;
 	}
-	if (!net_cidrs_match(w->allowed.list, w->allowed.n, &p->s.client))
+	if (!net_cidrs_match(w->allowed.list, w->allowed.n, &p->s.client)) {
 		session_refuse(&p->s, SESSION_END_NOT_ALLOWED);
-	else if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions ||
-	         sessions > c->max_sessions_per_client)
+	} else if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions ||
+	           sessions > c->max_sessions_per_client) {
 		session_refuse(&p->s, SESSION_END_BUSY);
-	else
+		pair_uncount(p); /* or those refused would keep the next one out */
+	} else {
 		session_start(&p->s);
+	}
 }
 
 /* Octets of a balancer's connection up to the end of its header. False: the
@@ -286,8 +295,7 @@ void pair_free(struct pair *p)
 		p->next->prev = p->prev;
 	t->npairs--;
 	stats_sub(ST_SESSIONS_OPEN, 1);
-	if (p->counted)
-		clients_sub(t->worker->in.clients, t->worker->in.slot, &p->s.client);
+	pair_uncount(p);
 	dial_end(p);
 	conn_close(&p->server);
 	conn_close(&p->client);

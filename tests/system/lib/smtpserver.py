@@ -353,6 +353,8 @@ class Connection(threading.Thread):
 
 
 class Server:
+    connection_class = Connection
+
     def __init__(self, host="127.0.0.1", port=None, keywords=DEFAULT_KEYWORDS, start=True):
         self.host = host
         self.port = port or free_port()
@@ -398,7 +400,7 @@ class Server:
                 return
             sock.settimeout(120 * SLOW)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            conn = Connection(self, sock, peer)
+            conn = self.connection_class(self, sock, peer)
             with self.changed:
                 self.connections.append(conn)
                 self.changed.notify_all()
