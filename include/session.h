@@ -40,6 +40,7 @@ struct session_msg;
 	X(CLIENT_CUT, "client-closed-in-message", true, NULL)                            \
 	X(CLIENT_RESET, "client-reset", true, NULL)                                      \
 	X(CLIENT_TIMEOUT, "client-timeout", true, "421 4.4.2 Timeout, closing connection") \
+	X(SERVER_BYE, "server-bye", false, NULL)                                         \
 	X(SERVER_CLOSED, "server-closed", true, "421 4.4.2 Server closed the connection") \
 	X(SERVER_421, "server-421", true, NULL)                                          \
 	X(SERVER_TIMEOUT, "server-timeout", true, "421 4.4.2 Server does not answer")    \
@@ -108,6 +109,7 @@ struct session {
 	bool stop_later;           /* 421 once the message has its reply */
 	bool server_up;            /* connected (also while its banner is awaited) */
 	bool server_lost;          /* gone since the envelope was given */
+	bool server_bye;           /* its last reply says that it closes */
 	bool authed;               /* AUTH or XCLIENT succeeded: no replay */
 	bool esmtp;                /* EHLO, not HELO */
 	bool barrier;              /* nothing is parsed before the queue is empty */

@@ -57,8 +57,11 @@ static void on_gone(struct session *s)
 		on_lost(s);
 		return;
 	}
-	/* A server may close right behind QUIT without a word. */
-	if (session_cmd_is_quit_owed(s)) {
+	/* A server may close right behind QUIT without a word, or behind words
+	 * that said so: none of ours are needed then. */
+	if (s->server_bye) {
+		session_close(s, SESSION_END_SERVER_BYE);
+	} else if (session_cmd_is_quit_owed(s)) {
 		session_say(s, "221 2.0.0 Bye");
 		session_close(s, SESSION_END_QUIT);
 	} else {

@@ -16,6 +16,7 @@
 #define REPLY_SYNTAX "500 5.5.2 Syntax error, command unrecognized"
 #define REPLY_DATA_BINARY "503 5.5.1 BODY=BINARYMIME takes BDAT, not DATA"
 #define REPLY_NO_BINARY "555 5.5.4 BODY=BINARYMIME is not offered"
+#define REPLY_NO_MAIL "503 5.5.1 DATA without MAIL"
 #define REPLY_IN_CHUNKS "503 5.5.1 A message is under way by BDAT"
 #define REPLY_TOO_LONG "500 5.5.2 Line too long"
 
@@ -182,7 +183,12 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 		answer(s, REPLY_DATA_BINARY);
 		return;
 	}
-	if (s->envelope.mail == NULL || s->envelope.nrcpts_total == 0) {
+	if (s->envelope.mail == NULL && s->envelope.nrcpts_total > 0) {
+		/* A transaction that began in a way we do not know. */
+		answer(s, REPLY_NO_MAIL);
+		return;
+	}
+	if (s->envelope.nrcpts_total == 0) {
 		/* The server's own words refuse it (RFC 2920 3.1 for the rest). */
 		relay(s, cmd);
 		s->barrier = true;
@@ -484,6 +490,7 @@ void session_cmd_reply(struct session *s)
 		reply_3xx(s, e);
 		return;
 	}
+	s->server_bye = s->reply.code == 221 || s->reply.code == 521;
 	if (e->instead != NULL)
 		session_say(s, e->instead);
 	else

@@ -42,6 +42,7 @@ void session_greet_banner(struct session *s)
 	char text[300];
 
 	if (s->reply.code / 100 != 2 || !s->env->conf->smtp.server_xclient) {
+		s->server_bye = s->reply.code / 100 != 2;
 		session_to_client(s, buf_head(raw), buf_len(raw));
 		return;
 	}

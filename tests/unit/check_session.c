@@ -10,7 +10,7 @@
 #include "session_fsm.h"
 #include "session_player.h"
 
-#define SCRIPTS_MAX 256
+#define SCRIPTS_MAX 512
 
 static char *scripts[SCRIPTS_MAX];
 static int nscripts;
