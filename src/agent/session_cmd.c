@@ -490,6 +490,8 @@ void session_cmd_reply(struct session *s)
 		reply_3xx(s, e);
 		return;
 	}
+	/* 221 announces the close, whatever it answers; 521 may do so. */
+	const bool is_end = verb == SMTP_VERB_QUIT || s->reply.code == 221;
 	s->server_bye = s->reply.code == 221 || s->reply.code == 521;
 	if (e->instead != NULL)
 		session_say(s, e->instead);
@@ -500,8 +502,8 @@ void session_cmd_reply(struct session *s)
 	if (class == 2 && e->instead == NULL)
 		apply(s, e);
 	queue_pop(s);
-	if (verb == SMTP_VERB_QUIT)
-		session_close(s, SESSION_END_QUIT);
+	if (is_end)
+		session_close(s, verb == SMTP_VERB_QUIT ? SESSION_END_QUIT : SESSION_END_SERVER_BYE);
 	else
 		flush_local(s);
 }
