@@ -75,9 +75,9 @@ def demo(t):
 NEXT = """
 That was the whole path: client -> esets_smtp -> esets_daemon -> server.
 What to do next:
-  tests/run                     runs every test (minutes)
-  ./configure, make install     see README, "Building and installing"
-  README, "Behind Postfix"      makes it the content filter of a Postfix
+  tests/run                           runs every test (minutes)
+  README, "Building and installing"   from these sources to /usr
+  README, "Behind Postfix"            makes it the content filter of a Postfix
 Everything this demonstration started has ended and its files are removed.
 """
 
