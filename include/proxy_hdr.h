@@ -15,6 +15,7 @@ struct proxy_hdr {
 	/* Family 0: the header says nothing of the client (UNKNOWN, LOCAL). An
 	 * IPv4-mapped address is an IPv4 one. */
 	struct net_addr src, dst;
+	bool is_local;         /* LOCAL: the balancer's own connection */
 };
 
 /* Reads a header at the start of in. 1 and *used_out; 0 more input needed; -1

@@ -47,7 +47,7 @@
 	X(EOD)     /* end of data from the client */            \
 	X(PASS)    /* the policy accepts the message */         \
 	X(HOLD)    /* it does not, or the message can't be taken */ \
-	X(SENT)    /* the last octet of the message is queued */ \
+	X(SENT)    /* the last octet of the message has left us */ \
 	X(CLIEOF)  /* client closed its sending side */         \
 	X(CLIERR)  /* client connection broke */                \
 	X(CLITIME) /* client let its time go by */              \

@@ -61,7 +61,13 @@ enum smtp_cmd_kind {
 	X(COMPRESS, "COMPRESS", REFUSE,  "502 5.5.1 COMPRESS is not supported here")       \
 	X(CHECKPOINT, "CHECKPOINT", REFUSE, "502 5.5.1 CHECKPOINT is not supported here")  \
 	X(LHLO,     "LHLO",     REFUSE,  "500 5.5.1 LHLO: this is SMTP, not LMTP")         \
-	X(UNKNOWN,  "",         RELAY,   NULL)
+	/* Obsolete; they open a transaction that the agent does not follow. */             \
+	X(SEND,     "SEND",     REFUSE,  "502 5.5.1 SEND is not supported here")           \
+	X(SOML,     "SOML",     REFUSE,  "502 5.5.1 SOML is not supported here")           \
+	X(SAML,     "SAML",     REFUSE,  "502 5.5.1 SAML is not supported here")           \
+	/* Relayed, but alone: were it DATA to a server that looks at four letters          \
+	 * only, a body behind it in the packet would go unscanned. */                     \
+	X(UNKNOWN,  "",         BARRIER, NULL)
 
 enum smtp_verb {
 #define X(id, name, kind, reply) SMTP_VERB_##id,
@@ -83,8 +89,8 @@ struct smtp_cmd {
 
 const char *smtp_verb_name(enum smtp_verb v);
 
-/* Takes a line apart. False if the verb holds a control character or the
- * line is blank: then 500 5.5.2 and never relayed. */
+/* Takes a line apart. False if the verb holds a control character or an
+ * octet above 0x7e, or the line is blank: then 500 5.5.2 and never relayed. */
 bool smtp_cmd_parse(const char *line, size_t len, struct smtp_cmd *out);
 
 /* The address of "FROM:<...>" or "TO:<...>": without route and angle

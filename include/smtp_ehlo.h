@@ -44,11 +44,11 @@ enum smtp_ehlo_rule { SMTP_EHLO_PASS, SMTP_EHLO_HIDE, SMTP_EHLO_TRUSTED, SMTP_EH
 	X("PRDR", HIDE, "several replies to one end of data")                             \
 	X("REQUIRETLS", PASS, "a parameter of MAIL; the server decides")                  \
 	X("RRVS", PASS, "a parameter of RCPT")                                            \
-	X("SAML", PASS, "obsolete verb, relayed")                                         \
-	X("SEND", PASS, "obsolete verb, relayed")                                         \
+	X("SAML", HIDE, "obsolete verb, not followed")                                     \
+	X("SEND", HIDE, "obsolete verb, not followed")                                     \
 	X("SIZE", PASS, "the smaller of the server's and max_message_size")               \
 	X("SMTPUTF8", PASS, "a parameter of MAIL; addresses pass as octets")              \
-	X("SOML", PASS, "obsolete verb, relayed")                                         \
+	X("SOML", HIDE, "obsolete verb, not followed")                                     \
 	X("STARTTLS", HIDE, "would hide the mail from the scanner (I6)")                  \
 	X("SUBMITTER", PASS, "a parameter of MAIL")                                       \
 	X("TIME", PASS, "private, relayed")                                               \
@@ -101,6 +101,8 @@ bool smtp_ehlo_has_binarymime(const struct smtp_ehlo_cfg *cfg, const struct smtp
  * and order; "250-" and "250 " are set anew. 0, -1 no room. */
 int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cfg,
 	struct smtp_ehlo_info *info, struct buf *out);
+/* What a complete EHLO reply offers. */
+void smtp_ehlo_read(const char *raw, size_t len, struct smtp_ehlo_info *info);
 /* Looks for a keyword in a complete EHLO reply; what follows it on its line. */
 bool smtp_ehlo_find(const char *raw, size_t len, const char *keyword, const char **arg_out,
 	size_t *arg_len_out);

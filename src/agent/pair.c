@@ -193,14 +193,15 @@ static void pair_uncount(struct pair *p)
 	p->counted = false;
 }
 
-/* The client is known, by its connection or by what the balancer said. */
-static void pair_begin(struct pair *p)
+/* The client is known, by its connection or by what the balancer said; or it is
+ * not, and then the balancer's own address earns it no trust. */
+static void pair_begin(struct pair *p, bool is_known)
 {
 	const struct worker *w = p->t->worker;
 	const struct conf_smtp *c = &p->t->env.conf->smtp;
 	unsigned sessions = 0;
 
-	p->s.is_trusted = net_cidrs_match(w->trusted.list, w->trusted.n, &p->s.client);
+	p->s.is_trusted = is_known && net_cidrs_match(w->trusted.list, w->trusted.n, &p->s.client);
 	if (c->max_sessions_per_client != 0) {
 		sessions = clients_add(w->in.clients, w->in.slot, &p->s.client);
 		p->counted = true;
@@ -239,7 +240,7 @@ static bool proxy_input(struct pair *p, const void *data, size_t n)
 		p->s.client = h.src;
 		p->s.local = h.dst;
 	}
-	pair_begin(p);
+	pair_begin(p, h.src.family != 0 || h.is_local);
 	return true;
 }
 
@@ -282,7 +283,7 @@ void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer)
 	if (p->await_proxy)
 		conn_set_reading(&p->client, true);
 	else
-		pair_begin(p);
+		pair_begin(p, true);
 	pair_update(p);
 }
 

@@ -267,6 +267,7 @@ void session_server_input(struct session *s, const void *p, size_t n)
 	size_t used;
 
 	session_log_ctx(s);
+	session_send_check(s);
 	if (buf_append(&s->s_in, p, n) < 0) {
 		session_event(s, EV_GARBAGE);
 		return;
@@ -314,6 +315,7 @@ void session_client_error(struct session *s)
 void session_server_gone(struct session *s)
 {
 	session_log_ctx(s);
+	session_send_check(s);
 	s->server_up = false;
 	smtp_reply_reset(&s->reply); /* half a reply is none */
 	session_event(s, EV_GONE);
@@ -397,6 +399,7 @@ void session_on_written(struct session *s)
 {
 	if (s->state == ST_SEND) {
 		session_log_ctx(s);
+		session_send_check(s);
 		session_send_fill(s);
 	} else if (!buf_is_empty(&s->c_in)) {
 		session_log_ctx(s);

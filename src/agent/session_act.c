@@ -19,7 +19,7 @@ static void pass_final(struct session *s)
 
 	session_to_client(s, buf_head(raw), n);
 	if (s->msg != NULL)
-		str_clean(s->msg->server_reply, sizeof s->msg->server_reply, buf_head(raw),
+		str_clean(s->msg->reply, sizeof s->msg->reply, buf_head(raw),
 			n > 2 ? n - 2 : 0);
 }
 
@@ -38,8 +38,10 @@ static void finish_message(struct session *s, const char *outcome)
 static void orphan_message(struct session *s, const char *reply, const char *outcome)
 {
 	session_drop_server(s);
-	if (reply != NULL)
+	if (reply != NULL) {
+		str_copy(s->msg->reply, sizeof s->msg->reply, reply);
 		session_say(s, reply);
+	}
 	finish_message(s, outcome);
 }
 
@@ -84,7 +86,7 @@ static void on_421(struct session *s)
  * client proved who it is: we can't do that again. */
 static bool may_redial(const struct session *s)
 {
-	return !s->msg->dialled_again && !s->authed && s->helo != NULL &&
+	return !s->msg->dialled_again && !s->msg->end_queued && !s->authed && s->helo != NULL &&
 		s->envelope.mail != NULL && s->envelope.nrcpts == s->envelope.nrcpts_total &&
 		(s->xforward == NULL || s->xforward->nlines <= SESSION_XFORWARD_LINES);
 }
@@ -137,10 +139,27 @@ static const char *replay_line(const struct session *s, unsigned step, char *own
 	return --step < s->envelope.nrcpts ? s->envelope.rcpts[step] : NULL;
 }
 
+/* The new server may offer less than the one that the client was told of. */
+static bool replay_fits(struct session *s)
+{
+	const struct buf *raw = &s->reply.raw;
+
+	if (!s->esmtp || s->msg->replay_step != (s->xclient != NULL ? 3u : 1u))
+		return true; /* not the reply to EHLO */
+	smtp_ehlo_read((const char *)buf_head(raw), buf_len(raw), &s->info);
+	return !s->msg->is_binary || (s->info.chunking && s->info.binarymime);
+}
+
 /* One line at a time, each after a 2xx to the one before (or the banner). */
 static void replay_next(struct session *s)
 {
 	char own[300];
+
+	if (!replay_fits(s)) {
+		session_set_state(s, ST_ORPHAN);
+		orphan_message(s, REPLY_NOT_TAKEN, "failed");
+		return;
+	}
 	const char *line = replay_line(s, s->msg->replay_step++, own, sizeof own);
 
 	s->server_since_ms = s->env->now_ms;

@@ -175,14 +175,6 @@ static bool is_binary_mail(const char *line, size_t len)
 
 static void on_data(struct session *s, const struct smtp_cmd *cmd)
 {
-	if (cmd->arg_len > 0) {
-		answer(s, cmd->reply);
-		return;
-	}
-	if (s->envelope.mail != NULL && is_binary_mail(s->envelope.mail, strlen(s->envelope.mail))) {
-		answer(s, REPLY_DATA_BINARY);
-		return;
-	}
 	if (s->envelope.mail == NULL && s->envelope.nrcpts_total > 0) {
 		/* A transaction that began in a way we do not know. */
 		answer(s, REPLY_NO_MAIL);
@@ -192,6 +184,14 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 		/* The server's own words refuse it (RFC 2920 3.1 for the rest). */
 		relay(s, cmd);
 		s->barrier = true;
+		return;
+	}
+	if (cmd->arg_len > 0) {
+		answer(s, cmd->reply);
+		return;
+	}
+	if (is_binary_mail(s->envelope.mail, strlen(s->envelope.mail))) {
+		answer(s, REPLY_DATA_BINARY);
 		return;
 	}
 	if (!session_mail_begin(s, false))

@@ -23,7 +23,7 @@ void session_greet_fini(struct session *s)
 void session_greet_up(struct session *s)
 {
 	const enum conf_proxy version = s->env->conf->smtp.server_proxy_protocol;
-	const struct proxy_hdr h = { s->client, s->local };
+	const struct proxy_hdr h = { .src = s->client, .dst = s->local };
 	char text[128];
 
 	if (version != CONF_PROXY_NO)

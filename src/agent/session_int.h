@@ -50,6 +50,7 @@ struct session_msg {
 	uint64_t received;           /* octets of its chunks as they came */
 	uint64_t sent;               /* octets of the spool given to the server */
 	bool headers_sent;
+	bool end_queued;             /* the end of data is in s_out, or beyond */
 	bool dialled_again;
 	unsigned replay_step;        /* lines given to the new connection */
 	long long start_ms, eod_ms, verdict_ms;
@@ -58,7 +59,7 @@ struct session_msg {
 	bool has_verdict;            /* a scan gave one */
 	struct policy_result result;
 	char first_rcpt[256], sender[256];
-	char server_reply[160];      /* cleaned, for the log */
+	char reply[160];             /* the client's, cleaned, for the log */
 };
 
 /* session.c */
@@ -128,6 +129,8 @@ size_t session_bdat_input(struct session *s, const char *p, size_t n);
 /* DATA, or BDAT for what can't go by DATA. */
 void session_send_begin(struct session *s);
 void session_send_fill(struct session *s);
+/* Call after s_out was written, and before input of the server is looked at. */
+void session_send_check(struct session *s);
 
 /* session_log.c */
 void session_log_message(const struct session *s, const char *outcome);

@@ -56,7 +56,16 @@ static const char *info_text(const struct session_msg *m)
 	return m->verdict.reason;
 }
 
-static void log_summary(const struct session *s, const struct session_msg *m)
+/* A verdict of the spam engines alone says nothing of viruses. */
+static const char *av_text(const struct session_msg *m)
+{
+	if (m->verdict.av == VERDICT_AV_CLEAN &&
+	    (!m->has_verdict || !policy_wants(&m->settings->actions).av))
+		return "not scanned";
+	return verdict_av_text(m->verdict.av);
+}
+
+static void log_summary(const struct session *s, const struct session_msg *m, const char *outcome)
 {
 	enum log_class c = is_notable(m) && log_wants(LC_SUMM) ? LC_SUMM : LC_SUMMALL;
 	char from[FIELD_MAX], to[FIELD_MAX], subject[FIELD_MAX], date[FIELD_MAX];
@@ -72,15 +81,15 @@ static void log_summary(const struct session *s, const struct session_msg *m)
 		"vdb=%s, agent=smtp, name=\"from: %s to: %s with subject %s dated %s\", "
 		"virus=\"%s\", action=\"%s\", info=\"%s\", avstatus=\"%s\", hop=\"%s\", "
 		"asstatus=\"%s\", sender=\"%s\", recipients=\"%u\", client=\"%s\", size=\"%llu\", "
-		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\"",
+		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\"",
 		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
 		clean(subject, m->hdr.subject), clean(date, m->hdr.date), clean(virus, v->virus),
 		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", clean(info, info_text(m)),
-		m->has_verdict || v->av != VERDICT_AV_CLEAN ? verdict_av_text(v->av) : "not scanned",
+		av_text(m),
 		policy_action_hop(m->result.action), verdict_as_text(v->as),
 		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),
 		(unsigned long long)m->size, clean(msgid, m->hdr.msgid),
-		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256);
+		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256, outcome);
 }
 
 static void count(const struct session_msg *m, const char *outcome)
@@ -101,15 +110,16 @@ static void count(const struct session_msg *m, const char *outcome)
 void session_log_message(const struct session *s, const char *outcome)
 {
 	const struct session_msg *m = s->msg;
-	char sender[FIELD_MAX], rcpt[FIELD_MAX];
+	char sender[FIELD_MAX], rcpt[FIELD_MAX], ident[FIELD_MAX];
 
 	count(m, outcome);
 	/* A message that was never complete has no outcome of the policy. */
 	if (m->eod_ms != 0 && (m->verdict_ms != 0 || m->fail != FAIL_NONE)) {
 		log_parts(m);
-		log_summary(s, m);
+		log_summary(s, m, outcome);
 	}
-	log_info("message from=<%s> to=<%s> recipients=%u size=%llu outcome=%s reply=\"%s\"",
+	log_info("message from=<%s> to=<%s> recipients=%u size=%llu queue_id=%s outcome=%s reply=\"%s\"",
 		clean(sender, m->sender), clean(rcpt, m->first_rcpt), s->envelope.nrcpts_total,
-		(unsigned long long)m->size, outcome, m->server_reply);
+		(unsigned long long)m->size, s->xforward != NULL ? clean(ident, s->xforward->ident) : "",
+		outcome, m->reply);
 }

@@ -288,6 +288,13 @@ static const char *reason_text(const struct session_msg *m, char *out, size_t si
 	return out;
 }
 
+/* A reply to the message, for the client and for the log. */
+static void say_final(struct session *s, const char *text)
+{
+	str_clean(s->msg->reply, sizeof s->msg->reply, text, strlen(text));
+	session_say(s, text);
+}
+
 static void policy_reply(struct session *s)
 {
 	struct session_msg *m = s->msg;
@@ -307,7 +314,7 @@ static void policy_reply(struct session *s)
 		snprintf(text, sizeof text, "451 4.7.1 Message deferred: %s", why);
 		break;
 	}
-	session_say(s, text);
+	say_final(s, text);
 }
 
 const char *session_mail_fail_reply(const struct session_msg *m)
@@ -331,7 +338,7 @@ void session_mail_hold(struct session *s)
 	struct session_msg *m = s->msg;
 
 	if (m->fail != FAIL_NONE)
-		session_say(s, session_mail_fail_reply(m));
+		say_final(s, session_mail_fail_reply(m));
 	else
 		policy_reply(s);
 	if (s->state == ST_CLOSE)

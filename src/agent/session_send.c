@@ -63,7 +63,15 @@ static void send_end(struct session *s)
 	if (!s->msg->is_binary)
 		session_to_server(s, end, strlen(end));
 	s->server_since_ms = s->env->now_ms;
-	session_event(s, EV_SENT);
+	s->msg->end_queued = true;
+}
+
+/* The server's word on the message counts from when all of it has left us: a
+ * reply before that is no reply to it. */
+void session_send_check(struct session *s)
+{
+	if (s->state == ST_SEND && s->msg->end_queued && buf_is_empty(&s->s_out))
+		session_event(s, EV_SENT);
 }
 
 /* A spool that can't be read any more must not become a short message: the
@@ -150,7 +158,7 @@ void session_send_fill(struct session *s)
 
 	if (!m->headers_sent && !send_head(s))
 		return;
-	while (s->state == ST_SEND && buf_len(&s->s_out) < SESSION_OUT_HIGH) {
+	while (s->state == ST_SEND && !m->end_queued && buf_len(&s->s_out) < SESSION_OUT_HIGH) {
 		if (m->sent == spool_size(m->spool)) {
 			send_end(s);
 			return;

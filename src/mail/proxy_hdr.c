@@ -99,7 +99,8 @@ static int parse_v2(const unsigned char *p, size_t len, struct proxy_hdr *out, s
 		return 0;
 	*used_out = V2_HEAD + body;
 	int family = p[13] == 0x11 ? AF_INET : p[13] == 0x21 ? AF_INET6 : 0;
-	if ((p[12] & 15) == 0 || family == 0)
+	out->is_local = (p[12] & 15) == 0;
+	if (out->is_local || family == 0)
 		return 1; /* LOCAL: the balancer itself, or what is not TCP over IP */
 	size_t n = ip_len(family);
 	if (body < 2 * n + 4)

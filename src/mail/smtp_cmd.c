@@ -27,13 +27,15 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static bool is_control(char c)
+/* What no verb holds, and what a lax server might take for a blank (NBSP). */
+static bool is_not_verb(char c)
 {
-	return (unsigned char)c < 0x20 || c == 0x7f;
+	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f;
 }
 
-/* Some servers compare only the first four letters. That is harmless for what
- * is relayed (a 3xx ends the session) and DATA; not for what carries content. */
+/* Some servers compare only the first four letters. That is harmless where
+ * nothing is read behind the command before its reply, and a 3xx ends the
+ * session; not for what carries content in itself. */
 static bool is_verb(const char *p, size_t n, const struct verb_row *row)
 {
 	if ((row->kind == SMTP_CMD_REFUSE || row->kind == SMTP_CMD_BDAT) && strlen(row->name) == 4)
@@ -51,7 +53,7 @@ bool smtp_cmd_parse(const char *line, size_t len, struct smtp_cmd *out)
 		len--;
 	}
 	while (n < len && !is_space(line[n])) {
-		if (is_control(line[n]))
+		if (is_not_verb(line[n]))
 			return false;
 		n++;
 	}

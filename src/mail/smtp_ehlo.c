@@ -121,22 +121,30 @@ bool smtp_ehlo_find(const char *raw, size_t len, const char *keyword, const char
 	return false;
 }
 
+void smtp_ehlo_read(const char *raw, size_t len, struct smtp_ehlo_info *info)
+{
+	const char *p = raw, *end = raw + len, *key;
+	size_t n, word;
+
+	*info = (struct smtp_ehlo_info){ .size_max = 0 };
+	next_line(&p, end, &key, &n, &word); /* the greeting */
+	while (next_line(&p, end, &key, &n, &word))
+		note(info, key, word, n);
+}
+
 int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cfg,
 	struct smtp_ehlo_info *info, struct buf *out)
 {
 	const char *p = raw, *end = raw + len, *key;
 	size_t start = buf_len(out), last = start, n, word;
 
-	*info = (struct smtp_ehlo_info){ .size_max = 0 };
+	smtp_ehlo_read(raw, len, info);
 	/* The first line is the server's greeting, no keyword. */
 	if (!next_line(&p, end, &key, &n, &word))
 		return 0;
 	if (put_keyword(raw, key, 0, n, cfg, info, out) < 0)
 		return -1;
-	const char *keywords = p;
-	while (next_line(&p, end, &key, &n, &word))
-		note(info, key, word, n);
-	for (p = keywords; next_line(&p, end, &key, &n, &word);) {
+	while (next_line(&p, end, &key, &n, &word)) {
 		if (!is_passed(key, word, cfg, info))
 			continue;
 		last = buf_len(out);
