@@ -10,4 +10,8 @@
  * stderr. */
 int manager_run(const struct conf_cli *cli, struct conf *conf);
 
+/* --check-config: what a start would find wrong beyond conf_load, as far as it
+ * can be seen without binding anything. 0 or CONF_EX_CONFIG, logged. */
+int manager_check(struct conf *conf);
+
 #endif

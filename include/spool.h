@@ -37,6 +37,8 @@ int spool_fd(struct spool *s);
 ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n);
 /* The octets themselves while they are in the heap block, else NULL. */
 const void *spool_view(const struct spool *s);
+/* A new unlinked file in dir, as spools use it. -1 with errno. */
+int spool_open_file(const char *dir);
 /* Octets held in memory by all spools of this process. */
 uint64_t spool_memory_used(void);
 

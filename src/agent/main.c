@@ -37,6 +37,7 @@ static int run(const struct conf_cli *cli)
 {
 	bool quiet = cli->dump_config;
 	struct conf *conf;
+	int status = 0;
 
 	log_early(cli);
 	conf = conf_load(cli, note, &quiet);
@@ -45,24 +46,29 @@ static int run(const struct conf_cli *cli)
 	if (cli->dump_config) {
 		conf_dump(conf, CONF_PROG_SMTP, stdout);
 	} else if (cli->check_config) {
-		printf("%s: configuration is in order\n", conf->path);
+		status = manager_check(conf);
+		if (status == 0)
+			printf("%s: configuration is in order%s\n", conf->path, conf->smtp.mod.agent_enabled ?
+				"" : "; agent_enabled = no: nothing will start");
 	} else if (!conf->smtp.mod.agent_enabled) {
 		printf("esets_smtp: agent_enabled = no, nothing started\n");
 	} else {
 		return manager_run(cli, conf); /* takes conf */
 	}
 	conf_free(&conf);
-	return 0;
+	return status;
 }
 
 int main(int argc, char **argv)
 {
+	const struct log_cfg on_stderr = { .facility = -1, .classes = ~0u, .to_stderr = true };
 	struct conf_cli cli;
 	bool quiet = false;
 	int status = 0;
 
 	if (proc_std_open() < 0)
 		return 1;
+	log_open("esets_smtp", &on_stderr);
 	if (conf_cli_parse(&cli, CONF_PROG_SMTP, argc, argv, note, &quiet) < 0)
 		return CONF_EX_USAGE;
 	if (cli.help)

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clients.h"
@@ -16,6 +18,7 @@
 #include "log.h"
 #include "proc.h"
 #include "resolve.h"
+#include "spool.h"
 #include "stats.h"
 #include "supervise.h"
 #include "worker.h"
@@ -33,6 +36,8 @@ struct manager {
 	struct server_table *servers;
 	struct clients *clients;
 	struct resolve resolve;
+	char *sock_path;              /* of the daemon; fixed at the start */
+	bool has_addrs;               /* the server's name was resolved once */
 	struct supervise_cfg sup;
 	unsigned max_workers, max_threads;
 	unsigned ticks;               /* seconds since names were resolved */
@@ -45,6 +50,13 @@ static int fail(const char *what, const char *why, int status)
 {
 	log_error("%s: %s", what, why);
 	return status;
+}
+
+/* The same for an option, with the place of its value. */
+static int fail_option(const struct conf *c, const char *option, const char *why)
+{
+	log_error("%s: %s: %s", conf_origin(c, "smtp", option), option, why);
+	return CONF_EX_CONFIG;
 }
 
 static void log_setup(const struct conf *c, bool to_stderr)
@@ -110,10 +122,14 @@ static void take_addresses(struct manager *m, int timeout_ms)
 	unsigned n;
 	int got = resolve_finish(&m->resolve, timeout_ms, e, NET_ADDRS_MAX, &n, why, sizeof why);
 
-	if (got > 0)
+	if (got > 0) {
 		server_table_set(m->servers, e, n);
-	else if (got < 0)
-		log_warning("server_addr: %s; keeping what was known", why);
+		m->has_addrs = true;
+	} else if (got < 0) {
+		log_warning("server_addr: %s; %s", why, m->has_addrs ?
+			"keeping the addresses that were known" :
+			"clients are told 421 until it resolves");
+	}
 }
 
 static void resolve_now(struct manager *m, int timeout_ms)
@@ -170,6 +186,26 @@ static void apply_times(struct manager *m)
 	m->sup.drain_ms = 1000u * m->conf->smtp.timeout_drain;
 }
 
+/* What was fixed at the start stays, and says so. */
+static void keep_fixed(struct manager *m, struct conf *c)
+{
+	const struct conf_module *was = &m->conf->smtp.mod, *is = &c->smtp.mod;
+	const struct { const char *name, *was, *is; } fixed[] = {
+		{ "daemon_sock_path", m->sock_path, c->smtp.daemon_sock_path },
+		{ "pid_file", was->pid_file, is->pid_file },
+		{ "user", was->user, is->user },
+		{ "group", was->group, is->group },
+	};
+
+	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+		if (strcmp(fixed[i].was, fixed[i].is) != 0)
+			log_warning("%s: a change takes effect after a restart only", fixed[i].name);
+	}
+	c->smtp.daemon_sock_path = m->sock_path;
+	if (!c->smtp.mod.agent_enabled)
+		log_warning("agent_enabled = no: stop the agent to disable it");
+}
+
 /* A bad file changes nothing and is logged. */
 static int reload(void *ctx, unsigned *num_io)
 {
@@ -178,22 +214,19 @@ static int reload(void *ctx, unsigned *num_io)
 	char why[256];
 	struct conf *c = conf_load(m->cli, note_log, NULL);
 
-	if (c != NULL && !c->smtp.mod.agent_enabled) {
-		log_error("agent_enabled = no: stop the agent to disable it");
-		conf_free(&c);
-	}
 	if (c != NULL && (c->smtp.num_proc > m->max_workers || c->smtp.num_thrd > m->max_threads)) {
 		log_error("num_proc and num_thrd can grow this far only by a restart");
 		conf_free(&c);
 	}
 	if (c != NULL && listen_open(&fresh, &m->listen, c, why, sizeof why) < 0) {
-		log_error("%s", why);
+		fail_option(c, "listen_addr", why);
 		conf_free(&c);
 	}
 	if (c == NULL) {
 		log_error("the configuration was not reloaded, the old one stays in force");
 		return -1;
 	}
+	keep_fixed(m, c);
 	listen_close(&m->listen);
 	m->listen = fresh;
 	conf_free(&m->conf);
@@ -223,14 +256,33 @@ static bool has_open_door(const struct listen_set *set)
 	return false;
 }
 
+/* Can a worker keep messages there? Tried by a child as the user that workers
+ * run as. 0, or an errno. */
+static int try_spool_dir(const struct manager *m, const char *dir)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = proc_identity_take(&m->id) < 0 ? -1 : spool_open_file(dir);
+		_exit(fd >= 0 ? 0 : errno);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
 static int prepare_dirs(struct manager *m)
 {
 	const struct conf_smtp *c = &m->conf->smtp;
 
 	if (proc_make_dir(c->spool_dir, 0700, &m->id) < 0)
-		return fail(c->spool_dir, strerror(errno), CONF_EX_CONFIG);
+		return fail_option(m->conf, "spool_dir", strerror(errno));
+	int err = try_spool_dir(m, c->spool_dir);
+	if (err != 0)
+		return fail_option(m->conf, "spool_dir", strerror(err));
 	if (proc_make_parent_dir(c->mod.pid_file, 0755, &m->id) < 0)
-		return fail(c->mod.pid_file, strerror(errno), CONF_EX_CONFIG);
+		return fail_option(m->conf, "pid_file", strerror(errno));
 	return 0;
 }
 
@@ -265,21 +317,52 @@ static int alloc_tables(struct manager *m)
 	return 0;
 }
 
-/* All that can fail because of the configuration, before anything runs. */
+static int find_identity(struct manager *m)
+{
+	const struct conf_module *mod = &m->conf->smtp.mod;
+	char why[256];
+
+	if (proc_identity_get(mod->user, mod->group, &m->id, why, sizeof why) == 0)
+		return 0;
+	/* The text begins with the option's name. */
+	log_error("%s: %s", conf_origin(m->conf, "smtp", strncmp(why, "group", 5) == 0 ? "group" :
+		"user"), why);
+	return CONF_EX_CONFIG;
+}
+
+/* All that can fail because of the configuration, before anything runs. The
+ * pid file first: who runs already is not told that the port is in use. */
 static int prepare(struct manager *m)
 {
-	const struct conf_smtp *c = &m->conf->smtp;
 	char why[256];
-	int status;
+	int status = prepare_dirs(m);
 
-	if (proc_identity_get(c->mod.user, c->mod.group, &m->id, why, sizeof why) < 0)
-		return fail(conf_origin(m->conf, "smtp", "user"), why, CONF_EX_CONFIG);
-	if (listen_open(&m->listen, NULL, m->conf, why, sizeof why) < 0)
-		return fail(conf_origin(m->conf, "smtp", "listen_addr"), why, CONF_EX_CONFIG);
-	status = prepare_dirs(m);
 	if (status == 0)
-		status = alloc_tables(m);
-	return status;
+		status = write_pid(m);
+	if (status == 0 && listen_open(&m->listen, NULL, m->conf, why, sizeof why) < 0)
+		status = fail_option(m->conf, "listen_addr", why);
+	m->sock_path = strdup(m->conf->smtp.daemon_sock_path);
+	if (status == 0 && m->sock_path == NULL)
+		status = fail("start", strerror(errno), 1);
+	return status != 0 ? status : alloc_tables(m);
+}
+
+int manager_check(struct conf *conf)
+{
+	struct manager m = { .conf = conf };
+	const struct conf_smtp *c = &conf->smtp;
+	struct net_endpoint e[LISTEN_MAX];
+	struct stat st;
+	char why[256];
+	int status = find_identity(&m);
+
+	if (status == 0 && c->listen_addr[0] != '\0' &&
+	    net_resolve(c->listen_addr, c->listen_port, true, e, LISTEN_MAX, why, sizeof why) < 0)
+		status = fail_option(conf, "listen_addr", why);
+	if (status != 0 || stat(c->spool_dir, &st) < 0)
+		return status; /* a directory that is missing is made at the start */
+	int err = !S_ISDIR(st.st_mode) ? ENOTDIR : try_spool_dir(&m, c->spool_dir);
+	return err != 0 ? fail_option(conf, "spool_dir", strerror(err)) : 0;
 }
 
 static void log_start(const struct manager *m)
@@ -291,13 +374,13 @@ static void log_start(const struct manager *m)
 	for (unsigned i = 0; i < m->listen.n; i++)
 		log_info("listening on %s", net_endpoint_text(&m->listen.l[i].where, text, sizeof text));
 	if (files < 3ul * c->max_sessions / c->num_proc)
-		log_info("descriptor limit %lu is too low for max_sessions %u", files, c->max_sessions);
+		log_warning("%lu descriptors are enough for about %lu sessions, not for max_sessions "
+			"%u: raise the limit (ulimit -n, LimitNOFILE) or lower max_sessions", files,
+			files * c->num_proc / 3, c->max_sessions);
 	if (has_open_door(&m->listen) && !c->server_xclient &&
 	    c->server_proxy_protocol == CONF_PROXY_NO)
 		log_warning("listening beyond loopback: the server sees every client with this "
 			"host's address; see server_xclient and server_proxy_protocol");
-	if (getuid() == 0 && !m->id.drop)
-		log_warning("workers run as root: set user and group");
 }
 
 static void manager_fini(struct manager *m)
@@ -307,6 +390,7 @@ static void manager_fini(struct manager *m)
 	server_table_free(&m->servers);
 	clients_free(&m->clients);
 	free(m->done_before);
+	free(m->sock_path);
 	conf_free(&m->conf);
 }
 
@@ -317,11 +401,11 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 
 	supervise_block_signals();
 	log_setup(conf, true);
-	status = prepare(&m);
+	status = find_identity(&m);
 	if (status == 0 && !cli->foreground && proc_daemonize() < 0)
 		status = fail("daemonize", strerror(errno), 1);
 	if (status == 0)
-		status = write_pid(&m);
+		status = prepare(&m);
 	if (status == 0) {
 		m.pid = getpid();
 		m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,
@@ -333,8 +417,9 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 		if (!cli->foreground)
 			proc_daemon_ready();
 		status = supervise_run(&m.sup);
-		proc_pidfile_close();
+		log_info("ended");
 	}
+	proc_pidfile_close();
 	manager_fini(&m);
 	return status;
 }

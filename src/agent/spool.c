@@ -132,7 +132,7 @@ static int check_disk(struct spool *s, size_t n)
 	return 0;
 }
 
-static int open_file(const char *dir)
+int spool_open_file(const char *dir)
 {
 	char path[4096];
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -182,7 +182,7 @@ static int to_memfd(struct spool *s)
 
 static int to_file(struct spool *s)
 {
-	int fd = open_file(s->cfg->dir);
+	int fd = spool_open_file(s->cfg->dir);
 
 	if (fd < 0 || move_to(s, fd) < 0)
 		return -1;
