@@ -223,6 +223,7 @@ class Suite:
         self.glob = {"syslog_facility": "none",
                      "syslog_class": "error:warning:summ:summall:part:partall:info:debug",
                      "daemon_sock_path": self.sock_path,
+                     "pid_file": os.path.join(self.run_dir, "daemon.pid"),
                      "av_signature_dir": t.path("signatures"),
                      "num_proc": 1, "num_thrd": 2}
         if os.geteuid() == 0:
@@ -231,6 +232,7 @@ class Suite:
         self.glob.update(glob or {})
         self.smtp = {"agent_enabled": True, "listen_addr": host, "listen_port": self.port,
                      "server_addr": server.host, "server_port": server.port,
+                     "pid_file": os.path.join(self.run_dir, "agent.pid"),
                      "spool_dir": t.path("spool")}
         self.smtp.update(smtp or {})
         self.port = self.smtp["listen_port"]
