@@ -32,6 +32,7 @@
 #define MIME_HEADERS_MAX 1000u
 #define OCTETS_FREE (64u << 20)      /* decoded in any task, however small */
 #define OCTETS_FACTOR 16u            /* and so many times the message */
+#define MAIL_LOOK (64u << 10)        /* of a header, to see whether it is one */
 
 struct task {
 	const struct scan_request *r;
@@ -147,19 +148,77 @@ static bool scan_object(struct task *t, const void *data, size_t len, const char
 
 static bool walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded);
 
-/* A message may be attached as a file, or as text: does it begin like one? */
+/* What some readers pass over before a header: a byte order mark, empty lines. */
+static size_t mail_start(const char *p, size_t len)
+{
+	size_t i = len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+
+	while (i < len && (p[i] == '\r' || p[i] == '\n'))
+		i++;
+	return i;
+}
+
+/* Is there a colon behind the first word? A NUL is nothing for some readers. */
+static bool is_field(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] != ':' && ((unsigned char)p[i] > ' ' || p[i] == '\0'))
+		i++;
+	size_t name = i;
+	while (i < n && (p[i] == ' ' || p[i] == '\t'))
+		i++;
+	return name > 0 && i < n && p[i] == ':';
+}
+
+static bool starts_any(const char *p, size_t n, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (str_istarts(p, n, *words))
+			return true;
+	return false;
+}
+
+/* A message may be attached as a file, or as text: does it begin like one?
+ * Either with a field that every message has, or with any field, if one of
+ * those by which content is hidden is in the header too. */
 static bool looks_like_mail(const char *p, size_t len)
 {
-	static const char *const fields[] = { "received:", "return-path:", "from:", "from ",
-		"to:", "subject:", "date:", "message-id:", "mime-version:", "content-type:",
-		"content-transfer-encoding:", "delivered-to:", "x-" };
+	static const char *const first[] = { "received:", "return-path:", "from:", "from ",
+		">from ", "to:", "subject:", "date:", "message-id:", "delivered-to:", "x-", NULL };
+	static const char *const mime[] = { "content-type", "content-transfer-encoding",
+		"mime-version", NULL };
+	size_t at = mail_start(p, len), end = len - at < MAIL_LOOK ? len : at + MAIL_LOOK;
+	bool is_first = true;
 
-	while (len > 0 && (*p == '\r' || *p == '\n')) {
-		p++;
-		len--;
+	for (; at < end; is_first = false) {
+		size_t eol = at;
+		while (eol < end && p[eol] != '\r' && p[eol] != '\n')
+			eol++;
+		if (eol == at)
+			return false;
+		if (is_first && starts_any(p + at, eol - at, first))
+			return true;
+		if (is_first && !is_field(p + at, eol - at))
+			return false;
+		if (starts_any(p + at, eol - at, mime) && is_field(p + at, eol - at))
+			return true;
+		at = eol + 1 + (end - eol > 1 && p[eol] == '\r' && p[eol + 1] == '\n');
 	}
-	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-		if (str_istarts(p, len, fields[i]))
+	return false;
+}
+
+/* By its name a mail program opens it as a message. */
+static bool is_mail_name(const char *name)
+{
+	static const char *const ends[] = { ".eml", ".mht", ".mhtml", ".nws" };
+	size_t n = strlen(name);
+
+	while (n > 0 && (name[n - 1] == ' ' || name[n - 1] == '.'))
+		n--;
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		size_t k = strlen(ends[i]);
+		if (n >= k && str_ieq_n(name + n - k, k, ends[i]))
 			return true;
 	}
 	return false;
@@ -280,9 +339,12 @@ static bool scan_content(struct task *t, const char *data, size_t len, const cha
 {
 	if (!scan_object(t, data, len, name, false))
 		return false;
-	if (t->r->opts.obj_emails && (is_message || looks_like_mail(data, len)) &&
-	    !walk_message(t, data, len, false))
-		return false;
+	is_message |= is_mail_name(name);
+	if (t->r->opts.obj_emails && (is_message || looks_like_mail(data, len))) {
+		size_t from = mail_start(data, len);
+		if (!walk_message(t, data + from, len - from, false))
+			return false;
+	}
 	return scan_uuencoded(t, data, len, name);
 }
 
@@ -344,13 +406,16 @@ static bool on_part(void *arg, const struct mime_part *p)
 {
 	struct task *t = arg;
 	char name[sizeof p->filename + 32];
+	bool is_message = p->is_message;
 
 	part_name(p, name, sizeof name);
+	for (unsigned i = 0; i < p->n_other_names; i++)
+		is_message |= is_mail_name(p->other_names[i]);
 	if (t->r->want_av)
 		note_hidden(t, p, name);
 	if (p->is_multipart)
 		return on_multipart(t, p);
-	if (!scan_encoded(t, p->encoding, p->body, p->body_len, name, p->is_message))
+	if (!scan_encoded(t, p->encoding, p->body, p->body_len, name, is_message))
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    looks_like_base64(p->body, p->body_len))
@@ -358,8 +423,8 @@ static bool on_part(void *arg, const struct mime_part *p)
 	if (p->encoding_known)
 		return true;
 	/* A reader that does not know the encoding may guess. */
-	return scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, p->is_message) &&
-		scan_encoded(t, DECODE_QP, p->body, p->body_len, name, p->is_message);
+	return scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, is_message) &&
+		scan_encoded(t, DECODE_QP, p->body, p->body_len, name, is_message);
 }
 
 static bool walk_goes_on(void *arg)
@@ -465,8 +530,10 @@ static void scan_all(struct task *t, const struct content *c)
 
 	if (!scan_object(t, data, c->len, name, true))
 		return;
-	if (r->is_mail || (r->opts.obj_emails && looks_like_mail(data, c->len)))
-		walk_message(t, data, c->len, false);
+	size_t from = mail_start(data, c->len);
+	if (r->is_mail || (r->opts.obj_emails &&
+	    (is_mail_name(name) || looks_like_mail(data, c->len))))
+		walk_message(t, data + from, c->len - from, false);
 	else
 		scan_uuencoded(t, data, c->len, name);
 }

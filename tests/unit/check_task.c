@@ -185,6 +185,35 @@ START_TEST(found_in_an_encoded_multipart)
 }
 END_TEST
 
+/* An attached message, whatever it is declared as: by its first field, by
+ * what is in its header, by its name. */
+START_TEST(found_in_an_attached_message)
+{
+	static const char *const begins[] = { "Reply-To: a@b\r\n", "DKIM-Signature: v=1\r\n",
+		"\xef\xbb\xbf", "\xef\xbb\xbf\r\nFrom: a@b\r\n", "\r\n\n\r\n", "Thread-Topic : x\n",
+		"\xef\xbb\xbf" "From: a@b\r\n", "From a@b Mon\r\n", "A: b\r\n folded\r\nno field\r\n" };
+	static const char cte[] = "Content-Type: application/octet-stream\r\n"
+		"Content-Transfer-Encoding: base64\r\n";
+
+	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+		char *in = strdup(text("%sContent-Transfer-Encoding: base64\r\n\r\n%s", begins[i],
+			base64(eicar)));
+		expect_infected(text("%s\r\n%s", cte, base64(in)));
+		expect_infected(in);
+		free(in);
+	}
+	char *in = strdup(text("no field\r\nContent-Transfer-Encoding: base64\r\n\r\n%s",
+		base64(eicar)));
+	run(text("%s\r\n%s", cte, base64(in)));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	expect_infected(text("%sContent-Disposition: attachment; filename=\"a.EML\"\r\n\r\n%s", cte,
+		base64(in)));
+	expect_infected(text("%sContent-Disposition: attachment; filename=a; name=b.mhtml\r\n\r\n%s",
+		cte, base64(in)));
+	free(in);
+}
+END_TEST
+
 START_TEST(what_nobody_can_see_is_not_clean)
 {
 	run("Content-Type: multipart/encrypted; boundary=b\r\n\r\n"
@@ -409,6 +438,7 @@ int main(void)
 	tcase_add_test(t, found_in_every_wrapping);
 	tcase_add_test(t, found_in_every_reading_of_an_encoding);
 	tcase_add_test(t, found_in_an_encoded_multipart);
+	tcase_add_test(t, found_in_an_attached_message);
 	tcase_add_test(t, what_nobody_can_see_is_not_clean);
 	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, found_in_uuencode);
