@@ -358,16 +358,48 @@ static void check_smtp(struct loading *l)
 			str_clean(shown, sizeof(shown), server, strlen(server)));
 }
 
-static void check_engine(struct loading *l, const char *list_name, const char *engine,
-	const char *addr_name)
+/* The names are those of engines; all but builtin are for versions to come. */
+static void check_engines(struct loading *l, const char *name)
 {
-	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_GLOBAL);
-	const struct conf_value *list = conf_value_of(vs, list_name, CONF_SEC_GLOBAL);
+	const struct conf_value *v =
+		conf_value_of(conf_merged(l->c, CONF_SEC_GLOBAL), name, CONF_SEC_GLOBAL);
+	const char *list = v->text;
+	char item[CONF_ITEM_MAX];
 
-	if (conf_list_has(list->text, ':', engine) &&
-	    is_missing(conf_value_of(vs, addr_name, CONF_SEC_GLOBAL)))
-		conf_note(&l->notes, CONF_NOTE_ERROR, list->origin,
-			"%s names %s, but %s is not set", list_name, engine, addr_name);
+	while (str_list_next(&list, ':', item, sizeof(item)) != 0)
+		if (strcmp(item, "builtin") != 0)
+			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin,
+				"%s: %s does not exist in this version", name, item);
+}
+
+/* What the program would have to do and does not. */
+static void check_effect(struct loading *l, unsigned section)
+{
+	const struct conf_values *vs = conf_merged(l->c, section);
+
+	for (size_t i = 0; i < conf_nopts; i++) {
+		const struct conf_opt *o = &conf_opts[i];
+		const struct conf_value *v = &vs->v[i];
+		if ((o->sections & section) == 0 || conf_opt_state(o) == NULL ||
+		    v->origin == NULL || v->is_bad || conf_opt_is_default(o, v->text))
+			continue;
+		if ((o->flags & CONF_REFUSED) != 0)
+			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin,
+				"%s is not in this version", o->name);
+		else
+			conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+				"%s has no effect in this version", o->name);
+	}
+}
+
+/* Only where [wwwi] itself asks for it: [global] may mean all agents. */
+static void check_wwwi(struct loading *l)
+{
+	const struct conf_value *v = conf_value_of(&l->own[2], "agent_enabled", CONF_SEC_WWWI);
+
+	if (v->origin != NULL && l->c->wwwi.mod.agent_enabled)
+		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+			"agent_enabled: esets_wwwi does not exist in this version");
 }
 
 static void check_root(struct loading *l, unsigned section)
@@ -389,9 +421,12 @@ static void check_all(struct loading *l, enum conf_program program)
 	if (program == CONF_PROG_SMTP)
 		check_smtp(l);
 	if (program == CONF_PROG_DAEMON) {
-		check_engine(l, "av_engines", "clamd", "clamd_addr");
-		check_engine(l, "as_engines", "spamd", "spamd_addr");
-		check_engine(l, "as_engines", "rspamd", "rspamd_url");
+		check_engines(l, "av_engines");
+		check_engines(l, "as_engines");
+	}
+	if (program == CONF_PROG_SMTP || program == CONF_PROG_DAEMON) {
+		check_effect(l, section);
+		check_wwwi(l);
 	}
 }
 

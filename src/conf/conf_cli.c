@@ -118,32 +118,100 @@ static int set_config(struct args *a, const char *option, const char *value)
 	return 0;
 }
 
-/* The value of an option: behind its "=" (if not NULL), or the next argument. */
+/* The flags that are no rows of the table; tools know the first two. */
+static const char *const flag_names[] = { "help", "version", "foreground", "check_config",
+	"dump_config" };
+#define FLAGS_OF_TOOLS 2
+
+static size_t flag_count(const struct conf_cli *cli)
+{
+	return cli->program == CONF_PROG_TOOL ? FLAGS_OF_TOOLS :
+		sizeof(flag_names) / sizeof(flag_names[0]);
+}
+
+/* The flag of that name, or NULL. */
+static bool *find_flag(struct conf_cli *cli, const char *name)
+{
+	bool *const flags[] = { &cli->help, &cli->version, &cli->foreground, &cli->check_config,
+		&cli->dump_config };
+
+	for (size_t i = 0; i < flag_count(cli); i++)
+		if (strcmp(name, flag_names[i]) == 0)
+			return flags[i];
+	return NULL;
+}
+
+/* The option's row; *negated_out: it was named with no_ in front. */
+static const struct conf_opt *find_row(const struct args *a, const char *name, bool *negated_out)
+{
+	const struct conf_opt *o = a->section != 0 ? conf_opt_find(name, a->section) : NULL;
+
+	*negated_out = o == NULL && a->section != 0 && strncmp(name, "no_", 3) == 0;
+	if (*negated_out)
+		o = conf_opt_find(name + 3, a->section);
+	return o != NULL && *negated_out && o->type != CONF_T_BOOL ? NULL : o;
+}
+
+/* The name between "--" and "=" as it stands in the file. False: too long. */
+static bool option_name(const char *arg, char name[NAME_MAX_LEN])
+{
+	if (!str_copy_n(name, NAME_MAX_LEN, arg + 2, strcspn(arg + 2, "=")))
+		return false;
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return true;
+}
+
+static bool is_option(const struct args *a, const char *arg)
+{
+	char name[NAME_MAX_LEN];
+	bool negated;
+
+	if (strncmp(arg, "--", 2) != 0 || !option_name(arg, name))
+		return false;
+	return find_flag(a->cli, name) != NULL || strcmp(name, "config") == 0 ||
+		find_row(a, name, &negated) != NULL;
+}
+
+static int unknown_option(struct args *a, const char *arg, const char *name)
+{
+	const char *guess = NULL;
+	bool negated = strncmp(name, "no_", 3) == 0;
+	char text[NAME_MAX_LEN], why[CONF_WHY];
+
+	for (size_t i = 0; i < flag_count(a->cli); i++)
+		if (conf_is_typo(name, flag_names[i]))
+			guess = flag_names[i];
+	if (guess != NULL)
+		negated = false;
+	else if (a->section != 0)
+		guess = conf_opt_guess(negated ? name + 3 : name, a->section);
+	if (guess == NULL || (negated && conf_opt_find(guess, a->section)->type != CONF_T_BOOL))
+		return usage_error(a, arg, "unknown option (--help lists them)");
+	str_copy(text, sizeof(text), guess);
+	for (char *p = text; *p != '\0'; p++)
+		if (*p == '_')
+			*p = '-';
+	snprintf(why, sizeof(why), "unknown option (is --%s%s meant?)", negated ? "no-" : "", text);
+	return usage_error(a, arg, why);
+}
+
+/* The value of an option: behind its "=" (if not NULL), or the next argument.
+ * One that is an option of this program is not meant as a value. */
 static int take_value(struct args *a, const char *option, const char *inlined, char **value_out)
 {
-	if (inlined == NULL && a->i + 1 >= a->argc)
+	if (inlined == NULL && (a->i + 1 >= a->argc || is_option(a, a->argv[a->i + 1])))
 		return usage_error(a, option, "a value is missing");
-	*value_out = unquoted(inlined != NULL ? inlined : a->argv[++a->i]);
+	const char *s = inlined != NULL ? inlined : a->argv[++a->i];
+	size_t n = strlen(s);
+	if (s[0] == '"' && (n < 2 || s[n - 1] != '"'))
+		return usage_error(a, option, "the quote is not closed");
+	*value_out = unquoted(s);
 	return *value_out != NULL ? 0 : usage_error(a, option, "out of memory");
 }
 
 /* --- options -------------------------------------------------------------- */
-
-/* The options every program has and that take no value. NULL: not one. */
-static bool *find_flag(struct conf_cli *cli, const char *name)
-{
-	if (strcmp(name, "help") == 0)
-		return &cli->help;
-	if (strcmp(name, "version") == 0)
-		return &cli->version;
-	if (cli->program == CONF_PROG_TOOL)
-		return NULL;
-	if (strcmp(name, "foreground") == 0)
-		return &cli->foreground;
-	if (strcmp(name, "check_config") == 0)
-		return &cli->check_config;
-	return strcmp(name, "dump_config") == 0 ? &cli->dump_config : NULL;
-}
 
 static int read_value_option(struct args *a, const struct conf_opt *o, const char *inlined)
 {
@@ -175,8 +243,7 @@ static int read_bool_option(struct args *a, const struct conf_opt *o, bool negat
 /* name: as in the file, "-" made "_". */
 static int read_named(struct args *a, const char *arg, const char *name, const char *inlined)
 {
-	const struct conf_opt *o = a->section != 0 ? conf_opt_find(name, a->section) : NULL;
-	bool negated = false, *flag = find_flag(a->cli, name);
+	bool negated, *flag = find_flag(a->cli, name);
 	char *value;
 
 	if (flag != NULL) {
@@ -192,12 +259,9 @@ static int read_named(struct args *a, const char *arg, const char *name, const c
 		free(value);
 		return rc;
 	}
-	if (o == NULL && a->section != 0 && strncmp(name, "no_", 3) == 0) {
-		o = conf_opt_find(name + 3, a->section);
-		negated = true;
-	}
-	if (o == NULL || (negated && o->type != CONF_T_BOOL))
-		return usage_error(a, arg, "unknown option (--help lists them)");
+	const struct conf_opt *o = find_row(a, name, &negated);
+	if (o == NULL)
+		return unknown_option(a, arg, name);
 	return o->type == CONF_T_BOOL ? read_bool_option(a, o, negated, inlined) :
 		read_value_option(a, o, inlined);
 }
@@ -209,11 +273,8 @@ static int read_long(struct args *a, const char *arg)
 	char shown[NAME_MAX_LEN + 2], name[NAME_MAX_LEN];
 
 	str_copy_n(shown, sizeof(shown), arg, n);
-	if (!str_copy_n(name, sizeof(name), arg + 2, n - 2))
+	if (!option_name(arg, name))
 		return usage_error(a, shown, "unknown option (--help lists them)");
-	for (char *p = name; *p != '\0'; p++)
-		if (*p == '-')
-			*p = '_';
 	return read_named(a, shown, name, equals != NULL ? equals + 1 : NULL);
 }
 
@@ -311,6 +372,7 @@ static void print_wrapped(FILE *out, const char *text)
 static void print_option(const struct conf_opt *o, FILE *out)
 {
 	char name[NAME_MAX_LEN + 8], range[96] = "", text[512], lo[32], hi[32];
+	const char *state = conf_opt_state(o);
 
 	option_text(o, false, name, sizeof(name));
 	if (o->type == CONF_T_BOOL)
@@ -321,8 +383,9 @@ static void print_option(const struct conf_opt *o, FILE *out)
 		snprintf(range, sizeof(range), "%s%s%s to %s; ", o->unit,
 			o->unit[0] != '\0' ? ", " : "", conf_number_text(o, o->min, lo),
 			conf_number_text(o, o->max, hi));
-	snprintf(text, sizeof(text), "%s (%s%s%s)", o->help, range,
-		o->def != NULL ? "default: " : "", conf_opt_default_text(o));
+	snprintf(text, sizeof(text), "%s (%s%s%s)%s%s%s", o->help, range,
+		o->def != NULL ? "default: " : "", conf_opt_default_text(o),
+		state != NULL ? " (" : "", state != NULL ? state : "", state != NULL ? ")" : "");
 	print_wrapped(out, text);
 }
 

@@ -79,7 +79,9 @@ static void dump_option(const struct conf *c, unsigned section, const struct con
 		str_copy(origin, sizeof(origin), "command line");
 	else
 		str_clean(origin, sizeof(origin), v->origin, strlen(v->origin));
-	fprintf(out, "\t# %s%s\n", origin, is_secret && v->origin != NULL ? ", left out" : "");
+	fprintf(out, "\t# %s%s%s%s\n", origin, is_secret && v->origin != NULL ? ", left out" : "",
+		conf_opt_state(o) != NULL ? ", " : "",
+		conf_opt_state(o) != NULL ? conf_opt_state(o) : "");
 }
 
 static void dump_section(const struct conf *c, unsigned section, FILE *out)

@@ -45,7 +45,9 @@ enum conf_type {
 enum {
 	CONF_NONEMPTY = 1,   /* "" is refused */
 	CONF_SECRET = 2,     /* left out by --dump-config */
-	CONF_RESTART = 4     /* a reload does not change it */
+	CONF_RESTART = 4,    /* a reload does not change it */
+	CONF_NOT_YET = 8,    /* read, without effect: a warning where it is set */
+	CONF_REFUSED = 16    /* the same, and to set it is an error */
 };
 
 struct conf_word { const char *name; int value; };
@@ -106,6 +108,14 @@ const char *conf_number_text(const struct conf_opt *o, uint64_t n, char out[32])
 
 /* Checks the text of a value; 0, or -1 and why. */
 int conf_opt_check(const struct conf_opt *o, const char *text, char *why, size_t size);
+/* Does the checked text mean the same as the row's default? */
+bool conf_opt_is_default(const struct conf_opt *o, const char *text);
+/* What manuals say of a row without effect, or NULL. */
+static inline const char *conf_opt_state(const struct conf_opt *o)
+{
+	return (o->flags & CONF_REFUSED) != 0 ? "not in this version" :
+		(o->flags & CONF_NOT_YET) != 0 ? "no effect yet" : NULL;
+}
 /* Stores a checked text (which must live as long as the structure). */
 void conf_opt_store(const struct conf_opt *o, void *group, const char *text);
 /* The stored value as one would write it in the file, strings in quotes. */

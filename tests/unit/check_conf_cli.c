@@ -75,9 +75,10 @@ START_TEST(options_of_the_section)
 		{ CONF_PROG_SMTP, "--num-thrd=\"4\"", "num_thrd=4;" },
 		{ CONF_PROG_SMTP, "--av-eml-subject-prefix=a=b", "av_eml_subject_prefix=a=b;" },
 		{ CONF_PROG_SMTP, "--av-eml-subject-prefix=", "av_eml_subject_prefix=;" },
-		{ CONF_PROG_SMTP, "--av-eml-subject-prefix=\"", "av_eml_subject_prefix=\";" },
 		{ CONF_PROG_SMTP, "--av-eml-subject-prefix|\"\"", "av_eml_subject_prefix=;" },
-		{ CONF_PROG_SMTP, "--av-eml-subject-prefix|--help", "av_eml_subject_prefix=--help;" },
+		{ CONF_PROG_SMTP, "--av-eml-subject-prefix=--help", "av_eml_subject_prefix=--help;" },
+		{ CONF_PROG_SMTP, "--av-eml-subject-prefix|--spam--", "av_eml_subject_prefix=--spam--;" },
+		{ CONF_PROG_SMTP, "--av-eml-subject-prefix|a\"", "av_eml_subject_prefix=a\";" },
 		{ CONF_PROG_SMTP, "--action-av=DEFER|--", "action_av=DEFER;" },
 		{ CONF_PROG_SMTP, "--num-proc|1|--agent-enabled|--num-proc=2",
 		  "num_proc=1;agent_enabled=yes;num_proc=2;" },
@@ -190,13 +191,25 @@ START_TEST(usage_errors)
 		{ "--no-num-proc", "--no-num-proc: unknown option (--help lists them)" },
 		{ "--no-", "--no-: unknown option (--help lists them)" },
 		{ "--=x", "--: unknown option (--help lists them)" },
-		{ "--Num-proc=1", "--Num-proc: unknown option (--help lists them)" },
+		{ "--Num-proc=1", "--Num-proc: unknown option (is --num-proc meant?)" },
 		{ "-x", "-x: unknown option (--help lists them)" },
 		{ "-hv", "-hv: unknown option (--help lists them)" },
 		{ "-\n", "-\\x0a: unknown option (--help lists them)" },
 		{ "--num-proc", "--num-proc: a value is missing" },
 		{ "--num_proc", "--num-proc: a value is missing" },
 		{ "-c", "-c: a value is missing" },
+		{ "-c|--check-config", "-c: a value is missing" },
+		{ "--num-thrd|--dump-config", "--num-thrd: a value is missing" },
+		{ "--num-thrd|--no-agent-enabled", "--num-thrd: a value is missing" },
+		{ "--num-thrd|--num-proc=1", "--num-thrd: a value is missing" },
+		{ "--num-thrd|--config", "--num-thrd: a value is missing" },
+		{ "--nmu-thrd|4", "--nmu-thrd: unknown option (is --num-thrd meant?)" },
+		{ "--nmu-thrd=4", "--nmu-thrd: unknown option (is --num-thrd meant?)" },
+		{ "--chek-config", "--chek-config: unknown option (is --check-config meant?)" },
+		{ "--no-agent-enable", "--no-agent-enable: unknown option "
+		  "(is --no-agent-enabled meant?)" },
+		{ "--av-eml-subject-prefix|\"a b", "--av-eml-subject-prefix: the quote is not closed" },
+		{ "--av-eml-subject-prefix=\"", "--av-eml-subject-prefix: the quote is not closed" },
 		{ "--config", "--config: a value is missing" },
 		{ "--config=", "--config: the name of the file is empty" },
 		{ "-c|", "-c: the name of the file is empty" },
@@ -306,8 +319,11 @@ START_TEST(help)
 		ck_assert_msg((strstr(out, line) != NULL) == is_own, "%s", name);
 		if (!is_own || (o->sections & section) == 0)
 			continue;
-		snprintf(line, sizeof(line), "%s%s)", o->def == NULL ? "no default" : "default: ",
-			o->def == NULL ? "" : conf_opt_default_text(o));
+		snprintf(line, sizeof(line), "%s%s)%s%s%s", o->def == NULL ? "no default" : "default: ",
+			o->def == NULL ? "" : conf_opt_default_text(o),
+			conf_opt_state(o) != NULL ? " (" : "",
+			conf_opt_state(o) != NULL ? conf_opt_state(o) : "",
+			conf_opt_state(o) != NULL ? ")" : " ");
 		const char *at = strstr(flat, o->help);
 		ck_assert_msg(at != NULL && strstr(at, line) != NULL, "%s", name);
 	}
