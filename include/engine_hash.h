@@ -8,7 +8,8 @@
  *   *.hsb            SHA1 or SHA256:size or *:name[:level]
  *   *.sha256 *.txt   SHA256, or SHA256 and a name behind blanks
  * Empty lines and lines that begin with # are skipped; bad lines are reported
- * with file and line and skipped. */
+ * with file and line and skipped. Other files are reported and left alone,
+ * but for hidden ones, README* and *~. */
 #ifndef ESETS_ENGINE_HASH_H
 #define ESETS_ENGINE_HASH_H
 

@@ -44,7 +44,7 @@ static int parse_list(const char *option, const char *text, struct engine_list *
 	while ((got = str_list_next(&text, ':', name, sizeof name)) != 0) {
 		const struct engine *e = got > 0 ? find(name) : NULL;
 		if (e == NULL || out->n == ENGINES_MAX) {
-			snprintf(why, why_size, "%s: engine %s is not available", option, name);
+			snprintf(why, why_size, "%s: %s does not exist in this version", option, name);
 			return -1;
 		}
 		out->e[out->n++] = e;

@@ -200,6 +200,14 @@ static enum format format_of(const char *file)
 	return FORMAT_NONE;
 }
 
+/* A file that somebody may believe to be in use. */
+static bool is_notable(const char *file)
+{
+	size_t n = strlen(file);
+
+	return file[0] != '.' && strncmp(file, "README", 6) != 0 && file[n - 1] != '~';
+}
+
 static void bad_line(struct db *d, const char *path, unsigned long number)
 {
 	if (d->bad_lines++ < BAD_LINES_LOGGED)
@@ -241,9 +249,13 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 	char path[4096];
 	enum format format = format_of(file);
 
-	if (format == FORMAT_NONE)
-		return 0;
 	snprintf(path, sizeof path, "%s/%s", dir, file);
+	if (format == FORMAT_NONE) {
+		if (is_notable(file))
+			log_warning("%s: not loaded, its name ends in none of .hdb .hsb .sha256 .txt",
+				path);
+		return 0;
+	}
 	FILE *f = fopen(path, "re");
 	if (f == NULL || load_stream(d, f, path, format) < 0) {
 		snprintf(why, why_size, "%s: %s", path, strerror(errno));

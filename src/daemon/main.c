@@ -10,6 +10,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,6 +269,87 @@ static void fatal_option(const struct master *m, const char *name, const char *f
 		log_fatal(CONF_EX_CONFIG, "%s: %s: %s", origin, name, text);
 }
 
+/* Something about a setting, which ends a start if it is an error. */
+static void blame_option(const struct master *m, const char *name, bool is_error,
+	const char *text)
+{
+	const char *origin = conf_origin(m->conf, "global", name);
+	bool is_default = strcmp(origin, "default") == 0;
+
+	if (is_error && !m->cli.check_config)
+		fatal_option(m, name, "%s", text);
+	(is_error ? log_error : log_warning)("%s%s%s: %s", is_default ? "" : origin,
+		is_default ? "" : ": ", name, text);
+}
+
+/* Can what lies in the path's directory be made there, with the directories
+ * that are missing? 0, -1 with errno. Makes nothing. */
+static int try_parent_dir(const char *path)
+{
+	char up[PATH_MAX];
+	struct stat st;
+
+	if (!str_copy(up, sizeof up, path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	do {
+		char *slash = strrchr(up, '/');
+		slash[slash == up] = '\0';
+	} while (stat(up, &st) < 0 && errno == ENOENT && up[1] != '\0');
+	if (stat(up, &st) < 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	return faccessat(AT_FDCWD, up, W_OK | X_OK, AT_EACCESS);
+}
+
+/* Whoever only checks may have fewer rights than what starts later. */
+static bool is_place_usable(const struct master *m, const char *name, const char *path)
+{
+	char text[WHY_SIZE];
+
+	if (try_parent_dir(path) == 0)
+		return true;
+	bool is_error = errno != EACCES || !m->cli.check_config || geteuid() == 0;
+	snprintf(text, sizeof text, "%s: its directory cannot be made or written to: %s", path,
+		strerror(errno));
+	blame_option(m, name, is_error, text);
+	return !is_error;
+}
+
+static bool are_signatures_usable(const struct master *m)
+{
+	const char *path = m->conf->global.av_signature_dir;
+	char text[WHY_SIZE];
+	struct stat st;
+	int error = 0;
+
+	if (stat(path, &st) < 0)
+		error = errno == ENOENT ? 0 : errno;
+	else if (!S_ISDIR(st.st_mode))
+		error = ENOTDIR;
+	if (error == 0)
+		return true;
+	snprintf(text, sizeof text, "%s: %s", path, strerror(error));
+	blame_option(m, "av_signature_dir", true, text);
+	return false;
+}
+
+/* What would prevent the start and needs no socket, all of it: the same for
+ * --check-config, which makes nothing, as for the start. */
+static bool are_paths_usable(const struct master *m)
+{
+	const struct conf_global *g = &m->conf->global;
+	bool ok = is_place_usable(m, "daemon_sock_path", g->daemon_sock_path);
+
+	if (!m->cli.foreground || g->mod.pid_file_is_set)
+		ok &= is_place_usable(m, "pid_file", g->mod.pid_file);
+	return are_signatures_usable(m) && ok;
+}
+
 static void identity_resolve(struct master *m)
 {
 	const struct conf_module *mod = &m->conf->global.mod;
@@ -432,6 +515,8 @@ static int with_conf(struct master *m)
 		log_configure(&m->conf->global.mod, true);
 	notes_flush(m);
 	identity_resolve(m);
+	if (!are_paths_usable(m))
+		return CONF_EX_CONFIG;
 	if (m->cli.check_config) {
 		printf("%s: configuration is in order\n", m->conf->path);
 		return 0;

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "engine_hash.h"
+#include "log.h"
 #include "str.h"
 
 static char dir[] = "/tmp/check_hash.XXXXXX";
@@ -30,7 +31,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	static const char *const names[] = { "a.hdb", "a.hsb", "a.sha256", "b.txt", "x.other" };
+	static const char *const names[] = { "a.hdb", "a.hsb", "a.sha256", "b.txt", "x.other",
+		".x.other", "README", "README.md", "a.hdb~", "daily.cvd", "other" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -220,6 +222,50 @@ START_TEST(reload_replaces)
 }
 END_TEST
 
+/* What the load logs. */
+static void load_and_read_log(char *out, size_t size)
+{
+	struct log_cfg cfg = { .facility = -1, .classes = 1u << LC_WARNING, .to_stderr = true };
+	FILE *f = tmpfile();
+
+	ck_assert_ptr_nonnull(f);
+	fflush(stderr);
+	int saved = dup(STDERR_FILENO);
+	ck_assert(saved >= 0 && dup2(fileno(f), STDERR_FILENO) >= 0);
+	log_open("check_hash", &cfg);
+	load(0);
+	fflush(stderr);
+	ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+	close(saved);
+	rewind(f);
+	out[fread(out, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
+/* A file that is not read is told of, once, unless it is plainly no database. */
+START_TEST(other_files)
+{
+	static const char *const quiet[] = { ".x.other", "README", "README.md", "a.hdb~", "a.hdb" };
+	char text[4096];
+
+	for (size_t i = 0; i < sizeof quiet / sizeof quiet[0]; i++)
+		write_file(quiet[i], "");
+	load_and_read_log(text, sizeof text);
+	ck_assert_str_eq(text, "");
+	write_file("x.other", "");
+	write_file("daily.cvd", "");
+	write_file("other", "");
+	load_and_read_log(text, sizeof text);
+	unsigned lines = 0;
+	for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	ck_assert_msg(lines == 3, "%s", text);
+	ck_assert_ptr_nonnull(strstr(text, "/x.other: not loaded"));
+	ck_assert_ptr_nonnull(strstr(text, "/daily.cvd: not loaded"));
+	ck_assert_ptr_nonnull(strstr(text, "/other: not loaded"));
+}
+END_TEST
+
 START_TEST(sha256_on_request)
 {
 	struct engine_object o = { .data = (const unsigned char *)"abc", .len = 3, .fd = -1,
@@ -248,6 +294,7 @@ int main(void)
 	tcase_add_test(t, every_record_is_found);
 	tcase_add_test(t, uneven_digests);
 	tcase_add_test(t, reload_replaces);
+	tcase_add_test(t, other_files);
 	tcase_add_test(t, sha256_on_request);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
