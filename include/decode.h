@@ -17,11 +17,14 @@ enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU };
 /* base64            0 decoding goes on behind padding and junk
  *                   1 padding ends all       2 padding is junk
  *                   3 junk ends all, and so does padding
+ *                   4 '=' is a sextet of zeros, each takes an octet off its group
+ *                   5 padding ends all where it fills a group, and else is junk
  * quoted-printable  0 more than 80 blanks in a row are text
  *                   1 not if a line end follows; CR CR LF is one line end
  * uuencode          0 goes on to the end line
- *                   1 ends at the first line that holds no data */
-#define DECODE_READINGS 4u
+ *                   1 ends at the first line that holds no data
+ *                   2 a count may have 0x40 added to it */
+#define DECODE_READINGS 6u
 
 struct decode {
 	enum decode_kind kind;
@@ -30,6 +33,7 @@ struct decode {
 	unsigned pending;         /* those that differ if any data follows */
 	uint32_t acc;
 	unsigned nacc;            /* sextets in acc */
+	unsigned npads, owed;     /* base64: '=' seen in a group, '=' it still lacks */
 	unsigned char hold[80];   /* QP: blanks and an unfinished =XX */
 	unsigned nhold;
 	unsigned state;

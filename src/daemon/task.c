@@ -417,6 +417,9 @@ static bool on_part(void *arg, const struct mime_part *p)
 		return on_multipart(t, p);
 	if (!scan_encoded(t, p->encoding, p->body, p->body_len, name, is_message))
 		return false;
+	/* Lines before the begin line may look like data too. */
+	if (p->encoding == DECODE_UU && !scan_uuencoded(t, p->body, p->body_len, name))
+		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    looks_like_base64(p->body, p->body_len))
 		return scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, false);

@@ -69,6 +69,11 @@ static size_t b64_flush(struct decode *d, unsigned char *out)
 {
 	size_t w = 0;
 
+	if (d->reading == 4) {
+		unsigned pads = d->npads < d->nacc ? d->npads : d->nacc;
+		d->acc >>= 6 * pads;
+		d->nacc -= pads;
+	}
 	if (d->nacc == 1)
 		d->bad = true;
 	if (d->nacc == 2) {
@@ -77,17 +82,50 @@ static size_t b64_flush(struct decode *d, unsigned char *out)
 		out[w++] = (unsigned char)(d->acc >> 10);
 		out[w++] = (unsigned char)(d->acc >> 2);
 	}
-	d->acc = d->nacc = 0;
+	d->acc = d->nacc = d->npads = 0;
 	return w;
+}
+
+/* A sextet, or a '=' that is taken for one (reading 4). */
+static size_t b64_sextet(struct decode *d, uint32_t v, bool is_pad, unsigned char *out)
+{
+	note_others(d);
+	if (d->owed > 0)
+		d->others |= 1u << 4;
+	d->owed = 0;
+	d->npads = is_pad ? d->npads + 1 : d->reading == 4 ? d->npads : 0;
+	d->acc = d->acc << 6 | v;
+	if (++d->nacc < 4)
+		return 0;
+	size_t n = d->npads < 3 ? 3 - d->npads : 1;
+	out[0] = (unsigned char)(d->acc >> 16);
+	out[1] = (unsigned char)(d->acc >> 8);
+	out[2] = (unsigned char)d->acc;
+	d->acc = d->nacc = d->npads = 0;
+	return n;
+}
+
+/* Padding, in any reading but 4. Reading 0 notes where it does not just fill
+ * a group of four. Returns true if it ends all. */
+static bool b64_padding(struct decode *d)
+{
+	d->pending |= 1u << 1 | 1u << 2 | (d->nacc > 0 ? 1u << 5 : 0);
+	if (d->nacc >= 2)
+		d->owed = 3 - d->nacc;
+	else if (d->nacc == 0 && d->owed > 0)
+		d->owed--;
+	else
+		d->others |= 1u << 4;
+	if (d->reading == 5)
+		return d->nacc >= 2 && d->nacc + ++d->npads >= 4;
+	return d->reading == 1 || d->reading == 3;
 }
 
 /* Padding or junk. Returns true if it ends all in this reading. */
 static bool b64_ends(struct decode *d, unsigned char c)
 {
-	if (c == '=') {
-		d->pending |= 1u << 1 | 1u << 2;
-		return d->reading == 1 || d->reading == 3;
-	}
+	if (c == '=')
+		return b64_padding(d);
 	d->bad = true;
 	d->pending |= 1u << 3;
 	return d->reading == 3;
@@ -128,19 +166,12 @@ static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsi
 		}
 		unsigned char c = *p++;
 		uint32_t v = b64_table[c];
-		if (v != 0) {
-			note_others(d);
-			d->acc = d->acc << 6 | (v & 0x3f);
-			if (++d->nacc == 4) {
-				*o++ = (unsigned char)(d->acc >> 16);
-				*o++ = (unsigned char)(d->acc >> 8);
-				*o++ = (unsigned char)d->acc;
-				d->acc = d->nacc = 0;
-			}
+		if (v != 0 || (c == '=' && d->reading == 4)) {
+			o += b64_sextet(d, v & 0x3f, v == 0, o);
 		} else if (!is_blank(c) && !is_eol(c)) {
 			if (b64_ends(d, c))
 				d->state = B64_DONE;
-			if (d->state == B64_DONE || (c == '=' && d->reading != 2))
+			if (d->state == B64_DONE || (c == '=' && d->reading != 2 && d->reading != 5))
 				o += b64_flush(d, o);
 		}
 	}
@@ -292,15 +323,20 @@ static size_t uu_line_end(struct decode *d, unsigned char *out)
 /* The first character says how many octets the line holds. */
 static void uu_line_start(struct decode *d, unsigned char c)
 {
+	/* Some encoders add 0x40 to the count, and some readers take it off. */
+	bool is_high = c > 0x60 && ((c - 0x20u) & 0x3f) != 0;
+
 	d->line_want = d->line_seen = 0;
 	d->acc = d->nacc = 0;
+	if (is_high && c != 'e')
+		d->others |= 1u << 2;
 	if (c == 'e' || c == 'E') {
-		/* 'E' is a count too (37 octets), but then "nd" cannot follow. */
-		d->line_want = c == 'E' ? 'E' - 0x20u : 0;
+		/* Both are counts (37 and 5 octets), but then "nd" cannot follow. */
+		d->line_want = c == 'E' || d->reading == 2 ? (c - 0x20u) & 0x3f : 0;
 		d->state = UU_E;
-	} else if (c > 0x20 && c < 0x60) {
+	} else if ((c > 0x20 && c < 0x60) || (is_high && d->reading == 2)) {
 		note_others(d);
-		d->line_want = c - 0x20u;
+		d->line_want = (c - 0x20u) & 0x3f;
 		d->state = UU_DATA;
 	} else if (!is_eol(c)) {
 		d->pending |= 1u << 1;
@@ -338,6 +374,7 @@ static size_t uu_end_word(struct decode *d, unsigned char c, unsigned char *out)
 		d->state = UU_DATA;
 		return uu_data(d, c, out);
 	} else {
+		d->others |= 1u << 2;
 		d->bad = true;
 		d->state = is_eol(c) ? UU_LINE : UU_SKIP;
 	}

@@ -233,11 +233,18 @@ START_TEST(readings)
 	static const struct reading_row rows[] = {
 		{ DECODE_BASE64, "QUJD\r\n", { "ABC", NULL, NULL, NULL } },
 		{ DECODE_BASE64, "QUI=\r\n", { "AB", NULL, NULL, NULL } },
-		{ DECODE_BASE64, "QUI=QUJD", { "ABABC", "AB", "AB\x10P\x90", NULL } },
+		{ DECODE_BASE64, "QUI=QUJD", { "ABABC", "AB", "AB\x10P\x90", NULL, NULL, "AB" } },
+		{ DECODE_BASE64, "QQ==\r\n", { "A", NULL, NULL, NULL, NULL, NULL } },
+		{ DECODE_BASE64, "QQ==QQ==", { "AA", "A", "A\x04\x10", NULL, NULL, "A" } },
+		{ DECODE_BASE64, "Q===REVG", { "DEF", "", "A\x11\x15", NULL, "@DEF",
+		  "A\x11\x15" } },
+		{ DECODE_BASE64, "Q=UJDREU=QUJD", { "P\x90\xd1\x11" "ABC", "",
+		  "ABCDE\x10P\x90", NULL, "@\x05\x0d\x11\x14\x01\x05", "ABCDE" } },
 		{ DECODE_BASE64, "QUI=\r\n-- \r\n", { "AB", NULL, NULL, NULL } },
 		{ DECODE_BASE64, "QUJD\r\n_\r\nQUJD", { "ABCABC", NULL, NULL, "ABC" } },
 		{ DECODE_BASE64, "QUI_QUJD", { "AB\x10P\x90", NULL, NULL, "AB" } },
-		{ DECODE_BASE64, "QUI=_Q=UJD", { "ABP\x90", "AB", "AB\x10P\x90", "AB" } },
+		{ DECODE_BASE64, "QUI=_Q=UJD", { "ABP\x90", "AB", "AB\x10P\x90", "AB",
+		  "AB@\x05", "AB" } },
 		{ DECODE_QP, "a=\r\nb \r\n", { "ab\r\n", NULL, NULL, NULL } },
 		{ DECODE_QP, "a=\r\r\nb", { "a\r\nb", "ab", NULL, NULL } },
 		{ DECODE_QP, "a=" BLANKS_79 "  \r\nb",
@@ -246,7 +253,9 @@ START_TEST(readings)
 		{ DECODE_UU, "#86)C\n#86)C\nend\n", { "abcabc", NULL, NULL, NULL } },
 		{ DECODE_UU, "#86)C\n`\n#86)C\nend\n", { "abcabc", "abc", NULL, NULL } },
 		{ DECODE_UU, "#86)C\n`\nend\n#86)C\n", { "abc", NULL, NULL, NULL } },
-		{ DECODE_UU, "#86)C\nsome words\n#86)C\n", { "abcabc", "abc", NULL, NULL } },
+		{ DECODE_UU, "#86)C\n`ome words\n#86)C\n", { "abcabc", "abc", NULL, NULL } },
+		{ DECODE_UU, "#86)C\nc86)C\nend\n", { "abc", NULL, "abcabc", NULL } },
+		{ DECODE_UU, "e86)C86)\nend\n", { "", NULL, "abcab", NULL } },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

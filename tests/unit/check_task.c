@@ -158,6 +158,8 @@ START_TEST(found_in_every_reading_of_an_encoding)
 	expect_infected(text("%s%s\r\n%s%s%s\r\n", cte, b64, b64, b64, b64));
 	expect_infected(text("%s%.6s=%s\r\n", cte, b64, b64 + 6));
 	expect_infected(text("%s%s\r\n", cte, eicar));
+	expect_infected(text("%sW===%s\r\n", cte, base64(eicar + 1)));
+	expect_infected(text("%s%.1s=%sAAAABBBB\r\n", cte, b64, b64 + 1));
 	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=%s\r\n%s\r\n",
 		eicar, blanks, eicar + 9));
 	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=\r\r\n%s\r\n",
@@ -270,6 +272,11 @@ START_TEST(found_in_uuencode)
 	expect_infected(text("Subject: x\r\n\r\nsee below\r\n\r\n%s\r\nbye\r\n", body));
 	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n%s", body));
 	expect_infected(text("Subject: x\r\n\r\nbegin 644 clean\r\n#86)C\r\n`\r\nend\r\n%s", body));
+	char high[400];
+	snprintf(high, sizeof high, "begin 644 e.com\r\n%c%s\r\n%c%s\r\n`\r\nend\r\n",
+		lines[0][0] + 0x40, lines[0] + 1, lines[1][0] + 0x40, lines[1] + 1);
+	expect_infected(text("Subject: x\r\n\r\nsee below\r\n\r\n%s\r\nbye\r\n", high));
+	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n%s", high));
 	req.is_mail = false;
 	expect_infected(text("text\r\n%s", body));
 }
