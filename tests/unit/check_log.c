@@ -40,6 +40,8 @@ static void record(int prio, const char *fmt, va_list ap)
 	vsnprintf(sys.line, sizeof sys.line, fmt, ap);
 }
 
+/* With clang the hardened header makes a macro of it. */
+#undef syslog
 void syslog(int prio, const char *fmt, ...)
 {
 	va_list ap;

@@ -245,7 +245,8 @@ START_TEST(format)
 	char text[128], out[256];
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		const struct proxy_hdr h = { addr(cases[i].src, 1024), addr(cases[i].dst, 25) };
+		const struct proxy_hdr h = { .src = addr(cases[i].src, 1024),
+			.dst = addr(cases[i].dst, 25) };
 		size_t n = proxy_hdr_format(&h, 1, text);
 		ck_assert_uint_eq(n, strlen(cases[i].v1));
 		ck_assert_mem_eq(text, cases[i].v1, n);
@@ -263,7 +264,7 @@ END_TEST
 
 START_TEST(format_unix)
 {
-	const struct proxy_hdr h = { { .family = AF_UNIX }, { .family = AF_UNIX } };
+	const struct proxy_hdr h = { .src = { .family = AF_UNIX }, .dst = { .family = AF_UNIX } };
 	char text[128];
 
 	ck_assert_uint_eq(proxy_hdr_format(&h, 1, text), 15);
@@ -275,7 +276,8 @@ END_TEST
 
 START_TEST(format_v2_octets)
 {
-	const struct proxy_hdr h = { addr("192.0.2.1", 1024), addr("198.51.100.2", 25) };
+	const struct proxy_hdr h = { .src = addr("192.0.2.1", 1024),
+		.dst = addr("198.51.100.2", 25) };
 	char text[128];
 
 	ck_assert_uint_eq(proxy_hdr_format(&h, 2, text), 28);
