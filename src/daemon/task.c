@@ -10,7 +10,11 @@
  * junk in it, a missing end boundary and the like are common in honest mail
  * and no reason to call it not scanned: all that a reader could see of it was
  * looked at. What nobody can see without a key, or without another message, is
- * not scanned. Blocking, no mutable state outside the task. */
+ * not scanned; nor are, as there is no unpacker in this version, archives, TNEF
+ * and S/MIME that is not in clear text. Office documents are zip files: not
+ * scanned is what they are, and clean would be untrue. What an engine finds by
+ * the digest of the whole file is infected all the same.
+ * Blocking, no mutable state outside the task. */
 #include "task.h"
 
 #include <errno.h>
@@ -208,20 +212,26 @@ static bool looks_like_mail(const char *p, size_t len)
 	return false;
 }
 
-/* By its name a mail program opens it as a message. */
-static bool is_mail_name(const char *name)
+static bool ends_any(const char *name, const char *const *ends)
 {
-	static const char *const ends[] = { ".eml", ".mht", ".mhtml", ".nws" };
 	size_t n = strlen(name);
 
 	while (n > 0 && (name[n - 1] == ' ' || name[n - 1] == '.'))
 		n--;
-	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-		size_t k = strlen(ends[i]);
-		if (n >= k && str_ieq_n(name + n - k, k, ends[i]))
+	for (; *ends != NULL; ends++) {
+		size_t k = strlen(*ends);
+		if (n >= k && str_ieq_n(name + n - k, k, *ends))
 			return true;
 	}
 	return false;
+}
+
+/* By its name a mail program opens it as a message. */
+static bool is_mail_name(const char *name)
+{
+	static const char *const ends[] = { ".eml", ".mht", ".mhtml", ".nws", NULL };
+
+	return ends_any(name, ends);
 }
 
 /* Is this nothing but base64, and not a word by chance? Some readers decode
@@ -334,10 +344,58 @@ static bool scan_uuencoded(struct task *t, const char *text, size_t len, const c
 	return true;
 }
 
+/* ---- what is not looked into ----------------------------------------------- */
+
+static void note(struct task *t, unsigned av, const char *name, const char *why)
+{
+	if (!t->r->want_av)
+		return;
+	t->v->av |= av;
+	reason(t, why);
+	add_part(t, name, av, "");
+}
+
+/* Formats that readers open by themselves, or one click away. */
+static void note_format(struct task *t, const char *data, size_t len, const char *name)
+{
+	static const struct { const char *magic; size_t n; } archives[] = {
+		{ "PK\3\4", 4 }, { "Rar!", 4 }, { "7z\xbc\xaf\x27\x1c", 6 }, { "\x1f\x8b", 2 },
+		{ "BZh", 3 }, { "\xfd" "7zXZ", 5 }, { "MSCF", 4 } };
+
+	if (len >= 4 && memcmp(data, "\x78\x9f\x3e\x22", 4) == 0)
+		note(t, VERDICT_AV_NOTSCANNED, name, "TNEF is not looked into");
+	if (!t->r->opts.obj_archives)
+		return;
+	for (size_t i = 0; i < sizeof archives / sizeof archives[0]; i++)
+		if (len >= archives[i].n && memcmp(data, archives[i].magic, archives[i].n) == 0)
+			note(t, VERDICT_AV_NOTSCANNED, name,
+				"archives are not looked into in this version");
+}
+
+/* The entity that lies inside opaque signed S/MIME (SignedData, RFC 5652): it
+ * is there as it stands, or in long pieces. */
+static bool walk_signed(struct task *t, const char *data, size_t len)
+{
+	static const char oid[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
+	static const char *const fields[] = { "content-", "mime-version:", NULL };
+
+	if (len < 1 || data[0] != 0x30 ||
+	    memmem(data, len < 64 ? len : 64, oid, sizeof oid - 1) == NULL)
+		return true;
+	for (size_t i = 0; i < len; i++)
+		if ((str_lower(data[i]) == 'c' || str_lower(data[i]) == 'm') &&
+		    starts_any(data + i, len - i, fields))
+			return walk_message(t, data + i, len - i, false);
+	return true;
+}
+
 static bool scan_content(struct task *t, const char *data, size_t len, const char *name,
 	bool is_message)
 {
 	if (!scan_object(t, data, len, name, false))
+		return false;
+	note_format(t, data, len, name);
+	if (t->r->opts.obj_emails && !walk_signed(t, data, len))
 		return false;
 	is_message |= is_mail_name(name);
 	if (t->r->opts.obj_emails && (is_message || looks_like_mail(data, len))) {
@@ -381,18 +439,47 @@ static bool walk_encoded_multipart(struct task *t, const struct mime_part *p)
 	return on;
 }
 
-/* What nobody can judge from here. */
+/* Does the header hold that word? It need not be in the right place. */
+static bool header_has(const struct mime_part *p, const char *word)
+{
+	const char *const words[] = { word, NULL };
+
+	for (size_t i = 0; i < p->hdr_len; i++)
+		if (str_lower(p->hdr[i]) == word[0] &&
+		    starts_any(p->hdr + i, p->hdr_len - i, words))
+			return true;
+	return false;
+}
+
+static bool is_named(const struct mime_part *p, const char *const *ends)
+{
+	bool yes = ends_any(p->filename, ends);
+
+	for (unsigned i = 0; i < p->n_other_names; i++)
+		yes |= ends_any(p->other_names[i], ends);
+	return yes;
+}
+
+/* What nobody can judge from here, or not in this version. */
 static void note_hidden(struct task *t, const struct mime_part *p, const char *name)
 {
-	if (strcmp(p->type, "multipart/encrypted") == 0) {
-		t->v->av |= VERDICT_AV_ENCRYPTED;
-		reason(t, "the message is encrypted");
-		add_part(t, name, VERDICT_AV_ENCRYPTED, "");
-	} else if (strcmp(p->type, "message/partial") == 0) {
-		t->v->av |= VERDICT_AV_NOTSCANNED;
-		reason(t, "a fragment of a message (message/partial)");
-		add_part(t, name, VERDICT_AV_NOTSCANNED, "");
-	}
+	static const char *const tnef[] = { "winmail.dat", "win.dat", NULL };
+	static const char *const p7m[] = { ".p7m", ".p7z", NULL };
+
+	if (strcmp(p->type, "multipart/encrypted") == 0)
+		note(t, VERDICT_AV_ENCRYPTED, name, "the message is encrypted");
+	else if (strcmp(p->type, "message/partial") == 0)
+		note(t, VERDICT_AV_NOTSCANNED, name, "a fragment of a message (message/partial)");
+	else if (strcmp(p->type, "application/ms-tnef") == 0 ||
+	    strcmp(p->type, "application/vnd.ms-tnef") == 0 || is_named(p, tnef))
+		note(t, VERDICT_AV_NOTSCANNED, name, "TNEF is not looked into");
+	if (strcmp(p->type, "application/pkcs7-mime") != 0 &&
+	    strcmp(p->type, "application/x-pkcs7-mime") != 0 && !is_named(p, p7m))
+		return;
+	if (header_has(p, "signed-data") && !header_has(p, "enveloped-data"))
+		note(t, VERDICT_AV_NOTSCANNED, name, "opaque signed S/MIME");
+	else
+		note(t, VERDICT_AV_ENCRYPTED, name, "S/MIME that may be encrypted");
 }
 
 static bool on_multipart(struct task *t, const struct mime_part *p)
@@ -411,8 +498,7 @@ static bool on_part(void *arg, const struct mime_part *p)
 	part_name(p, name, sizeof name);
 	for (unsigned i = 0; i < p->n_other_names; i++)
 		is_message |= is_mail_name(p->other_names[i]);
-	if (t->r->want_av)
-		note_hidden(t, p, name);
+	note_hidden(t, p, name);
 	if (p->is_multipart)
 		return on_multipart(t, p);
 	if (!scan_encoded(t, p->encoding, p->body, p->body_len, name, is_message))
@@ -533,6 +619,8 @@ static void scan_all(struct task *t, const struct content *c)
 
 	if (!scan_object(t, data, c->len, name, true))
 		return;
+	if (!r->is_mail)
+		note_format(t, data, c->len, name);
 	size_t from = mail_start(data, c->len);
 	if (r->is_mail || (r->opts.obj_emails &&
 	    (is_mail_name(name) || looks_like_mail(data, c->len))))

@@ -225,9 +225,56 @@ START_TEST(what_nobody_can_see_is_not_clean)
 	run("Content-Type: message/partial; number=2; total=3; id=x\r\n\r\nmiddle\r\n");
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
 	ck_assert_ptr_nonnull(strstr(verdict.reason, "partial"));
+	run("Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_ENCRYPTED);
+	run("Content-Type: application/octet-stream; name=smime.P7M\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_ENCRYPTED);
+	run("Content-Type: application/x-pkcs7-mime; smime-type=signed-data\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
+	ck_assert_str_eq(verdict.reason, "opaque signed S/MIME");
+	run("Content-Type: application/pkcs7-signature; name=smime.p7s\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
 	req.want_av = false;
 	run("Content-Type: message/partial; number=2; total=3; id=x\r\n\r\nmiddle\r\n");
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+}
+END_TEST
+
+START_TEST(found_in_opaque_signed_mail)
+{
+	static const char der[] = "0\x82\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82";
+
+	expect_infected(text("Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n%s", base64(text("%sContent-Type: text/plain"
+		"\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n\xa0\x82", der, base64(eicar)))));
+}
+END_TEST
+
+START_TEST(what_is_not_looked_into_is_not_clean)
+{
+	static const char *const begins[] = { "PK\3\4", "Rar!", "7z\xbc\xaf\x27\x1c", "\x1f\x8b",
+		"BZh", "\xfd" "7zXZ", "MSCF", "\x78\x9f\x3e\x22" };
+
+	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+		char *b64 = strdup(base64(text("%sand more", begins[i])));
+		bool is_tnef = begins[i][0] == 'x';
+		for (unsigned on = 0; on < 2; on++) {
+			req.opts.obj_archives = on;
+			run(text("Content-Transfer-Encoding: base64\r\n\r\n%s", b64));
+			ck_assert_uint_eq(verdict.av, on || is_tnef ? VERDICT_AV_NOTSCANNED :
+				VERDICT_AV_CLEAN);
+		}
+		ck_assert_ptr_nonnull(strstr(verdict.reason, is_tnef ? "TNEF" : "archives"));
+		req.is_mail = false;
+		run(text("%sx", begins[i]));
+		ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
+		req.is_mail = true;
+		free(b64);
+	}
+	run("Content-Type: application/ms-tnef\r\n\r\nx");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
+	run("Content-Type: application/x; name=WinMail.DAT\r\n\r\nx");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
 }
 END_TEST
 
@@ -447,6 +494,8 @@ int main(void)
 	tcase_add_test(t, found_in_an_encoded_multipart);
 	tcase_add_test(t, found_in_an_attached_message);
 	tcase_add_test(t, what_nobody_can_see_is_not_clean);
+	tcase_add_test(t, found_in_opaque_signed_mail);
+	tcase_add_test(t, what_is_not_looked_into_is_not_clean);
 	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, found_in_uuencode);
 	tcase_add_test(t, eicar_rule);
