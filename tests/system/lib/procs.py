@@ -1,9 +1,9 @@
 """The programs under test: a configuration file, start, stop, logs, workers.
 
-Both programs run with --foreground and log to stderr, which is kept in a
-file. start() returns when the kernel says that the program listens; stop()
-insists on an orderly end. A sanitizer's report, a worker that died unasked or
-an exit status other than 0 make the case fail."""
+Both programs run with --foreground and log to stderr, which is kept in a file.
+start() returns when the kernel says that the program listens, and there is a
+worker; stop() insists on an orderly end. A sanitizer's report, a worker that
+died unasked or an exit status other than 0 make the case fail."""
 
 import glob
 import os
@@ -99,7 +99,7 @@ class Process:
         def is_ready():
             check(self.popen.poll() is None, "%s ended with status %s during its start"
                   % (self.name, self.popen.poll()))
-            return ready()
+            return ready() and self.workers()
         wait_until(is_ready, 15, "%s to listen" % self.name)
         return self
 
