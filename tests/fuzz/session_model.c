@@ -219,7 +219,8 @@ static bool read_body(struct model *m)
 /* The last chunk is there; whether it is a message its reply says. */
 static void read_chunk(struct model *m)
 {
-	if (m->is_complete || !m->chunk_ok || !m->chunk_last ||
+	/* Not before all replies in front of it: they say what the envelope is. */
+	if (m->is_complete || !m->chunk_ok || !m->chunk_last || m->owed_first + 1 < m->nowed ||
 	    m->stream.len - m->at < m->chunk_size)
 		return;
 	struct fuzz_text raw = { NULL, 0, 0 };
