@@ -521,6 +521,31 @@ static bool walk_goes_on(void *arg)
 	return goes_on(arg);
 }
 
+/* Some readers take no notice of NULs. What is inside has none any more, so
+ * there is one such copy of a message. */
+static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t len,
+	const struct mime_budget *b)
+{
+	size_t n = 0;
+
+	if (len == 0 || memchr(msg, '\0', len) == NULL)
+		return MIME_DONE;
+	if (!charge(t, len))
+		return MIME_STOPPED;
+	char *copy = malloc(len);
+	if (copy == NULL) {
+		t->v->av |= VERDICT_AV_UNAVAILABLE;
+		reason(t, "out of memory");
+		return MIME_STOPPED;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (msg[i] != '\0')
+			copy[n++] = msg[i];
+	enum mime_result got = mime_walk(copy, n, b, on_part, t);
+	free(copy);
+	return got;
+}
+
 /* False: the task is to end. */
 static bool walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
 {
@@ -538,6 +563,10 @@ static bool walk_message(struct task *t, const char *msg, size_t len, bool root_
 	t->level++;
 	t->root_is_decoded = root_is_decoded;
 	got = mime_walk(msg, len, &b, on_part, t);
+	if (got == MIME_OVER_BUDGET)
+		over_limit(t, "the message has too many parts, levels or header lines");
+	if (got != MIME_STOPPED)
+		got = walk_without_nul(t, msg, len, &b);
 	t->root_is_decoded = outer;
 	t->level--;
 	if (got == MIME_OVER_BUDGET)

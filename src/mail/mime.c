@@ -274,29 +274,26 @@ static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct 
 	return found;
 }
 
-/* The first line that looks like a boundary. */
-static bool boundary_guess(struct walk *w, const char *p, size_t n, struct mime_boundaries *out)
+/* The first lines that look like boundaries. */
+static void boundary_guess(struct walk *w, const char *p, size_t n, struct mime_boundaries *out)
 {
 	struct search s = { .p = p, .n = n };
 	size_t i = 0;
 
 	out->n = 0;
-	while ((i = dashes_find(w, &s, i)) < n) {
+	while (out->n < MIME_BOUNDARIES_MAX && (i = dashes_find(w, &s, i)) < n) {
 		size_t end = eol_find(&s, i), last = end;
 		charge(w, end - i);
 		while (last > i + 2 && mime_is_blank(p[last - 1]))
 			last--;
-		if (last > i + 2 && last - i <= 2 + MIME_BOUNDARY_MAX) {
+		if (last > i + 2 && last - i <= 2 + MIME_BOUNDARY_MAX)
 			mime_boundaries_add(out, p + i + 2, last - i - 2);
-			return true;
-		}
 		i = end;
 	}
-	return false;
 }
 
 /* A part that may be a multipart: with each boundary its type names, and if
- * none of these occurs, with one that does, and as text. */
+ * none of these occurs, with some that do, and as text. */
 static void walk_multipart(struct walk *w, const char *p, size_t n, const struct mime_value *type,
 	bool is_multipart, const struct where *children)
 {
@@ -315,8 +312,9 @@ static void walk_multipart(struct walk *w, const char *p, size_t n, const struct
 	if (found || !is_multipart)
 		return;
 	at.is_ambiguous = true;
-	if (boundary_guess(w, p, n, &bs))
-		walk_boundary(w, p, n, &bs.b[0], &at);
+	boundary_guess(w, p, n, &bs);
+	for (unsigned i = 0; i < bs.n && !w->has_ended; i++)
+		walk_boundary(w, p, n, &bs.b[i], &at);
 	report_filler(w, p, n, &at);
 }
 

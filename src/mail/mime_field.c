@@ -30,6 +30,12 @@ struct text {
 	char s[TEXT_MAX];
 };
 
+/* VT and FF are blanks for some readers. */
+static bool is_wide_space(char c)
+{
+	return mime_is_space(c) || c == '\v' || c == '\f';
+}
+
 /* Past blanks, line ends and comments. */
 static const char *skip_space(const char *p, const char *end)
 {
@@ -40,7 +46,7 @@ static const char *skip_space(const char *p, const char *end)
 			depth++;
 		else if (*p == ')' && depth > 0)
 			depth--;
-		else if (depth == 0 && !mime_is_space(*p))
+		else if (depth == 0 && !is_wide_space(*p))
 			break;
 	}
 	return p;
@@ -100,7 +106,11 @@ static bool param_parse(const char *p, const char *end, struct param *out)
 	p = param_parse_star(p, end, out);
 	if (p == end || *p != '=')
 		return false;
-	p = skip_space(p + 1, end);
+	const char *narrow = p + 1;
+	p = skip_space(narrow, end);
+	if (p == end || *p != '"') /* a VT may belong to the value */
+		while (p > narrow && (p[-1] == '\v' || p[-1] == '\f'))
+			p--;
 	out->is_quoted = p < end && *p == '"';
 	if (out->is_quoted)
 		p++;
@@ -264,6 +274,24 @@ static void boundary_add_text(struct mime_boundaries *bs, const struct text *t)
 	mime_boundaries_add(bs, t->s, t->n);
 }
 
+/* Without VT and FF around it, and without single quotes. */
+static void boundary_add_bare(struct mime_boundaries *bs, const struct param *a)
+{
+	struct param b = *a;
+
+	while (b.n > 0 && is_wide_space(*b.p)) {
+		b.p++;
+		b.n--;
+	}
+	b.n = span_until(&b, " \t\r\n\v\f\"(");
+	mime_boundaries_add(bs, b.p, b.n);
+	if (b.n > 0 && *b.p == '\'') {
+		b.p++;
+		b.n--;
+		mime_boundaries_add(bs, b.p, span_until(&b, "'"));
+	}
+}
+
 /* What a value without quotes is, is said differently: up to a blank, up to
  * a comment, or up to the semicolon. */
 static void boundary_add_plain(struct mime_boundaries *bs, const struct param *a)
@@ -271,6 +299,7 @@ static void boundary_add_plain(struct mime_boundaries *bs, const struct param *a
 	struct text t = { 0 };
 
 	if (!a->is_quoted) {
+		boundary_add_bare(bs, a);
 		mime_boundaries_add(bs, a->p, span_until(a, " \t\r\n\"("));
 		mime_boundaries_add(bs, a->p, span_until(a, " \t\r\n\""));
 		mime_boundaries_add(bs, a->p, a->n);

@@ -240,6 +240,38 @@ START_TEST(what_nobody_can_see_is_not_clean)
 }
 END_TEST
 
+/* What a NUL does to a header or a boundary is for the reader to say. */
+START_TEST(found_where_there_are_nuls)
+{
+	static const char *const heads[] = {
+		"Content-T@ype: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+			"Content-Transfer-Encoding: base64\r\n\r\n",
+		"Content-Transfer-Enc@oding: base64\r\n\r\n",
+		"Content-Type: multipart/mixed; boundary=bb\r\n\r\n--b@b\r\n"
+			"Content-Transfer-Encoding: base64\r\n\r\n" };
+
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		char *msg = text("%s%s\r\n", heads[i], base64(eicar));
+		size_t n = strlen(msg);
+		*strchr(msg, '@') = '\0';
+		ck_assert(run_until(msg, n, now_ms() + 60000, NULL));
+		ck_assert_msg(verdict.av & VERDICT_AV_INFECTED, "%s", heads[i]);
+	}
+}
+END_TEST
+
+START_TEST(found_with_odd_boundaries)
+{
+	static const char *const values[] = { "\vbb", "\fbb", "\v\"bb\"", "\v bb", "'bb'", "\v'bb'\f",
+		"(x)\vbb", "other" };
+
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+		expect_infected(text("Content-Type: multipart/mixed; boundary\v=%s\r\n\r\n--decoy\r\n"
+			"\r\n--bb\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--bb--\r\n",
+			values[i], base64(eicar)));
+}
+END_TEST
+
 START_TEST(found_in_opaque_signed_mail)
 {
 	static const char der[] = "0\x82\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82";
@@ -494,6 +526,8 @@ int main(void)
 	tcase_add_test(t, found_in_an_encoded_multipart);
 	tcase_add_test(t, found_in_an_attached_message);
 	tcase_add_test(t, what_nobody_can_see_is_not_clean);
+	tcase_add_test(t, found_where_there_are_nuls);
+	tcase_add_test(t, found_with_odd_boundaries);
 	tcase_add_test(t, found_in_opaque_signed_mail);
 	tcase_add_test(t, what_is_not_looked_into_is_not_clean);
 	tcase_add_test(t, as_many_parts_as_may_be);
