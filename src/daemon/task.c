@@ -36,6 +36,8 @@
 #define MIME_HEADERS_MAX 1000u
 #define OCTETS_FREE (64u << 20)      /* decoded in any task, however small */
 #define OCTETS_FACTOR 16u            /* and so many times the message */
+#define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
+#define LIVE_FACTOR 4u
 #define MAIL_LOOK (64u << 10)        /* of a header, to see whether it is one */
 
 struct task {
@@ -47,6 +49,7 @@ struct task {
 	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
 	unsigned objects_left;
 	uint64_t octets_left;
+	uint64_t live_left;              /* octets that may be allocated still */
 	unsigned marks;                  /* engines_mark of all objects */
 	unsigned level;                  /* messages in each other */
 	bool root_is_decoded;            /* walks an encoded multipart's content */
@@ -251,28 +254,58 @@ static bool looks_like_base64(const char *p, size_t len)
 	return n >= 24;
 }
 
-/* The rest of the decoder's state is in d. */
-static unsigned char *decode_all(struct task *t, struct decode *d, const char *in, size_t len,
-	size_t *out_len)
+/* Memory for an object; NULL: the task is to end. */
+static void *live_alloc(struct task *t, size_t size)
 {
-	unsigned char *out = malloc(len + 2 * 80 + 1);
-	size_t w = 0;
-
-	if (out == NULL) {
+	if (size > t->live_left) {
+		over_limit(t, "too much memory for encodings in each other");
+		return NULL;
+	}
+	void *p = malloc(size);
+	if (p == NULL) {
 		t->v->av |= VERDICT_AV_UNAVAILABLE;
 		reason(t, "out of memory");
 		return NULL;
 	}
+	t->live_left -= size;
+	return p;
+}
+
+static void live_free(struct task *t, void *p, size_t size)
+{
+	if (p != NULL)
+		t->live_left += size;
+	free(p);
+}
+
+/* Decodes what is left of d's input behind the head_len octets of a header
+ * that are copied. *size_out is for live_free. The rest of the decoder's
+ * state is in d. */
+static char *decode_all(struct task *t, struct decode *d, const char *head, size_t head_len,
+	const char *in, size_t len, size_t *out_len, size_t *size_out)
+{
+	const size_t size = head_len + len + 2 * 80 + 1;
+	char *all = live_alloc(t, size);
+	unsigned char *out = (unsigned char *)all;
+	size_t w = head_len;
+
+	if (all == NULL)
+		return NULL;
+	memcpy(all, head, head_len);
 	for (size_t at = 0; at < len; at += DECODE_CHUNK) {
 		size_t n = len - at < DECODE_CHUNK ? len - at : DECODE_CHUNK;
 		if (!goes_on(t)) {
-			free(out);
+			live_free(t, all, size);
 			return NULL;
 		}
 		w += decode_push(d, (const unsigned char *)in + at, n, out + w);
 	}
-	*out_len = w + decode_end(d, out + w);
-	return out;
+	w += decode_end(d, out + w);
+	*out_len = w;
+	*size_out = w < size ? w + 1 : size;
+	char *tight = realloc(all, *size_out);
+	t->live_left += size - *size_out;
+	return tight != NULL ? tight : all;
 }
 
 static bool charge(struct task *t, size_t len)
@@ -292,15 +325,15 @@ static bool scan_content(struct task *t, const char *data, size_t len, const cha
 static bool scan_decoded(struct task *t, struct decode *d, const char *body, size_t len,
 	const char *name, bool is_message)
 {
-	size_t n;
+	size_t n, size;
 
 	if (!charge(t, len))
 		return false;
-	unsigned char *data = decode_all(t, d, body, len, &n);
+	char *data = decode_all(t, d, "", 0, body, len, &n, &size);
 	if (data == NULL)
 		return false;
-	bool on = scan_content(t, (const char *)data, n, name, is_message);
-	free(data);
+	bool on = scan_content(t, data, n, name, is_message);
+	live_free(t, data, size);
 	return on;
 }
 
@@ -418,24 +451,16 @@ static void part_name(const struct mime_part *p, char *out, size_t size)
 static bool walk_encoded_multipart(struct task *t, const struct mime_part *p)
 {
 	struct decode d;
-	size_t n;
+	size_t n, size;
 
 	decode_init(&d, p->encoding);
 	if (!charge(t, p->hdr_len + p->body_len))
 		return false;
-	unsigned char *body = decode_all(t, &d, p->body, p->body_len, &n);
-	char *msg = body != NULL ? malloc(p->hdr_len + n + 1) : NULL;
-	bool on = false;
-	if (msg != NULL) {
-		memcpy(msg, p->hdr, p->hdr_len);
-		memcpy(msg + p->hdr_len, body, n);
-		on = walk_message(t, msg, p->hdr_len + n, true);
-	} else if (body != NULL) {
-		t->v->av |= VERDICT_AV_UNAVAILABLE;
-		reason(t, "out of memory");
-	}
-	free(msg);
-	free(body);
+	char *msg = decode_all(t, &d, p->hdr, p->hdr_len, p->body, p->body_len, &n, &size);
+	if (msg == NULL)
+		return false;
+	bool on = walk_message(t, msg, n, true);
+	live_free(t, msg, size);
 	return on;
 }
 
@@ -532,17 +557,14 @@ static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t
 		return MIME_DONE;
 	if (!charge(t, len))
 		return MIME_STOPPED;
-	char *copy = malloc(len);
-	if (copy == NULL) {
-		t->v->av |= VERDICT_AV_UNAVAILABLE;
-		reason(t, "out of memory");
+	char *copy = live_alloc(t, len);
+	if (copy == NULL)
 		return MIME_STOPPED;
-	}
 	for (size_t i = 0; i < len; i++)
 		if (msg[i] != '\0')
 			copy[n++] = msg[i];
 	enum mime_result got = mime_walk(copy, n, b, on_part, t);
-	free(copy);
+	live_free(t, copy, len);
 	return got;
 }
 
@@ -685,7 +707,8 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	*t = (struct task){ .r = r, .v = v, .deadline_ms = deadline_ms, .cancelled = cancelled,
 		.arg = arg, .objects_left = r->opts.archive_max_files > 0 ?
 			r->opts.archive_max_files : 1,
-		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size };
+		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size,
+		.live_left = LIVE_FREE + LIVE_FACTOR * r->size };
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;

@@ -452,6 +452,24 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Each level would keep a copy of all that is inside. */
+START_TEST(memory_is_bounded)
+{
+	const size_t pad = 16u << 20;
+	char *msg = malloc(pad + 8192), *p = msg;
+
+	for (int i = 0; i < 9; i++)
+		p += sprintf(p, "Content-Type: multipart/mixed; boundary=x%d\r\n"
+			"Content-Transfer-Encoding: quoted-printable\r\n\r\n--x%d\r\n", i, i);
+	for (size_t i = 0; i < pad; i += 64, p += 64)
+		memcpy(p, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", 64);
+	ck_assert(run_until(msg, (size_t)(p - msg), now_ms() + 60000, NULL));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_OVERLIMIT);
+	ck_assert_ptr_nonnull(strstr(verdict.reason, "memory"));
+	free(msg);
+}
+END_TEST
+
 static bool always(void *arg)
 {
 	(void)arg;
@@ -537,6 +555,7 @@ int main(void)
 	tcase_add_test(t, parts_by_name);
 	tcase_add_test(t, nested_messages_can_be_left_alone);
 	tcase_add_test(t, limits);
+	tcase_add_test(t, memory_is_bounded);
 	tcase_add_test(t, time_and_cancel);
 	tcase_add_test(t, gives_up_inside_a_walk);
 	tcase_add_test(t, no_engine);
