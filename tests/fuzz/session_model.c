@@ -136,7 +136,7 @@ static bool is_syntax_error(const char *p, size_t n, size_t used)
 	if (i == n)
 		return true;
 	for (; i < n && !is_blank(p[i]); i++) {
-		if (iscntrl((unsigned char)p[i]))
+		if ((unsigned char)p[i] <= 0x20 || (unsigned char)p[i] >= 0x7f)
 			return true;
 	}
 	return false;
