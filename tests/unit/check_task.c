@@ -193,7 +193,7 @@ START_TEST(found_in_an_attached_message)
 {
 	static const char *const begins[] = { "Reply-To: a@b\r\n", "DKIM-Signature: v=1\r\n",
 		"\xef\xbb\xbf", "\xef\xbb\xbf\r\nFrom: a@b\r\n", "\r\n\n\r\n", "Thread-Topic : x\n",
-		"\xef\xbb\xbf" "From: a@b\r\n", "From a@b Mon\r\n", "A: b\r\n folded\r\nno field\r\n" };
+		"\357\273\277From: a@b\r\n", "From a@b Mon\r\n", "A: b\r\n folded\r\nno field\r\n" };
 	static const char cte[] = "Content-Type: application/octet-stream\r\n"
 		"Content-Transfer-Encoding: base64\r\n";
 
@@ -285,7 +285,7 @@ END_TEST
 START_TEST(what_is_not_looked_into_is_not_clean)
 {
 	static const char *const begins[] = { "PK\3\4", "Rar!", "7z\xbc\xaf\x27\x1c", "\x1f\x8b",
-		"BZh", "\xfd" "7zXZ", "MSCF", "\x78\x9f\x3e\x22" };
+		"BZh", "\3757zXZ", "MSCF", "\x78\x9f\x3e\x22" };
 
 	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
 		char *b64 = strdup(base64(text("%sand more", begins[i])));
