@@ -294,8 +294,9 @@ START_TEST(help)
 	unsigned section = conf_program_section(program);
 
 	help_text(program, out, sizeof(out));
+	/* But for the built-in path, which is as long as the prefix makes it. */
 	for (const char *p = out; *p != '\0'; p += strcspn(p, "\n") + 1)
-		ck_assert_uint_lt(strcspn(p, "\n"), 80);
+		ck_assert(strcspn(p, "\n") < 80 || strncmp(p, "  -c, --config", 14) == 0);
 	static const char *const common[] = { "-h, --help", "-v, --version", "-c, --config FILE" };
 	for (size_t i = 0; i < 3; i++)
 		ck_assert_ptr_nonnull(strstr(out, common[i]));

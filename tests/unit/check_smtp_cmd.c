@@ -58,10 +58,13 @@ START_TEST(verb_kinds)
 		{ "COMPRESS DEFLATE", SMTP_VERB_COMPRESS, SMTP_CMD_REFUSE },
 		{ "CHECKPOINT x", SMTP_VERB_CHECKPOINT, SMTP_CMD_REFUSE },
 		{ "LHLO x", SMTP_VERB_LHLO, SMTP_CMD_REFUSE },
-		{ "XYZZY", SMTP_VERB_UNKNOWN, SMTP_CMD_RELAY },
-		{ "DAT", SMTP_VERB_UNKNOWN, SMTP_CMD_RELAY },
-		{ "DATAX", SMTP_VERB_UNKNOWN, SMTP_CMD_RELAY },
-		{ "MAIL:", SMTP_VERB_UNKNOWN, SMTP_CMD_RELAY },
+		{ "SEND FROM:<a@b>", SMTP_VERB_SEND, SMTP_CMD_REFUSE },
+		{ "SOML FROM:<a@b>", SMTP_VERB_SOML, SMTP_CMD_REFUSE },
+		{ "SAML FROM:<a@b>", SMTP_VERB_SAML, SMTP_CMD_REFUSE },
+		{ "XYZZY", SMTP_VERB_UNKNOWN, SMTP_CMD_BARRIER },
+		{ "DAT", SMTP_VERB_UNKNOWN, SMTP_CMD_BARRIER },
+		{ "DATAX", SMTP_VERB_UNKNOWN, SMTP_CMD_BARRIER },
+		{ "MAIL:", SMTP_VERB_UNKNOWN, SMTP_CMD_BARRIER },
 	};
 	struct smtp_cmd cmd;
 
@@ -148,7 +151,9 @@ START_TEST(no_command)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		check_verb(cases[i].line, cases[i].n, false, SMTP_VERB_UNKNOWN);
-	check_verb("\xc3\xa4", 2, true, SMTP_VERB_UNKNOWN);
+	check_verb("\xc3\xa4", 2, false, SMTP_VERB_UNKNOWN); /* NBSP and the like */
+	check_verb("\xa0" "DATA", 5, false, SMTP_VERB_UNKNOWN);
+	check_verb("DATA\xa0", 5, false, SMTP_VERB_UNKNOWN);
 	check_verb("NOOP \x01", 6, true, SMTP_VERB_NOOP);  /* an argument is the server's */
 }
 END_TEST
