@@ -232,6 +232,21 @@ static void on_piece(struct world *w, bool by_octet)
 	client_sends(w, (const uint8_t *)p, strlen(p), by_octet);
 }
 
+/* More than goes out at once: lines of a body, at most 100 KiB. */
+static void on_much(struct world *w)
+{
+	static const char line[] = "\xa5 0123456789 0123456789 0123456789\r\n";
+	size_t k = sizeof line - 1, n = (1u + next(w) % 5) * 500 * k;
+	uint8_t *p = malloc(n);
+
+	must(p != NULL);
+	for (size_t i = 0; i < n; i += k)
+		memcpy(p + i, line, k);
+	if (w->s.state == ST_BODY)
+		client_sends(w, p, n, false);
+	free(p);
+}
+
 static void on_answer(struct world *w, bool by_octet)
 {
 	uint8_t choice = next(w);
@@ -374,6 +389,9 @@ static void happen(struct world *w)
 		break;
 	case 28:
 		w->scan_down = !w->scan_down;
+		break;
+	case 31:
+		on_much(w);
 		break;
 	default:
 		on_usual(w);

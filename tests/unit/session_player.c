@@ -48,7 +48,7 @@ struct player {
 	enum link link;
 	struct net_addr client, local;
 	bool started, ended, is_trusted, eof, gone, scan_down, block_client, block_server;
-	bool body_checked;
+	bool body_checked, is_skipped;
 	char packet;                  /* 'C', 'S': records that are still joined */
 	struct buf joined;
 	char spool_dir[128];
@@ -584,7 +584,9 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		if (strcmp(name, sizes[i].name) == 0)
 			return str_parse_u64(value, sizes[i].size) == 0;
-	if (strcmp(name, "bare_newline") == 0)
+	if (strcmp(name, "only") == 0)
+		p->is_skipped = p->c_cut.mode != SPLIT_WHOLE || p->s_cut.mode != SPLIT_WHOLE;
+	else if (strcmp(name, "bare_newline") == 0)
 		c->bare_newline = value[0] == 'n' ? CONF_BARE_NORMALIZE : value[0] == 'r' ?
 			CONF_BARE_REJECT : CONF_BARE_PASS;
 	else if (strcmp(name, "chunking") == 0)
@@ -815,7 +817,7 @@ static bool on_record(struct player *p, const char *dir, char *t, size_t n, unsi
 {
 	bool is_octets = n >= 2 && (t[1] == ':' || t[1] == '.' || t[1] == '>');
 
-	if (n == 0 || t[0] == '#')
+	if (n == 0 || t[0] == '#' || p->is_skipped)
 		return true;
 	if (p->ended)
 		return wrong(p, "script: goes on behind its end");
@@ -916,7 +918,7 @@ bool session_play(const char *dir, const char *name, unsigned mode, char *why, s
 	log_open("check", &silent);
 	player_init(p, mode, why, why_size);
 	bool ok = play_file(p, dir, name, 0);
-	if (ok && why[0] == '\0' && !p->ended) {
+	if (ok && why[0] == '\0' && !p->ended && !p->is_skipped) {
 		p->file = name;
 		ok = wrong(p, "script: no end");
 	}

@@ -8,7 +8,8 @@
  * A script is a text file, one record a line; # begins a comment line:
  *
  *   include FILE        another script of the same folder
- *   conf NAME VALUE     before the first other record, see conf_set
+ *   conf NAME VALUE     before the first other record, see conf_set;
+ *                       "conf only whole" where cutting it takes too long
  *   C: text             octets from the client, CR LF is added; records of the
  *                       same side that follow each other are one packet
  *   C. text             the same without CR LF
