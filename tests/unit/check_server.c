@@ -100,6 +100,8 @@ static pid_t start_worker(struct server_cfg cfg)
 
 	cfg.listen_fd = listen_fd;
 	cfg.access = &access_list;
+	/* Before the fork, as the master does: none may come too early. */
+	supervise_block_signals();
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct log_cfg log = { -1, 0, false, false };
@@ -107,7 +109,6 @@ static pid_t start_worker(struct server_cfg cfg)
 		if (getppid() != parent)
 			_exit(1);
 		log_open("check_server", &log);
-		supervise_block_signals();
 		exit(server_run(&cfg));
 	}
 	return pid;
