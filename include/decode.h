@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU };
+enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU,
+	DECODE_YENC };
 
 /* base64            0 decoding goes on behind padding and junk
  *                   1 padding ends all       2 padding is junk
@@ -56,13 +57,13 @@ size_t decode_end(struct decode *d, unsigned char *out);
 
 /* One encoded file in a text. */
 struct decode_uu {
-	enum decode_kind kind;    /* DECODE_UU, or DECODE_BASE64 (begin-base64) */
+	enum decode_kind kind;    /* DECODE_UU, _BASE64 (begin-base64), _YENC */
 	const char *body;         /* the lines behind the begin line ... */
 	size_t body_len;          /* ... up to the end line or the next begin */
 	char name[256];           /* as it stands there; the tail of a longer one */
 };
 
-/* Finds the next "begin MODE NAME" line at or behind *from and moves *from
+/* Finds the next "begin MODE NAME" or "=ybegin ... name=NAME" line at or behind *from and moves *from
  * past its file. The whole text is passed over once, however many files it
  * holds. Returns false when there is none. */
 bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out);

@@ -529,7 +529,8 @@ static bool on_part(void *arg, const struct mime_part *p)
 	if (!scan_encoded(t, p->encoding, p->body, p->body_len, name, is_message))
 		return false;
 	/* Lines before the begin line may look like data too. */
-	if (p->encoding == DECODE_UU && !scan_uuencoded(t, p->body, p->body_len, name))
+	if ((p->encoding == DECODE_UU || p->encoding == DECODE_YENC) &&
+	    !scan_uuencoded(t, p->body, p->body_len, name))
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    looks_like_base64(p->body, p->body_len))

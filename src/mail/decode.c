@@ -3,7 +3,7 @@
  * Owns how lenient we are. The rule: where mail readers differ, take the
  * reading that yields more octets of an attachment. Nothing here allocates,
  * fails or looks at what is decoded.
- * Sources: RFC 2045 6.7 and 6.8, RFC 2047, POSIX uuencode. */
+ * Sources: RFC 2045 6.7 and 6.8, RFC 2047, POSIX uuencode, the yEnc draft 1.3. */
 #include "decode.h"
 
 #include <string.h>
@@ -410,6 +410,49 @@ static size_t uu_push(struct decode *d, const unsigned char *in, size_t n, unsig
 	return w;
 }
 
+/* ---- yEnc ---------------------------------------------------------------- */
+
+/* Lines that begin with "=y" are not data; a y is never escaped. */
+static size_t yenc_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out)
+{
+	enum { LINE, TEXT, EQ_LINE, EQ, SKIP };
+	size_t w = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = in[i];
+		bool is_escaped = d->state == EQ || d->state == EQ_LINE;
+		if (is_eol(c)) {
+			d->state = LINE;
+		} else if (d->state == SKIP || (d->state == EQ_LINE && c == 'y')) {
+			d->state = SKIP;
+		} else if (c == '=' && !is_escaped) {
+			d->state = d->state == LINE ? EQ_LINE : EQ;
+		} else {
+			out[w++] = (unsigned char)(c - 42 - (is_escaped ? 64 : 0));
+			d->state = TEXT;
+		}
+	}
+	return w;
+}
+
+static bool yenc_parse_begin(const char *p, size_t n, struct decode_uu *out)
+{
+	const char *name = memmem(p, n, "name=", 5);
+	size_t k = name != NULL ? n - (size_t)(name + 5 - p) : 0;
+
+	if (!str_istarts(p, n, "=ybegin "))
+		return false;
+	if (k >= sizeof out->name) {
+		name += k - (sizeof out->name - 1);
+		k = sizeof out->name - 1;
+	}
+	str_copy_n(out->name, sizeof out->name, k > 0 ? name + 5 : "", k);
+	out->kind = DECODE_YENC;
+	return true;
+}
+
+/* ---- files in a text ----------------------------------------------------- */
+
 /* Does the line begin with this word, a blank or its end behind it? */
 static bool starts_word(const char *p, size_t n, const char *word)
 {
@@ -426,7 +469,7 @@ static bool uu_parse_begin(const char *p, size_t n, struct decode_uu *out)
 	size_t i = base64 ? 12 : 5, blanks = 0, digits = 0;
 
 	if (!base64 && !starts_word(p, n, "begin"))
-		return false;
+		return yenc_parse_begin(p, n, out);
 	for (; i < n && is_blank(p[i]); i++)
 		blanks++;
 	size_t start = i;
@@ -476,7 +519,8 @@ bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu
 	*from = p;
 	if (!found)
 		return false;
-	const char *last = out->kind == DECODE_UU ? "end" : "====";
+	const char *last = out->kind == DECODE_UU ? "end" :
+		out->kind == DECODE_YENC ? "=yend" : "====";
 	size_t end = p;
 	for (; end < len; end = next) {
 		size_t n = line_at(text, len, end, &next);
@@ -502,6 +546,8 @@ size_t decode_push(struct decode *d, const unsigned char *in, size_t n, unsigned
 		return qp_push(d, in, n, out);
 	case DECODE_UU:
 		return uu_push(d, in, n, out);
+	case DECODE_YENC:
+		return yenc_push(d, in, n, out);
 	case DECODE_IDENTITY:
 		break;
 	}
@@ -518,6 +564,7 @@ size_t decode_end(struct decode *d, unsigned char *out)
 		return qp_end(d, out);
 	case DECODE_UU:
 		return d->state == UU_DATA ? uu_line_end(d, out) : 0;
+	case DECODE_YENC:
 	case DECODE_IDENTITY:
 		break;
 	}
@@ -530,6 +577,8 @@ static bool kind_lookup(const char *word, enum decode_kind *out)
 		{ "base64", DECODE_BASE64 }, { "b64", DECODE_BASE64 },
 		{ "quotedprintable", DECODE_QP }, { "qp", DECODE_QP },
 		{ "xuuencode", DECODE_UU }, { "uuencode", DECODE_UU },
+		{ "xyencode", DECODE_YENC }, { "yencode", DECODE_YENC },
+		{ "xyenc", DECODE_YENC }, { "yenc", DECODE_YENC },
 		{ "xuue", DECODE_UU }, { "uue", DECODE_UU },
 		{ "7bit", DECODE_IDENTITY }, { "8bit", DECODE_IDENTITY },
 		{ "binary", DECODE_IDENTITY }, { "none", DECODE_IDENTITY },

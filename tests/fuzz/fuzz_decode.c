@@ -81,7 +81,7 @@ static void try_uu_find(const char *text, size_t n)
 		must(from > before && from <= n);
 		must(f.body >= text + before && f.body + f.body_len <= text + from);
 		must(memchr(f.name, '\0', sizeof f.name) != NULL);
-		must(f.kind == DECODE_UU || f.kind == DECODE_BASE64);
+		must(f.kind == DECODE_UU || f.kind == DECODE_BASE64 || f.kind == DECODE_YENC);
 		octets += f.body_len;
 		try_kind(f.kind, (const uint8_t *)f.body, f.body_len);
 		before = from;
@@ -101,7 +101,7 @@ static void try_words(const char *text, size_t n, size_t size)
 	must(k < size && k <= all && some[k] == '\0');
 	k = decode_charset("latin1", 6, text, n, whole, 3 * n + 1);
 	must(k >= n && k <= 3 * n);
-	must(decode_kind_parse(text, n, &known) <= DECODE_UU);
+	must(decode_kind_parse(text, n, &known) <= DECODE_YENC);
 	free(whole);
 	free(some);
 }

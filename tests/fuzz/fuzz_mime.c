@@ -41,7 +41,7 @@ static bool on_part(void *arg, const struct mime_part *p)
 		check_text(p->other_names[i], sizeof p->other_names[i]);
 		must(p->other_names[i][0] != '\0' && p->filename[0] != '\0');
 	}
-	must((unsigned)p->encoding <= DECODE_UU);
+	must((unsigned)p->encoding <= DECODE_YENC);
 	must(!(p->is_multipart && p->is_message));
 	must(!p->is_filler || (p->hdr_len == 0 && p->encoding == DECODE_IDENTITY));
 	return s->n != s->stop_at;

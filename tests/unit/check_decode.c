@@ -197,6 +197,41 @@ START_TEST(uu_table)
 }
 END_TEST
 
+START_TEST(yenc_table)
+{
+	static const struct row rows[] = {
+		{ "", "", false },
+		{ "kl\r\nm\n", "ABC", false },
+		{ "=ybegin line=128 size=3 name=x\r\nk=\xacm\r\n=yend size=3\r\n", "ABC", false },
+		{ "=ypart begin=1 end=2\nk", "A", false },
+		{ "k=y", "A\x0f", false },
+		{ "..k", "\x04\x04" "A", false },
+		{ "k=", "A", false },
+	};
+	RUN(DECODE_YENC, rows);
+}
+END_TEST
+
+START_TEST(yenc_find)
+{
+	static const char text[] = "look:\r\n=ybegin line=128 size=3 name=a b.c\r\nklm\r\n=yend size=3\r\n"
+		"begin 644 d\r\n=ybegin x\r\nk";
+	struct decode_uu f;
+	size_t from = 0;
+
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_int_eq(f.kind, DECODE_YENC);
+	ck_assert_str_eq(f.name, "a b.c");
+	ck_assert(f.body_len >= 3 && memcmp(f.body + f.body_len - 5, "klm\r\n", 5) == 0);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_int_eq(f.kind, DECODE_UU);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_int_eq(f.kind, DECODE_YENC);
+	ck_assert_str_eq(f.name, "");
+	ck_assert(!decode_uu_find(text, strlen(text), &from, &f));
+}
+END_TEST
+
 /* What reading 0 says of the others, and what these give (NULL: the same). */
 struct reading_row {
 	enum decode_kind kind;
@@ -536,6 +571,8 @@ int main(void)
 	tcase_add_test(t, qp_table);
 	tcase_add_test(t, qp_many_blanks);
 	tcase_add_test(t, uu_table);
+	tcase_add_test(t, yenc_table);
+	tcase_add_test(t, yenc_find);
 	tcase_add_test(t, readings);
 	tcase_add_test(t, uu_line_of_37);
 	tcase_add_test(t, round_trip);

@@ -29,7 +29,7 @@ struct got {
 static void print_part(const struct mime_part *p, char *out, size_t size)
 {
 	int n = snprintf(out, size, "%u %s %c%s %s%s%s%s%s %s", p->depth, p->type,
-		"ibqu"[p->encoding], p->encoding_known ? "" : "?", p->is_multipart ? "M" : "",
+		"ibquy"[p->encoding], p->encoding_known ? "" : "?", p->is_multipart ? "M" : "",
 		p->is_message ? "R" : "", p->is_filler ? "F" : "", p->is_ambiguous ? "A" : "",
 		p->is_multipart || p->is_message || p->is_filler || p->is_ambiguous ? "" : "-",
 		p->filename);

@@ -361,6 +361,22 @@ START_TEST(found_in_uuencode)
 }
 END_TEST
 
+START_TEST(found_in_yenc)
+{
+	char data[200];
+	size_t w = 0;
+
+	for (const char *p = eicar; *p != '\0'; p++)
+		data[w++] = (char)(*p + 42);
+	data[w] = '\0';
+	expect_infected(text("Subject: x\r\n\r\nlook\r\n=ybegin line=128 size=68 name=e.com\r\n%s\r\n"
+		"=yend size=68\r\n", data));
+	expect_infected(text("Content-Transfer-Encoding: x-yencode\r\n\r\nlook\r\n"
+		"=ybegin line=128 size=68 name=e.com\r\n%s\r\n=yend size=68\r\n", data));
+	expect_infected(text("Content-Transfer-Encoding: x-yencode\r\n\r\n%s\r\n", data));
+}
+END_TEST
+
 /* By the publisher's rule: at the start, white space behind, 128 octets. */
 START_TEST(eicar_rule)
 {
@@ -550,6 +566,7 @@ int main(void)
 	tcase_add_test(t, what_is_not_looked_into_is_not_clean);
 	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, found_in_uuencode);
+	tcase_add_test(t, found_in_yenc);
 	tcase_add_test(t, eicar_rule);
 	tcase_add_test(t, gtube);
 	tcase_add_test(t, parts_by_name);
