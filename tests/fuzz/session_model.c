@@ -392,6 +392,13 @@ static bool on_auth(struct model *m, const struct model_owed *o, int code,
 	return code / 100 != 3;
 }
 
+/* The three digits, which need not be followed by anything. */
+static int code_of(const char *p, size_t n)
+{
+	must(n >= 3);
+	return (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
+}
+
 static const struct model_command *command_of(struct model *m, const char *p, size_t n)
 {
 	unsigned tag = m->is_rogue ? 0 : tag_of(p, n);
@@ -401,14 +408,14 @@ static const struct model_command *command_of(struct model *m, const char *p, si
 	/* Replies come in the order of what was said, none twice. */
 	must(tag <= m->nheard && tag > m->last_tag);
 	m->last_tag = tag;
-	must(m->heard[tag - 1].code == atoi(p));
+	must(m->heard[tag - 1].code == code_of(p, n));
 	return &m->heard[tag - 1];
 }
 
 static void on_reply(struct model *m, const char *p, size_t n)
 {
 	const struct model_command *c = command_of(m, p, n);
-	int code = atoi(p);
+	int code = code_of(p, n);
 	bool over = true;
 
 	must(!m->is_closing);
