@@ -9,6 +9,7 @@ fi
 heading "ThreadSanitizer"
 if build tsan "tsan: " --enable-sanitizers=thread CFLAGS="-g -O1"; then
 	# Without address randomisation, whose range this sanitizer cannot take.
+	unit_tests "$SCRATCH/tsan" "tsan: " "setarch -R"
 	ESETS_WRAPPER="setarch -R" system_tests "$SCRATCH/tsan" "tsan: " 4 "$words"
 fi
 
