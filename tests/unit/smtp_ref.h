@@ -12,11 +12,9 @@
 /* Where what[0..k) begins in p[0..n), or n. */
 static inline size_t ref_find(const char *p, size_t n, const char *what, size_t k)
 {
-	for (size_t i = 0; i + k <= n; i++) {
-		if (memcmp(p + i, what, k) == 0)
-			return i;
-	}
-	return n;
+	const char *at = n > 0 ? memmem(p, n, what, k) : NULL;
+
+	return at != NULL ? (size_t)(at - p) : n;
 }
 
 /* Each CR LF stays, every other CR or LF becomes one. out holds 2n. */
