@@ -12,14 +12,35 @@
 #define REPLY_NO_MAIL "503 5.5.1 BDAT before MAIL"
 #define REPLY_NO_RCPT "554 5.5.1 BDAT without an accepted recipient"
 
+/* A refused last chunk is the end of its transaction, as a refused DATA is: a
+ * client that pipelines goes on with MAIL. */
+static void chunk_refused(struct session *s)
+{
+	const bool ends = s->chunk_last && s->envelope.mail != NULL;
+
+	session_say(s, s->chunk_error);
+	if (!ends) {
+		session_set_state(s, ST_COMMAND);
+		return;
+	}
+	session_envelope_clear(s);
+	session_xforward_clear(s);
+	if (!s->server_up) {
+		session_set_state(s, ST_ORPHAN);
+		return;
+	}
+	session_set_state(s, ST_RSET);
+	s->server_since_ms = s->env->now_ms;
+	session_to_server(s, "RSET\r\n", 6);
+}
+
 static void chunk_end(struct session *s)
 {
 	struct session_msg *m = s->msg;
 	char text[80];
 
 	if (s->chunk_error != NULL) {
-		session_set_state(s, ST_COMMAND);
-		session_say(s, s->chunk_error);
+		chunk_refused(s);
 		return;
 	}
 	if (s->chunk_last) {
