@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
+
 /* bit, name on the wire, text in the summary line's avstatus */
 #define VERDICT_AV_LIST(X)                                   \
 	X(INFECTED, 0, "infected", "infected")               \
@@ -65,6 +67,10 @@ struct verdict {
  * notscanned, deleted. */
 const char *verdict_av_text(unsigned av);
 const char *verdict_as_text(enum verdict_as as);
+/* The set as on the wire: "clean", or kinds with colons between. 0; -1 no
+ * room, or a kind that nobody knows. */
+int verdict_kinds_format(struct buf *out, unsigned av);
+int verdict_kinds_parse(const char *text, unsigned *av_out);
 /* Makes v (what it held is neither read nor freed) an empty verdict of kind
  * unavailable, as not scanned, with this reason, which is cleaned. */
 void verdict_unavailable(struct verdict *v, const char *reason);

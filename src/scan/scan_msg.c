@@ -1,9 +1,7 @@
 /* scan_msg.c - the scanner protocol as octets, see scan_msg.h.
  *
- *     packet  = "esets-scan/1 " ("scan" | "verdict") LF *(key "=" value LF) LF
- *     key     = a-z *(a-z | 0-9 | "_")
- *     value   = *(octet but 0x00-0x1f, 0x7f; "%" only as %XX, not %00)
- *
+ * The grammar is that of kv.h, with the heads "esets-scan/1 scan" and
+ * "esets-scan/1 verdict".
  * Owns the table of keys, from which both directions draw, and the bounds.
  * Pure: no descriptor, no clock, no log. Both parsers face a peer that is not
  * trusted: every length comes from the packet, numbers are checked against
@@ -17,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kv.h"
 #include "str.h"
 
 #define HEAD_SCAN "esets-scan/1 scan\n"
@@ -111,53 +110,7 @@ static const char *const *kind_names(enum kind kind)
 	return NULL;
 }
 
-static int name_index(const char *const *names, const char *value)
-{
-	for (int i = 0; names[i] != NULL; i++) {
-		if (strcmp(names[i], value) == 0)
-			return i;
-	}
-	return -1;
-}
-
 /* --- writing ------------------------------------------------------------- */
-
-static bool is_plain(unsigned char c, bool blank_too)
-{
-	return c >= 0x20 && c != 0x7f && c != '%' && !(blank_too && c == ' ');
-}
-
-static int put_value(struct buf *out, const char *value, bool blank_too)
-{
-	for (const char *p = value; *p != '\0';) {
-		const char *q = p;
-		while (*q != '\0' && is_plain((unsigned char)*q, blank_too))
-			q++;
-		if (buf_append(out, p, (size_t)(q - p)) < 0)
-			return -1;
-		if (*q == '\0')
-			break;
-		if (buf_printf(out, "%%%02X", (unsigned char)*q) < 0)
-			return -1;
-		p = q + 1;
-	}
-	return 0;
-}
-
-static int put_text(struct buf *out, const char *key, const char *value)
-{
-	if (value == NULL || value[0] == '\0')
-		return 0; /* the default */
-	if (buf_append_str(out, key) < 0 || buf_append(out, "=", 1) < 0 ||
-	    put_value(out, value, false) < 0)
-		return -1;
-	return buf_append(out, "\n", 1);
-}
-
-static int put_number(struct buf *out, const char *key, uint64_t v)
-{
-	return buf_printf(out, "%s=%llu\n", key, (unsigned long long)v);
-}
 
 /* A value of the request as a number: what every kind but K_STR is. */
 static uint64_t member_number(const struct scan_request *r, const struct key *k)
@@ -193,10 +146,10 @@ static int put_key(struct buf *out, const struct scan_request *r, const struct k
 
 	if (k->kind == K_STR) {
 		memcpy(&text, (const char *)r + k->offset, sizeof text);
-		return put_text(out, k->name, text);
+		return kv_put_text(out, k->name, text);
 	}
 	uint64_t v = member_number(r, k);
-	return names != NULL ? put_text(out, k->name, names[v]) : put_number(out, k->name, v);
+	return names != NULL ? kv_put_text(out, k->name, names[v]) : kv_put_number(out, k->name, v);
 }
 
 /* Undoes a packet that was begun at length len. */
@@ -240,7 +193,7 @@ int scan_request_format(const struct scan_request *r, struct buf *out)
 	}
 	for (unsigned i = 0; i < n; i++) {
 		size_t before = buf_len(out);
-		if (put_text(out, "rcpt", r->rcpts[i]) < 0) {
+		if (kv_put_text(out, "rcpt", r->rcpts[i]) < 0) {
 			out->end = out->pos + before; /* no room for this one */
 			break;
 		}
@@ -248,32 +201,11 @@ int scan_request_format(const struct scan_request *r, struct buf *out)
 	return put_end(out, len, max);
 }
 
-static int put_kinds(struct buf *out, unsigned av)
-{
-	static const struct { unsigned bit; const char *name; } kinds[] = {
-#define X(id, bit, name, text) { 1u << (bit), name },
-		VERDICT_AV_LIST(X)
-#undef X
-	};
-	const char *colon = "";
-
-	if ((av & VERDICT_AV_ALL) == 0)
-		return buf_append_str(out, "clean");
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		if ((av & kinds[i].bit) == 0)
-			continue;
-		if (buf_append_str(out, colon) < 0 || buf_append_str(out, kinds[i].name) < 0)
-			return -1;
-		colon = ":";
-	}
-	return 0;
-}
-
 static int put_part(struct buf *out, const struct verdict_part *p)
 {
-	if (buf_append_str(out, "part=") < 0 || put_kinds(out, p->av) < 0 ||
-	    buf_append(out, " ", 1) < 0 || put_value(out, p->virus, true) < 0 ||
-	    buf_append(out, " ", 1) < 0 || put_value(out, p->name, false) < 0)
+	if (buf_append_str(out, "part=") < 0 || verdict_kinds_format(out, p->av) < 0 ||
+	    buf_append(out, " ", 1) < 0 || kv_put_value(out, p->virus, true) < 0 ||
+	    buf_append(out, " ", 1) < 0 || kv_put_value(out, p->name, false) < 0)
 		return -1;
 	return buf_append(out, "\n", 1);
 }
@@ -287,13 +219,13 @@ static int put_verdict(struct buf *out, const struct verdict *v)
 	unsigned nparts = v->parts == NULL ? 0 :
 		v->nparts < VERDICT_PARTS_MAX ? v->nparts : VERDICT_PARTS_MAX;
 
-	if (buf_append_str(out, HEAD_VERDICT "av=") < 0 || put_kinds(out, v->av) < 0 ||
-	    buf_append(out, "\n", 1) < 0 || put_text(out, "as", as_names[v->as]) < 0 ||
+	if (buf_append_str(out, HEAD_VERDICT "av=") < 0 || verdict_kinds_format(out, v->av) < 0 ||
+	    buf_append(out, "\n", 1) < 0 || kv_put_text(out, "as", as_names[v->as]) < 0 ||
 	    buf_printf(out, "as_score_milli=%d\n", v->as_score_milli) < 0 ||
-	    put_text(out, "virus", v->virus) < 0 || put_text(out, "reason", v->reason) < 0 ||
-	    put_text(out, "vdb", v->vdb) < 0 || put_text(out, "sha256", v->sha256) < 0 ||
-	    put_number(out, "objects", v->objects) < 0 ||
-	    put_number(out, "time_us", v->time_us) < 0)
+	    kv_put_text(out, "virus", v->virus) < 0 || kv_put_text(out, "reason", v->reason) < 0 ||
+	    kv_put_text(out, "vdb", v->vdb) < 0 || kv_put_text(out, "sha256", v->sha256) < 0 ||
+	    kv_put_number(out, "objects", v->objects) < 0 ||
+	    kv_put_number(out, "time_us", v->time_us) < 0)
 		return -1;
 	for (unsigned i = 0; i < nparts; i++) {
 		if (put_part(out, &v->parts[i]) < 0)
@@ -313,93 +245,6 @@ int scan_verdict_format(const struct verdict *v, struct buf *out)
 }
 
 /* --- reading ------------------------------------------------------------- */
-
-static bool is_key(const char *s)
-{
-	if (*s < 'a' || *s > 'z')
-		return false;
-	while ((*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9') || *s == '_')
-		s++;
-	return *s == '\0';
-}
-
-/* Turns %XX back in place. -1: a raw control character, or % without a
- * number, or %00, which would end the string for C. */
-static int decode_value(char *s)
-{
-	char *w = s;
-
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
-		if (c < 0x20 || c == 0x7f)
-			return -1;
-		if (c == '%') {
-			if (s[1] == '\0' || str_unhex(&c, 1, s + 1) < 0 || c == 0)
-				return -1;
-			s += 2;
-		}
-		*w++ = (char)c;
-	}
-	*w = '\0';
-	return 0;
-}
-
-/* Takes the next line apart in place. 1 a pair, 0 the empty line and nothing
- * behind it, -1 broken. */
-static int next_pair(char **p, char *end, char **key, char **value, const char **why)
-{
-	char *line = *p;
-	char *lf = memchr(line, '\n', (size_t)(end - line));
-
-	*why = "the packet was cut";
-	if (lf == NULL)
-		return -1;
-	*p = lf + 1;
-	if (lf == line) {
-		*why = "octets after the end";
-		return *p == end ? 0 : -1;
-	}
-	*lf = '\0';
-	*why = "a line is not key=value";
-	char *eq = strchr(line, '=');
-	if (eq == NULL || strlen(line) != (size_t)(lf - line))
-		return -1;
-	*eq = '\0';
-	if (!is_key(line))
-		return -1;
-	*key = line;
-	*value = eq + 1;
-	return 1;
-}
-
-/* Checks size and first line; returns where the pairs begin, or NULL. */
-static char *after_head(char *text, size_t n, const char *head, const char **why)
-{
-	size_t len = strlen(head);
-
-	if (n >= len && memcmp(text, head, len) == 0)
-		return text + len;
-	*why = n >= 13 && memcmp(text, head, 13) != 0 ? "unknown protocol or version"
-						      : "unknown message";
-	return NULL;
-}
-
-static char *copy_packet(const void *p, size_t n, const char **why)
-{
-	char *text;
-
-	*why = "the packet is too long";
-	if (n > SCAN_MSG_MAX)
-		return NULL;
-	*why = "out of memory";
-	text = malloc(n + 1);
-	if (text == NULL)
-		return NULL;
-	if (n > 0)
-		memcpy(text, p, n);
-	text[n] = '\0';
-	return text;
-}
 
 static int set_number(struct scan_request *r, const struct key *k, uint64_t v)
 {
@@ -433,7 +278,7 @@ static int set_key(struct scan_request *r, const struct key *k, const char *valu
 		return 0;
 	}
 	if (names != NULL) {
-		int i = name_index(names, value);
+		int i = kv_index(names, value);
 		return i < 0 ? -1 : set_number(r, k, (uint64_t)i);
 	}
 	return str_parse_u64(value, &v) < 0 ? -1 : set_number(r, k, v);
@@ -454,7 +299,7 @@ static int request_pair(struct scan_request *r, struct scan_msg_store *store, ui
 	const char *key, char *value, const char **why)
 {
 	*why = "a value is not encoded right";
-	if (decode_value(value) < 0)
+	if (kv_decode(value) < 0)
 		return -1;
 	if (strcmp(key, "rcpt") == 0) {
 		*why = "too many recipients";
@@ -481,12 +326,12 @@ int scan_request_parse(const void *p, size_t n, struct scan_request *r,
 	int rc = -1;
 
 	*r = request_defaults;
-	*store = (struct scan_msg_store){ .text = copy_packet(p, n, why_out) };
+	*store = (struct scan_msg_store){ .text = kv_copy(p, n, why_out) };
 	if (store->text == NULL)
 		return -1;
-	char *pos = after_head(store->text, n, HEAD_SCAN, why_out);
+	char *pos = kv_after_head(store->text, n, HEAD_SCAN, why_out);
 	while (pos != NULL &&
-	       (rc = next_pair(&pos, store->text + n, &key, &value, why_out)) == 1) {
+	       (rc = kv_next(&pos, store->text + n, &key, &value, why_out)) == 1) {
 		rc = request_pair(r, store, &seen, key, value, why_out);
 		if (rc < 0)
 			break;
@@ -514,30 +359,6 @@ void scan_msg_store_fini(struct scan_msg_store *s)
 }
 
 /* --- reading a verdict --------------------------------------------------- */
-
-/* "clean" or kinds with colons between. */
-static int parse_kinds(const char *value, unsigned *out)
-{
-	static const char *const names[] = {
-#define X(id, bit, name, text) [bit] = name,
-		VERDICT_AV_LIST(X)
-#undef X
-		NULL
-	};
-	char item[32];
-	int rc;
-
-	*out = 0;
-	if (strcmp(value, "clean") == 0)
-		return 0;
-	while ((rc = str_list_next(&value, ':', item, sizeof item)) != 0) {
-		int i = rc > 0 ? name_index(names, item) : -1;
-		if (i < 0)
-			return -1;
-		*out |= 1u << i;
-	}
-	return *out != 0 ? 0 : -1;
-}
 
 static int parse_int(const char *value, int *out)
 {
@@ -587,7 +408,7 @@ static int parse_part(struct verdict *v, char *value)
 		return -1;
 	*virus++ = '\0';
 	*name++ = '\0';
-	if (parse_kinds(value, &part.av) < 0 || decode_value(virus) < 0 || decode_value(name) < 0)
+	if (verdict_kinds_parse(value, &part.av) < 0 || kv_decode(virus) < 0 || kv_decode(name) < 0)
 		return -1;
 	take_text(part.virus, sizeof part.virus, virus);
 	take_text(part.name, sizeof part.name, name);
@@ -613,9 +434,9 @@ static int set_verdict(struct verdict *v, enum vkey key, const char *value)
 
 	switch (key) {
 	case V_AV:
-		return parse_kinds(value, &v->av);
+		return verdict_kinds_parse(value, &v->av);
 	case V_AS:
-		as = name_index(as_names, value);
+		as = kv_index(as_names, value);
 		v->as = as < 0 ? VERDICT_AS_NOTSCANNED : (enum verdict_as)as;
 		return as < 0 ? -1 : 0;
 	case V_SCORE:
@@ -647,9 +468,9 @@ static int verdict_pair(struct verdict *v, unsigned *seen, const char *key, char
 	*why = "a value is out of range";
 	if (strcmp(key, "part") == 0)
 		return parse_part(v, value);
-	if (decode_value(value) < 0)
+	if (kv_decode(value) < 0)
 		return -1;
-	int i = name_index(verdict_keys, key);
+	int i = kv_index(verdict_keys, key);
 	if (i < 0)
 		return 0;
 	if ((*seen & 1u << i) != 0) {
@@ -667,11 +488,11 @@ int scan_verdict_parse(const void *p, size_t n, struct verdict *v, const char **
 	int rc = -1;
 
 	memset(v, 0, sizeof *v);
-	char *text = copy_packet(p, n, why_out);
+	char *text = kv_copy(p, n, why_out);
 	if (text == NULL)
 		return -1;
-	char *pos = after_head(text, n, HEAD_VERDICT, why_out);
-	while (pos != NULL && (rc = next_pair(&pos, text + n, &key, &value, why_out)) == 1) {
+	char *pos = kv_after_head(text, n, HEAD_VERDICT, why_out);
+	while (pos != NULL && (rc = kv_next(&pos, text + n, &key, &value, why_out)) == 1) {
 		rc = verdict_pair(v, &seen, key, value, why_out);
 		if (rc < 0)
 			break;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
+#include "kv.h"
 #include "str.h"
 
 const char *verdict_av_text(unsigned av)
@@ -42,6 +44,52 @@ const char *verdict_as_text(enum verdict_as as)
 	case VERDICT_AS_NOTSCANNED: break;
 	}
 	return "not scanned";
+}
+
+int verdict_kinds_format(struct buf *out, unsigned av)
+{
+	static const struct { unsigned bit; const char *name; } kinds[] = {
+#define X(id, bit, name, text) { 1u << (bit), name },
+		VERDICT_AV_LIST(X)
+#undef X
+	};
+	const char *colon = "";
+
+	if ((av & ~(unsigned)VERDICT_AV_ALL) != 0)
+		return -1;
+	if (av == VERDICT_AV_CLEAN)
+		return buf_append_str(out, "clean");
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if ((av & kinds[i].bit) == 0)
+			continue;
+		if (buf_append_str(out, colon) < 0 || buf_append_str(out, kinds[i].name) < 0)
+			return -1;
+		colon = ":";
+	}
+	return 0;
+}
+
+int verdict_kinds_parse(const char *value, unsigned *out)
+{
+	static const char *const names[] = {
+#define X(id, bit, name, text) [bit] = name,
+		VERDICT_AV_LIST(X)
+#undef X
+		NULL
+	};
+	char item[32];
+	int rc;
+
+	*out = 0;
+	if (strcmp(value, "clean") == 0)
+		return 0;
+	while ((rc = str_list_next(&value, ':', item, sizeof item)) != 0) {
+		int i = rc > 0 ? kv_index(names, item) : -1;
+		if (i < 0)
+			return -1;
+		*out |= 1u << i;
+	}
+	return *out != 0 ? 0 : -1;
 }
 
 void verdict_unavailable(struct verdict *v, const char *reason)
