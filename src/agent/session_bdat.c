@@ -12,14 +12,13 @@
 #define REPLY_NO_MAIL "503 5.5.1 BDAT before MAIL"
 #define REPLY_NO_RCPT "554 5.5.1 BDAT without an accepted recipient"
 
-/* A refused last chunk is the end of its transaction, as a refused DATA is: a
- * client that pipelines goes on with MAIL. */
+/* A refused last chunk is the end of its transaction: a client that pipelines
+ * goes on with MAIL. The server is told so even where it accepted no MAIL: what
+ * it keeps of a refused one (Postfix: its SIZE) would be held against the next. */
 static void chunk_refused(struct session *s)
 {
-	const bool ends = s->chunk_last && s->envelope.mail != NULL;
-
 	session_say(s, s->chunk_error);
-	if (!ends) {
+	if (!s->chunk_last) {
 		session_set_state(s, ST_COMMAND);
 		return;
 	}
