@@ -1,0 +1,96 @@
+/* task_decode.c - takes transfer encodings off, in each reading that decoders
+ * have, and hands on what comes out: parts, and uuencoded files in a text.
+ *
+ * A base64 text with junk in it, a missing end line and the like are common in
+ * honest mail and no reason to call it not scanned: all that a reader could
+ * see of it is looked at. */
+#include "task_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DECODE_CHUNK (1u << 20)      /* between two looks at the clock */
+
+char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t head_len,
+	const char *in, size_t len, size_t *out_len, size_t *size_out)
+{
+	const size_t size = head_len + len + 2 * 80 + 1;
+	char *all = task_alloc(t, size);
+	unsigned char *out = (unsigned char *)all;
+	size_t w = head_len;
+
+	if (all == NULL)
+		return NULL;
+	memcpy(all, head, head_len);
+	for (size_t at = 0; at < len; at += DECODE_CHUNK) {
+		size_t n = len - at < DECODE_CHUNK ? len - at : DECODE_CHUNK;
+		if (!task_goes_on(t)) {
+			task_free(t, all, size);
+			return NULL;
+		}
+		w += decode_push(d, (const unsigned char *)in + at, n, out + w);
+	}
+	w += decode_end(d, out + w);
+	*out_len = w;
+	*size_out = w < size ? w + 1 : size;
+	char *tight = realloc(all, *size_out);
+	t->live_left += size - *size_out;
+	return tight != NULL ? tight : all;
+}
+
+/* Decoded in one reading of the encoding, scanned, and looked into. */
+static bool scan_decoded(struct task *t, struct decode *d, const char *body, size_t len,
+	const char *name, bool is_message)
+{
+	size_t n, size;
+
+	if (!task_charge(t, len))
+		return false;
+	char *data = task_decode_all(t, d, "", 0, body, len, &n, &size);
+	if (data == NULL)
+		return false;
+	bool on = task_scan_content(t, data, n, name, is_message);
+	task_free(t, data, size);
+	return on;
+}
+
+/* A part as that encoding. Where decoders disagree, as each of them; where
+ * something was not decodable, also as it stands. */
+bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
+	const char *name, bool is_message)
+{
+	struct decode d;
+
+	if (kind == DECODE_IDENTITY)
+		return task_charge(t, len) && task_scan_content(t, body, len, name, is_message);
+	decode_init(&d, kind);
+	if (!scan_decoded(t, &d, body, len, name, is_message))
+		return false;
+	const unsigned others = d.others;
+	const bool bad = d.bad;
+	for (unsigned i = 1; i < DECODE_READINGS; i++) {
+		if (!(others & 1u << i))
+			continue;
+		decode_init(&d, kind);
+		d.reading = i;
+		if (!scan_decoded(t, &d, body, len, name, is_message))
+			return false;
+	}
+	return !bad || (task_charge(t, len) && task_scan_content(t, body, len, name, is_message));
+}
+
+/* Files in uuencode stand in a text, one behind the other. */
+bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const char *outer)
+{
+	struct decode_uu f;
+	size_t from = 0;
+	char name[512];
+
+	while (decode_uu_find(text, len, &from, &f)) {
+		snprintf(name, sizeof name, "%s: %s", outer, f.name);
+		if (!task_scan_encoded(t, f.kind, f.body, f.body_len, name, false))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,89 @@
+/* task_int.h - what the rooms of task share; see task.c for the picture.
+ *
+ * Functions that return bool say whether the task goes on: false means that
+ * nobody waits for it any more, that its time is over or its budget used up,
+ * and is passed up to task_run. */
+#ifndef ESETS_TASK_INT_H
+#define ESETS_TASK_INT_H
+
+#include "decode.h"
+#include "task.h"
+
+struct task {
+	const struct scan_request *r;
+	struct verdict *v;
+	long long deadline_ms;
+	task_cancelled_fn cancelled;
+	void *arg;
+	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
+	unsigned objects_left;
+	uint64_t octets_left;
+	uint64_t live_left;              /* octets that may be allocated still */
+	unsigned marks;                  /* engines_mark of all objects */
+	unsigned level;                  /* messages in each other */
+	bool root_is_decoded;            /* walks an encoded multipart's content */
+	struct verdict_part parts[VERDICT_PARTS_MAX];
+};
+
+/* ---- task.c: budget -------------------------------------------------------- */
+
+/* Why the verdict is what it is; the first reason stays. */
+void task_reason(struct task *t, const char *text);
+/* Makes the message over the limit. */
+void task_over_limit(struct task *t, const char *text);
+/* Is there any point in going on? To be asked between pieces of work. */
+bool task_goes_on(struct task *t);
+/* Takes len octets of work from the budget. */
+bool task_charge(struct task *t, size_t len);
+/* Memory for an object; NULL: the task is to end. task_free takes the same
+ * size, and a null pointer. */
+void *task_alloc(struct task *t, size_t size);
+void task_free(struct task *t, void *p, size_t size);
+
+/* ---- task_object.c --------------------------------------------------------- */
+
+/* Gives one object to the engines. */
+bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
+	bool is_message);
+/* An object of that name is of kind av (one VERDICT_AV_*), and why. */
+void task_note(struct task *t, unsigned av, const char *name, const char *why);
+
+/* ---- task_guess.c: pure ---------------------------------------------------- */
+
+/* Where a header may begin: behind a byte order mark and empty lines. */
+size_t guess_mail_start(const char *p, size_t len);
+/* Do the octets begin like a message? */
+bool guess_is_mail(const char *p, size_t len);
+bool guess_is_mail_name(const char *name);
+bool guess_is_base64(const char *p, size_t len);
+/* Lists end with NULL. Ends: blanks and dots behind the name don't count. */
+bool guess_starts_any(const char *p, size_t n, const char *const *words);
+bool guess_ends_any(const char *name, const char *const *ends);
+
+/* ---- task_decode.c --------------------------------------------------------- */
+
+/* Decodes len octets behind a copy of the head. NULL: the task is to end;
+ * else to be freed with task_free, *size_out being its size. */
+char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t head_len,
+	const char *in, size_t len, size_t *out_len, size_t *size_out);
+/* Scans what that encoding holds, in all readings. */
+bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
+	const char *name, bool is_message);
+/* Scans the encoded files that stand in a text. */
+bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const char *outer);
+
+/* ---- task_archive.c -------------------------------------------------------- */
+
+/* An archive, as there is no unpacker, is not scanned. */
+void task_note_format(struct task *t, const char *data, size_t len, const char *name);
+
+/* ---- task_walk.c ----------------------------------------------------------- */
+
+/* Scans one decoded object and whatever lies inside it. */
+bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
+	bool is_message);
+/* Scans what lies inside a message. root_is_decoded: the encoding that its
+ * header names has been taken off already. */
+bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded);
+
+#endif

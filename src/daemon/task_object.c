@@ -1,0 +1,76 @@
+/* task_object.c - one object to the engines, and what they say into the
+ * verdict of the whole. */
+#include "task_int.h"
+
+#include <string.h>
+
+#include "engine.h"
+#include "str.h"
+
+static void add_part(struct task *t, const char *name, unsigned av, const char *virus)
+{
+	struct verdict_part *p = &t->parts[t->v->nparts];
+
+	if (t->r->want_parts == SCAN_PARTS_NONE || t->v->nparts == VERDICT_PARTS_MAX ||
+	    (t->r->want_parts == SCAN_PARTS_NOTABLE && av == VERDICT_AV_CLEAN))
+		return;
+	str_clean(p->name, sizeof p->name, name, strlen(name));
+	str_clean(p->virus, sizeof p->virus, virus, strlen(virus));
+	p->av = av;
+	t->v->nparts++;
+}
+
+static unsigned av_of(enum engine_status s)
+{
+	switch (s) {
+	case ENGINE_CLEAN: return VERDICT_AV_CLEAN;
+	case ENGINE_FOUND: return VERDICT_AV_INFECTED;
+	case ENGINE_NOTSCANNED: return VERDICT_AV_NOTSCANNED;
+	case ENGINE_OVERLIMIT: return VERDICT_AV_OVERLIMIT;
+	case ENGINE_ENCRYPTED: return VERDICT_AV_ENCRYPTED;
+	case ENGINE_ERROR: break;
+	}
+	return VERDICT_AV_UNAVAILABLE;
+}
+
+bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
+	bool is_message)
+{
+	struct engine_object o = { .data = data, .len = len, .fd = -1, .name = name,
+		.is_message = is_message, .want_sha256 = is_message };
+	struct engine_result r = { .score_milli = 0 };
+
+	if (!task_goes_on(t))
+		return false;
+	if (t->objects_left == 0 && !is_message) {
+		task_over_limit(t, "more objects than av_scan_archive_max_files");
+		return false;
+	}
+	t->objects_left -= !is_message;
+	t->v->objects++;
+	if (t->r->want_as)
+		t->marks |= engines_mark(data, len);
+	if (!t->r->want_av && !is_message)
+		return true;
+	enum engine_status s = engines_av(&o, &t->r->opts, t->deadline_ms, &r);
+	if (is_message)
+		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
+	if (!t->r->want_av)
+		return true;
+	t->v->av |= av_of(s);
+	if (s == ENGINE_FOUND && t->v->virus[0] == '\0')
+		str_copy(t->v->virus, sizeof t->v->virus, r.name);
+	else if (s != ENGINE_FOUND && s != ENGINE_CLEAN)
+		task_reason(t, r.reason);
+	add_part(t, name, av_of(s), r.name);
+	return true;
+}
+
+void task_note(struct task *t, unsigned av, const char *name, const char *why)
+{
+	if (!t->r->want_av)
+		return;
+	t->v->av |= av;
+	task_reason(t, why);
+	add_part(t, name, av, "");
+}

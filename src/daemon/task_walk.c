@@ -1,0 +1,206 @@
+/* task_walk.c - what lies inside a message, or in any object: parts, messages
+ * in messages, S/MIME, uuencoded files.
+ *
+ * What nobody can see without a key, or without another message, is not
+ * scanned; nor is, in this version, S/MIME that is not in clear text. */
+#include "task_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mime.h"
+#include "str.h"
+
+#define MIME_DEPTH_MAX 100u          /* multiparts in each other */
+#define MIME_HEADERS_MAX 1000u
+
+/* The entity that lies inside opaque signed S/MIME (SignedData, RFC 5652): it
+ * is there as it stands, or in long pieces. */
+static bool walk_signed(struct task *t, const char *data, size_t len)
+{
+	static const char oid[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
+	static const char *const fields[] = { "content-", "mime-version:", NULL };
+
+	if (len < 1 || data[0] != 0x30 ||
+	    memmem(data, len < 64 ? len : 64, oid, sizeof oid - 1) == NULL)
+		return true;
+	for (size_t i = 0; i < len; i++)
+		if ((str_lower(data[i]) == 'c' || str_lower(data[i]) == 'm') &&
+		    guess_starts_any(data + i, len - i, fields))
+			return task_walk_message(t, data + i, len - i, false);
+	return true;
+}
+
+bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
+	bool is_message)
+{
+	if (!task_scan_object(t, data, len, name, false))
+		return false;
+	task_note_format(t, data, len, name);
+	if (t->r->opts.obj_emails && !walk_signed(t, data, len))
+		return false;
+	is_message |= guess_is_mail_name(name);
+	if (t->r->opts.obj_emails && (is_message || guess_is_mail(data, len))) {
+		size_t from = guess_mail_start(data, len);
+		if (!task_walk_message(t, data + from, len - from, false))
+			return false;
+	}
+	return task_scan_uuencoded(t, data, len, name);
+}
+
+static void part_name(const struct mime_part *p, char *out, size_t size)
+{
+	const char *what = p->filename[0] != '\0' ? p->filename : p->type;
+
+	snprintf(out, size, "part %u: %s", p->number, what);
+}
+
+/* An encoding is not allowed for a multipart (RFC 2045 6.4), and some readers
+ * take it off all the same: header and decoded content, walked again. */
+static bool walk_encoded_multipart(struct task *t, const struct mime_part *p)
+{
+	struct decode d;
+	size_t n, size;
+
+	decode_init(&d, p->encoding);
+	if (!task_charge(t, p->hdr_len + p->body_len))
+		return false;
+	char *msg = task_decode_all(t, &d, p->hdr, p->hdr_len, p->body, p->body_len, &n, &size);
+	if (msg == NULL)
+		return false;
+	bool on = task_walk_message(t, msg, n, true);
+	task_free(t, msg, size);
+	return on;
+}
+
+/* Does the header hold that word? It need not be in the right place. */
+static bool header_has(const struct mime_part *p, const char *word)
+{
+	const char *const words[] = { word, NULL };
+
+	for (size_t i = 0; i < p->hdr_len; i++)
+		if (str_lower(p->hdr[i]) == word[0] &&
+		    guess_starts_any(p->hdr + i, p->hdr_len - i, words))
+			return true;
+	return false;
+}
+
+static bool is_named(const struct mime_part *p, const char *const *ends)
+{
+	bool yes = guess_ends_any(p->filename, ends);
+
+	for (unsigned i = 0; i < p->n_other_names; i++)
+		yes |= guess_ends_any(p->other_names[i], ends);
+	return yes;
+}
+
+/* What nobody can judge from here, or not in this version. */
+static void note_hidden(struct task *t, const struct mime_part *p, const char *name)
+{
+	static const char *const tnef[] = { "winmail.dat", "win.dat", NULL };
+	static const char *const p7m[] = { ".p7m", ".p7z", NULL };
+
+	if (strcmp(p->type, "multipart/encrypted") == 0)
+		task_note(t, VERDICT_AV_ENCRYPTED, name, "the message is encrypted");
+	else if (strcmp(p->type, "message/partial") == 0)
+		task_note(t, VERDICT_AV_NOTSCANNED, name, "a fragment of a message (message/partial)");
+	else if (strcmp(p->type, "application/ms-tnef") == 0 ||
+	    strcmp(p->type, "application/vnd.ms-tnef") == 0 || is_named(p, tnef))
+		task_note(t, VERDICT_AV_NOTSCANNED, name, "TNEF is not looked into");
+	if (strcmp(p->type, "application/pkcs7-mime") != 0 &&
+	    strcmp(p->type, "application/x-pkcs7-mime") != 0 && !is_named(p, p7m))
+		return;
+	if (header_has(p, "signed-data") && !header_has(p, "enveloped-data"))
+		task_note(t, VERDICT_AV_NOTSCANNED, name, "opaque signed S/MIME");
+	else
+		task_note(t, VERDICT_AV_ENCRYPTED, name, "S/MIME that may be encrypted");
+}
+
+static bool on_multipart(struct task *t, const struct mime_part *p)
+{
+	if (p->encoding != DECODE_IDENTITY && !(p->depth == 0 && t->root_is_decoded))
+		return walk_encoded_multipart(t, p);
+	return task_goes_on(t); /* its children follow */
+}
+
+static bool on_part(void *arg, const struct mime_part *p)
+{
+	struct task *t = arg;
+	char name[sizeof p->filename + 32];
+	bool is_message = p->is_message;
+
+	part_name(p, name, sizeof name);
+	for (unsigned i = 0; i < p->n_other_names; i++)
+		is_message |= guess_is_mail_name(p->other_names[i]);
+	note_hidden(t, p, name);
+	if (p->is_multipart)
+		return on_multipart(t, p);
+	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is_message))
+		return false;
+	/* Lines before the begin line may look like data too. */
+	if ((p->encoding == DECODE_UU || p->encoding == DECODE_YENC) &&
+	    !task_scan_uuencoded(t, p->body, p->body_len, name))
+		return false;
+	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
+	    guess_is_base64(p->body, p->body_len))
+		return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, false);
+	if (p->encoding_known)
+		return true;
+	/* A reader that does not know the encoding may guess. */
+	return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, is_message) &&
+		task_scan_encoded(t, DECODE_QP, p->body, p->body_len, name, is_message);
+}
+
+static bool walk_goes_on(void *arg)
+{
+	return task_goes_on(arg);
+}
+
+/* Some readers take no notice of NULs. What is inside has none any more, so
+ * there is one such copy of a message. */
+static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t len,
+	const struct mime_budget *b)
+{
+	size_t n = 0;
+
+	if (len == 0 || memchr(msg, '\0', len) == NULL)
+		return MIME_DONE;
+	if (!task_charge(t, len))
+		return MIME_STOPPED;
+	char *copy = task_alloc(t, len);
+	if (copy == NULL)
+		return MIME_STOPPED;
+	for (size_t i = 0; i < len; i++)
+		if (msg[i] != '\0')
+			copy[n++] = msg[i];
+	enum mime_result got = mime_walk(copy, n, b, on_part, t);
+	task_free(t, copy, len);
+	return got;
+}
+
+bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
+{
+	/* Multiparts are reported too, though they are no objects. */
+	const struct mime_budget b = { .max_depth = MIME_DEPTH_MAX,
+		.max_parts = 2 * t->objects_left + 64, .max_headers = MIME_HEADERS_MAX,
+		.go_on = walk_goes_on };
+	const bool outer = t->root_is_decoded;
+	enum mime_result got;
+
+	if (t->level > t->r->opts.archive_max_level) {
+		task_over_limit(t, "messages in messages beyond av_scan_archive_max_level");
+		return true; /* what lies beside it is still looked at */
+	}
+	t->level++;
+	t->root_is_decoded = root_is_decoded;
+	got = mime_walk(msg, len, &b, on_part, t);
+	if (got == MIME_OVER_BUDGET)
+		task_over_limit(t, "the message has too many parts, levels or header lines");
+	if (got != MIME_STOPPED)
+		got = walk_without_nul(t, msg, len, &b);
+	t->root_is_decoded = outer;
+	t->level--;
+	if (got == MIME_OVER_BUDGET)
+		task_over_limit(t, "the message has too many parts, levels or header lines");
+	return got != MIME_STOPPED;
+}
