@@ -253,11 +253,22 @@ void session_on_verdict(struct session *s, struct verdict *v, int clean_fd)
 
 /* ---- our own reply to the message ---------------------------------------- */
 
+/* A name as a reply may hold it: without SMTPUTF8 that is ASCII (RFC 6531
+ * 3.7.4.2), and nobody knows what the client's log does with the rest. */
+static void ascii_copy(char *dst, size_t size, const char *src)
+{
+	size_t n = 0;
+
+	for (; src[n] != '\0' && n + 1 < size; n++)
+		dst[n] = src[n] >= 0x20 && src[n] < 0x7f ? src[n] : '?';
+	dst[n] = '\0';
+}
+
 static const char *reason_text(const struct session_msg *m, char *out, size_t size)
 {
-	char name[VERDICT_NAME_MAX + 16];
+	char name[VERDICT_NAME_MAX];
 
-	str_clean(name, sizeof name, m->verdict.virus, strlen(m->verdict.virus));
+	ascii_copy(name, sizeof name, m->verdict.virus);
 	switch (m->result.by) {
 	case POLICY_BY_INFECTED:
 		snprintf(out, size, "infected with %s", name);
