@@ -168,15 +168,20 @@ def is_listening(port):
     """Is a TCP port in the state LISTEN? Asks the kernel, connects to nobody.
     By sock_diag(7) and not /proc/net/tcp, which lists thousands of finished
     connections here and takes its time over them."""
-    return any(port in listening_ports(family) for family in (socket.AF_INET, socket.AF_INET6))
+    return any(port in listeners(family) for family in (socket.AF_INET, socket.AF_INET6))
 
 
-def listening_ports(family):
-    """The local ports of one family that are listened on."""
+def listening_backlog(port):
+    """How many connections may wait for accept at an IPv4 port; None: no listener."""
+    return listeners(socket.AF_INET).get(port)
+
+
+def listeners(family):
+    """The local ports of one family that are listened on, and their backlogs."""
     dump, by_family, listen = 0x301, 20, 1 << 10   # NLM_F_REQUEST | NLM_F_DUMP; TCP_LISTEN
     request = struct.pack("=BBxxI48x", family, socket.IPPROTO_TCP, listen)
     request = struct.pack("=IHHII", 16 + len(request), by_family, dump, 1, 0) + request
-    ports = set()
+    ports = {}
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as diag:
         diag.send(request)
         while True:
@@ -185,7 +190,8 @@ def listening_ports(family):
                 length, kind = struct.unpack_from("=IH", answer)
                 if kind != by_family:   # NLMSG_DONE, NLMSG_ERROR
                     return ports
-                ports.add(struct.unpack_from("!H", answer, 16 + 4)[0])
+                port, = struct.unpack_from("!H", answer, 16 + 4)
+                ports[port], = struct.unpack_from("=I", answer, 16 + 60)   # idiag_wqueue
                 answer = answer[(length + 3) & ~3:]
 
 
