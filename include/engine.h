@@ -20,6 +20,8 @@ struct engine_object {
 	bool is_message;             /* the whole message as received */
 	bool want_sha256;            /* fill in sha256_hex */
 	char sha256_hex[65];         /* out: "" or the digest */
+	bool is_allowed;             /* its digest is in av_allow_hash: finds don't count */
+	char allowed[VERDICT_NAME_MAX];   /* out: a find that did not count, "" none */
 	unsigned marks;              /* as: what engines_mark said of its parts */
 };
 
@@ -53,9 +55,9 @@ struct engine {
 int engines_load(const struct conf *c, char *why, size_t why_size);
 /* Text for vdb=, of all engines in force. */
 const char *engines_version(void);
-/* All av engines in order: FOUND at the first that finds; else the most
- * serious of what they said (ERROR before NOTSCANNED kinds before CLEAN). No
- * engine: ERROR, "no engine". */
+/* All av engines in order: FOUND at the first that finds what av_allow_name
+ * and is_allowed do not let pass; else the most serious of what they said
+ * (ERROR before NOTSCANNED kinds before CLEAN). No engine: ERROR, "no engine". */
 enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
 	long long deadline_ms, struct engine_result *r);
 /* A bit for each as engine whose mark found something in this object. */

@@ -21,7 +21,12 @@
 int engine_hash_load(const char *dir, char *why, size_t why_size);
 void engine_hash_unload(void);
 unsigned long engine_hash_count(void);
-/* FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted. */
-enum engine_status engine_hash_scan(struct engine_object *o, struct engine_result *r);
+/* FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted.
+ * Where several signatures fit, one whose name is not in allow_name (a list as
+ * allow.h has it) comes first. */
+enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_name,
+	struct engine_result *r);
+/* Fills o->sha256_hex. 0; -1 the library refused. */
+int engine_hash_sha256(struct engine_object *o);
 
 #endif

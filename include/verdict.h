@@ -44,7 +44,7 @@ enum verdict_as {
 
 struct verdict_part {
 	char name[VERDICT_NAME_MAX];    /* "part 2: invoice.exe", cleaned */
-	char virus[VERDICT_NAME_MAX];   /* "" unless infected */
+	char virus[VERDICT_NAME_MAX];   /* "" unless infected; clean: a find that was allowed */
 	unsigned av;                    /* VERDICT_AV_* of this object alone */
 };
 

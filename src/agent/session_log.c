@@ -37,11 +37,13 @@ static void log_parts(const struct session_msg *m)
 	for (unsigned i = 0; i < m->verdict.nparts; i++) {
 		const struct verdict_part *p = &m->verdict.parts[i];
 		char name[FIELD_MAX], virus[FIELD_MAX];
-		enum log_class c = p->av != VERDICT_AV_CLEAN && log_wants(LC_PART) ? LC_PART : LC_PARTALL;
+		bool is_allowed = p->av == VERDICT_AV_CLEAN && p->virus[0] != '\0';
+		bool is_part = p->av != VERDICT_AV_CLEAN || is_allowed;
+		enum log_class c = is_part && log_wants(LC_PART) ? LC_PART : LC_PARTALL;
 		log_line(c, priority(m),
-			"vdb=%s, agent=smtp, name=\"%s\", virus=\"%s\", action=\"\", info=\"\", avstatus=\"%s\", hop=\"%s\"",
+			"vdb=%s, agent=smtp, name=\"%s\", virus=\"%s\", action=\"%s\", info=\"\", avstatus=\"%s\", hop=\"%s\"",
 			m->verdict.vdb, clean(name, p->name), clean(virus, p->virus),
-			verdict_av_text(p->av), policy_action_hop(m->result.action));
+			is_allowed ? "allowed" : "", verdict_av_text(p->av), policy_action_hop(m->result.action));
 	}
 }
 

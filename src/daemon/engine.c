@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "allow.h"
 #include "conf.h"
 #include "engine_builtin.h"
 #include "str.h"
@@ -127,6 +128,11 @@ enum engine_status engines_av(struct engine_object *o, const struct scan_opts *o
 		struct engine_result one = { .score_milli = 0 };
 		enum engine_status s = av_list.e[i]->av != NULL ?
 			av_list.e[i]->av(o, opts, deadline_ms, &one) : ENGINE_CLEAN;
+		if (s == ENGINE_FOUND && (o->is_allowed ||
+		    allow_has_name(opts->allow_name, one.name))) {
+			str_copy(o->allowed, sizeof o->allowed, one.name);
+			s = ENGINE_CLEAN; /* for this engine: the others are still asked */
+		}
 		if (is_worse(s, worst)) {
 			worst = s;
 			*r = one;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "allow.h"
 #include "conf.h"
 #include "engine_hash.h"
 #include "log.h"
@@ -20,6 +21,7 @@
 #define GTUBE_SCORE_MILLI 1000000
 #define SPAM_DEFAULT_MILLI 5000u
 
+static const char eicar_name[] = "EICAR-Test-File";
 static const char eicar_head[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$";
 static const char eicar_tail[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
 static const char gtube_head[] = "XJS*C4JDBQADN1.NSBN3*2IDNEN*";
@@ -73,17 +75,15 @@ static size_t version(char *out, size_t size)
 static enum engine_status av(struct engine_object *o, const struct scan_opts *opts,
 	long long deadline_ms, struct engine_result *r)
 {
-	(void)opts;
 	(void)deadline_ms;
-	if (is_eicar(o->data, o->len)) {
-		snprintf(r->name, sizeof r->name, "EICAR-Test-File");
-		if (o->want_sha256) {
-			struct engine_result unused;
-			engine_hash_scan(o, &unused);
-		}
-		return ENGINE_FOUND;
-	}
-	return engine_hash_scan(o, r);
+	/* Always: it fills in the digest too. */
+	enum engine_status s = engine_hash_scan(o, opts->allow_name, r);
+
+	if (!is_eicar(o->data, o->len) ||
+	    (s == ENGINE_FOUND && allow_has_name(opts->allow_name, eicar_name)))
+		return s;
+	snprintf(r->name, sizeof r->name, "%s", eicar_name);
+	return ENGINE_FOUND;
 }
 
 static enum engine_status as(const struct engine_object *o, bool is_marked,

@@ -17,6 +17,7 @@
 
 #include <openssl/evp.h>
 
+#include "allow.h"
 #include "log.h"
 #include "str.h"
 
@@ -484,15 +485,33 @@ static bool has_size(const struct table *t, uint32_t size)
 
 static int digest_of(enum kind k, const struct engine_object *o, unsigned char out[EVP_MAX_MD_SIZE])
 {
-	return EVP_Digest(o->len > 0 ? (const void *)o->data : "", o->len, out, NULL, algorithms[k],
+	if (k == KIND_SHA256 && o->sha256_hex[0] != '\0')
+		return str_unhex(out, digest_len[KIND_SHA256], o->sha256_hex);
+	/* Without this engine in force nothing was fetched. */
+	const EVP_MD *md = algorithms[k] == NULL && k == KIND_SHA256 ? EVP_sha256() : algorithms[k];
+	return EVP_Digest(o->len > 0 ? (const void *)o->data : "", o->len, out, NULL, md,
 		NULL) == 1 ? 0 : -1;
 }
 
-enum engine_status engine_hash_scan(struct engine_object *o, struct engine_result *r)
+int engine_hash_sha256(struct engine_object *o)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+
+	if (o->sha256_hex[0] != '\0')
+		return 0;
+	if (digest_of(KIND_SHA256, o, digest) < 0)
+		return -1;
+	str_hex(o->sha256_hex, digest, digest_len[KIND_SHA256]);
+	return 0;
+}
+
+enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_name,
+	struct engine_result *r)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	const uint32_t size = o->len < SIZE_ANY ? (uint32_t)o->len : SIZE_ANY - 1;
 
+	r->name[0] = '\0';
 	for (int k = KIND_COUNT - 1; k >= 0; k--) {
 		bool wanted = k == KIND_SHA256 && o->want_sha256;
 		bool useful = db != NULL && db->t[k].n > 0 && algorithms[k] != NULL &&
@@ -506,10 +525,11 @@ enum engine_status engine_hash_scan(struct engine_object *o, struct engine_resul
 		if (wanted)
 			str_hex(o->sha256_hex, digest, digest_len[KIND_SHA256]);
 		const char *name = useful ? look_up(db, (enum kind)k, digest, size) : NULL;
-		if (name != NULL) {
-			str_copy(r->name, sizeof r->name, name);
+		if (name == NULL)
+			continue;
+		str_copy(r->name, sizeof r->name, name);
+		if (!allow_has_name(allow_name, name))
 			return ENGINE_FOUND;
-		}
 	}
-	return ENGINE_CLEAN;
+	return r->name[0] != '\0' ? ENGINE_FOUND : ENGINE_CLEAN;
 }

@@ -22,6 +22,8 @@ struct task {
 	unsigned marks;                  /* engines_mark of all objects */
 	unsigned level;                  /* messages in each other */
 	bool root_is_decoded;            /* walks an encoded multipart's content */
+	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */
+	unsigned allowed;                /* finds that did not count */
 	struct verdict_part parts[VERDICT_PARTS_MAX];
 };
 
@@ -42,7 +44,8 @@ void task_free(struct task *t, void *p, size_t size);
 
 /* ---- task_object.c --------------------------------------------------------- */
 
-/* Gives one object to the engines. */
+/* Gives one object to the engines; sets in_allowed, which holds for what lies
+ * inside it too: the caller puts the old value back behind that. */
 bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
 	bool is_message);
 /* An object of that name is of kind av (one VERDICT_AV_*), and why. */

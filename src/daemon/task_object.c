@@ -4,15 +4,20 @@
 
 #include <string.h>
 
+#include "allow.h"
 #include "engine.h"
+#include "engine_hash.h"
+#include "log.h"
 #include "str.h"
+
+#define ALLOWED_LOG_MAX 10u          /* lines of one task */
 
 static void add_part(struct task *t, const char *name, unsigned av, const char *virus)
 {
 	struct verdict_part *p = &t->parts[t->v->nparts];
 
 	if (t->r->want_parts == SCAN_PARTS_NONE || t->v->nparts == VERDICT_PARTS_MAX ||
-	    (t->r->want_parts == SCAN_PARTS_NOTABLE && av == VERDICT_AV_CLEAN))
+	    (t->r->want_parts == SCAN_PARTS_NOTABLE && av == VERDICT_AV_CLEAN && virus[0] == '\0'))
 		return;
 	str_clean(p->name, sizeof p->name, name, strlen(name));
 	str_clean(p->virus, sizeof p->virus, virus, strlen(virus));
@@ -31,6 +36,30 @@ static unsigned av_of(enum engine_status s)
 	case ENGINE_ERROR: break;
 	}
 	return VERDICT_AV_UNAVAILABLE;
+}
+
+/* Is the object, or was one that it lies in, a false alarm that must pass? */
+static void look_up_allowed(struct task *t, struct engine_object *o)
+{
+	const char *list = t->r->opts.allow_hash;
+
+	if (!t->in_allowed && list[0] != '\0' && engine_hash_sha256(o) == 0)
+		t->in_allowed = allow_has_hash(list, o->sha256_hex);
+	o->is_allowed = t->in_allowed;
+}
+
+/* It is in the log whatever classes are on: mail passed that an engine would
+ * have stopped. */
+static void note_allowed(struct task *t, const struct engine_object *o)
+{
+	char virus[VERDICT_NAME_MAX], name[VERDICT_NAME_MAX];
+
+	if (t->allowed++ >= ALLOWED_LOG_MAX)
+		return;
+	log_info("allowed: \"%s\" in \"%s\" by %s",
+		str_clean(virus, sizeof virus, o->allowed, strlen(o->allowed)),
+		str_clean(name, sizeof name, o->name, strlen(o->name)),
+		o->is_allowed ? "av_allow_hash" : "av_allow_name");
 }
 
 bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
@@ -52,6 +81,7 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 		t->marks |= engines_mark(data, len);
 	if (!t->r->want_av && !is_message)
 		return true;
+	look_up_allowed(t, &o);
 	enum engine_status s = engines_av(&o, &t->r->opts, t->deadline_ms, &r);
 	if (is_message)
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
@@ -62,7 +92,9 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 		str_copy(t->v->virus, sizeof t->v->virus, r.name);
 	else if (s != ENGINE_FOUND && s != ENGINE_CLEAN)
 		task_reason(t, r.reason);
-	add_part(t, name, av_of(s), r.name);
+	if (o.allowed[0] != '\0')
+		note_allowed(t, &o);
+	add_part(t, name, av_of(s), s == ENGINE_FOUND ? r.name : o.allowed);
 	return true;
 }
 

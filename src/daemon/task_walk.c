@@ -31,7 +31,7 @@ static bool walk_signed(struct task *t, const char *data, size_t len)
 	return true;
 }
 
-bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
+static bool scan_content(struct task *t, const char *data, size_t len, const char *name,
 	bool is_message)
 {
 	if (!task_scan_object(t, data, len, name, false))
@@ -46,6 +46,16 @@ bool task_scan_content(struct task *t, const char *data, size_t len, const char 
 			return false;
 	}
 	return task_scan_uuencoded(t, data, len, name);
+}
+
+bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
+	bool is_message)
+{
+	const bool outer = t->in_allowed;
+	bool on = scan_content(t, data, len, name, is_message);
+
+	t->in_allowed = outer;
+	return on;
 }
 
 static void part_name(const struct mime_part *p, char *out, size_t size)

@@ -54,11 +54,13 @@ static const char *hex_of(const char *algorithm, const char *text)
 	return hex;
 }
 
+static const char *allow_name = "";
+
 static enum engine_status scan(const char *text, char name[VERDICT_NAME_MAX])
 {
 	struct engine_object o = { .data = (const unsigned char *)text, .len = strlen(text), .fd = -1 };
 	struct engine_result r = { .score_milli = 0 };
-	enum engine_status s = engine_hash_scan(&o, &r);
+	enum engine_status s = engine_hash_scan(&o, allow_name, &r);
 
 	strcpy(name, r.name);
 	return s;
@@ -273,9 +275,41 @@ START_TEST(sha256_on_request)
 	struct engine_result r;
 
 	load(0);
-	ck_assert_int_eq(engine_hash_scan(&o, &r), ENGINE_CLEAN);
+	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_CLEAN);
 	ck_assert_str_eq(o.sha256_hex,
 		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+END_TEST
+
+/* An allowed name does not hide another signature of the same object. */
+START_TEST(allowed_names_come_last)
+{
+	char name[VERDICT_NAME_MAX], text[400];
+
+	snprintf(text, sizeof text, "%s  False.Alarm\n", hex_of("SHA256", "one"));
+	write_file("a.sha256", text);
+	snprintf(text, sizeof text, "%s:3:Real.Thing\n", hex_of("MD5", "one"));
+	write_file("a.hdb", text);
+	load(2);
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	ck_assert_str_eq(name, "False.Alarm");
+	allow_name = "False.*";
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	ck_assert_str_eq(name, "Real.Thing");
+	allow_name = "False.*:Real.*";
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	ck_assert_int_eq(scan("two", name), ENGINE_CLEAN);
+	allow_name = "";
+}
+END_TEST
+
+START_TEST(sha256_alone)
+{
+	struct engine_object o = { .data = (const unsigned char *)"abc", .len = 3, .fd = -1 };
+
+	engine_hash_unload(); /* as where builtin is not among av_engines */
+	ck_assert_int_eq(engine_hash_sha256(&o), 0);
+	ck_assert_str_eq(o.sha256_hex, hex_of("SHA256", "abc"));
 }
 END_TEST
 
@@ -296,6 +330,8 @@ int main(void)
 	tcase_add_test(t, reload_replaces);
 	tcase_add_test(t, other_files);
 	tcase_add_test(t, sha256_on_request);
+	tcase_add_test(t, sha256_alone);
+	tcase_add_test(t, allowed_names_come_last);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);

@@ -310,6 +310,85 @@ START_TEST(what_is_not_looked_into_is_not_clean)
 }
 END_TEST
 
+#define EICAR_SHA256 "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f"
+
+/* A part of the verdict with this find that did not count. */
+static bool is_told_allowed(const char *virus)
+{
+	for (unsigned i = 0; i < verdict.nparts; i++)
+		if (verdict.parts[i].av == VERDICT_AV_CLEAN &&
+		    strcmp(verdict.parts[i].virus, virus) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(allowed_names_pass)
+{
+	static const struct { const char *list; bool passes; } t[] = { { "", false },
+		{ "EICAR-Test-File", true }, { "Other:eicar*", true }, { "EICAR", false },
+		{ "*", false }, { "Other", false } };
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		req.opts.allow_name = t[i].list;
+		req.want_parts = SCAN_PARTS_NOTABLE;
+		run(text("Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", base64(eicar)));
+		ck_assert_msg(verdict.av == (t[i].passes ? VERDICT_AV_CLEAN : VERDICT_AV_INFECTED),
+			"%s", t[i].list);
+		ck_assert(is_told_allowed("EICAR-Test-File") == t[i].passes);
+		ck_assert_str_eq(verdict.virus, t[i].passes ? "" : "EICAR-Test-File");
+	}
+}
+END_TEST
+
+START_TEST(allowed_digests_pass)
+{
+	char *in = strdup(text("From: a@b\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n",
+		base64(eicar)));
+
+	req.opts.allow_hash = EICAR_SHA256;
+	run(in);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert(is_told_allowed("EICAR-Test-File"));
+	/* One octet more is another object, and so is what lies beside it. */
+	run(text("Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", base64(text("%s ", eicar))));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	char *both = strdup(text("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n%s"
+		"\r\n--b\r\n\r\n%s \r\n--b--\r\n", eicar, eicar));
+	run(both);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	ck_assert(is_told_allowed("EICAR-Test-File"));
+	free(both);
+	free(in);
+}
+END_TEST
+
+/* The digest of a container stands for all that lies in it, and for nothing
+ * that lies beside it. */
+START_TEST(allowed_digest_of_a_container)
+{
+	char hash[65];
+
+	req.opts.allow_hash = "";
+	char *in = strdup(text("Subject: in\r\n\r\n%s\r\n", eicar));
+	run(in);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	snprintf(hash, sizeof hash, "%s", verdict.sha256);
+	req.opts.allow_hash = hash;
+	run(in);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert_str_eq(verdict.sha256, hash);
+	char *b64 = strdup(base64(in));
+	const char *head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+		"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+	run(text("%s%s\r\n--b\r\n\r\nhi\r\n--b--\r\n", head, b64));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	run(text("%s%s\r\n--b\r\n\r\n%s\r\n--b--\r\n", head, b64, eicar));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	free(b64);
+	free(in);
+}
+END_TEST
+
 /* As many parts as may be, the last of them bad; and one more. */
 START_TEST(as_many_parts_as_may_be)
 {
@@ -564,6 +643,9 @@ int main(void)
 	tcase_add_test(t, found_with_odd_boundaries);
 	tcase_add_test(t, found_in_opaque_signed_mail);
 	tcase_add_test(t, what_is_not_looked_into_is_not_clean);
+	tcase_add_test(t, allowed_names_pass);
+	tcase_add_test(t, allowed_digests_pass);
+	tcase_add_test(t, allowed_digest_of_a_container);
 	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, found_in_uuencode);
 	tcase_add_test(t, found_in_yenc);

@@ -625,6 +625,7 @@ static bool give_verdict(struct player *p, const char *kind, const char *text)
 		{ "overlimit", VERDICT_AV_OVERLIMIT }, { "unavailable", VERDICT_AV_UNAVAILABLE },
 		{ "deleted", VERDICT_AV_DELETED }, { "spam", VERDICT_AV_CLEAN },
 		{ "as-notscanned", VERDICT_AV_CLEAN }, { "part", VERDICT_AV_INFECTED },
+		{ "part-allowed", VERDICT_AV_CLEAN },
 	};
 	struct verdict v = { .as = p->asked.as ? VERDICT_AS_CLEAN : VERDICT_AS_NONE };
 	struct buf name_buf = BUF_INIT(TEXT_MAX);
@@ -646,13 +647,14 @@ static bool give_verdict(struct player *p, const char *kind, const char *text)
 		v.as = VERDICT_AS_SPAM;
 	else if (strcmp(kind, "as-notscanned") == 0)
 		v.as = VERDICT_AS_NOTSCANNED;
-	if (strcmp(kind, "part") == 0 && (v.parts = calloc(1, sizeof *v.parts)) != NULL) {
+	if (strncmp(kind, "part", 4) == 0 && (v.parts = calloc(1, sizeof *v.parts)) != NULL) {
 		v.nparts = 1;
-		v.parts[0].av = VERDICT_AV_INFECTED;
+		v.parts[0].av = v.av;
 		str_copy(v.parts[0].name, sizeof v.parts[0].name, "part 2: \"a\"");
 		str_copy(v.parts[0].virus, sizeof v.parts[0].virus, name);
 	}
-	str_copy(v.virus, sizeof v.virus, name);
+	if (strcmp(kind, "part-allowed") != 0)
+		str_copy(v.virus, sizeof v.virus, name);
 	str_copy(v.vdb, sizeof v.vdb, "builtin:7");
 	if (v.av & (VERDICT_AV_UNAVAILABLE | VERDICT_AV_NOTSCANNED))
 		str_copy(v.reason, sizeof v.reason, name);
