@@ -153,9 +153,17 @@ void conf_dump(const struct conf *c, enum conf_program program, FILE *out);
  * errors that show up later (an address that does not resolve). */
 const char *conf_origin(const struct conf *c, const char *section, const char *name);
 
-/* Settings that hold for one message (user section, else the agent's). Until
- * user_config is read it is &c->smtp.scan. */
-const struct conf_scan *conf_scan_for(const struct conf *c, const char *sender,
-	const char *recipient);
+/* Settings that hold for one recipient and sender: those of the first user
+ * section that matches, else of the agent's own. */
+struct conf_settings {
+	const struct conf_scan *scan;    /* one pointer for all with equal values */
+	const char *section;             /* its name; "smtp" the agent's */
+};
+/* Addresses as SMTP has them between < and >; length 0: none. Both strings
+ * live as long as c. */
+struct conf_settings conf_settings_for(const struct conf *c, const char *rcpt, size_t rcpt_len,
+	const char *sndr, size_t sndr_len);
+/* Are there user sections at all? */
+bool conf_has_users(const struct conf *c);
 
 #endif

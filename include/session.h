@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "conf.h"
 #include "net.h"
 #include "scan_msg.h"
 #include "session_fsm.h"
@@ -25,7 +26,6 @@
 #include "smtp_reply.h"
 #include "spool.h"
 
-struct conf;
 struct session;
 struct scan_job;
 struct session_pending;
@@ -88,6 +88,7 @@ struct session_envelope {          /* of the transaction the server has open */
 	unsigned nrcpts, cap;
 	size_t octets;             /* of all lines */
 	unsigned nrcpts_total;     /* also those beyond what is kept */
+	struct conf_settings settings;  /* of the first recipient, once accepted */
 };
 
 #define SESSION_XFORWARD_LINES 8

@@ -9,9 +9,12 @@
  *     sections name ──► (id, id) pairs ──► the lowest section
  *
  * What is looked up is what the administrator wrote, so that a client's
- * address of many labels costs as many look-ups and no more.
-
- * see man page and the table there; numbers below. */
+ * address of many labels costs as many look-ups and no more. tests/bench/
+ * bench_users (gcc -O2, one core of a small virtual machine), with all of the
+ * user file's loading and settings:
+ *     10 sections   loaded in 0.000 s   hold  0.02 MiB   a match takes 384 ns
+ *   1000                      0.008 s         0.32 MiB                 483 ns
+ * 100000                      0.587 s        16.1  MiB                 480 ns */
 #ifndef ESETS_USER_MATCH_H
 #define ESETS_USER_MATCH_H
 

@@ -338,6 +338,25 @@ size_t session_cmd_orphan(struct session *s, const char *p, size_t n)
 
 /* ---- replies ---------------------------------------------------------- */
 
+size_t session_path(const char *line, enum smtp_verb verb, const char **addr_out)
+{
+	const char *arg = line + strlen(smtp_verb_name(verb));
+
+	arg += strspn(arg, " \t\v\f");
+	return smtp_cmd_path(arg, strlen(arg), verb == SMTP_VERB_MAIL ? "FROM" : "TO", addr_out, NULL,
+		NULL);
+}
+
+struct conf_settings session_settings_for(const struct session *s, const char *mail,
+	const char *rcpt)
+{
+	const char *r, *m = "";
+	size_t nr = session_path(rcpt, SMTP_VERB_RCPT, &r);
+	size_t nm = mail != NULL ? session_path(mail, SMTP_VERB_MAIL, &m) : 0;
+
+	return conf_settings_for(s->env->conf, r, nr, m, nm);
+}
+
 static void envelope_rcpt(struct session_envelope *e, char **line)
 {
 	size_t len = strlen(*line);
@@ -416,6 +435,8 @@ static void apply(struct session *s, struct session_pending *e)
 		e->line = NULL;
 		break;
 	case SMTP_VERB_RCPT:
+		if (s->envelope.settings.scan == NULL)
+			s->envelope.settings = session_settings_for(s, s->envelope.mail, e->line);
 		envelope_rcpt(&s->envelope, &e->line);
 		break;
 	case SMTP_VERB_RSET:

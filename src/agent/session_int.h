@@ -54,7 +54,8 @@ struct session_msg {
 	bool dialled_again;
 	unsigned replay_step;        /* lines given to the new connection */
 	long long start_ms, eod_ms, verdict_ms;
-	const struct conf_scan *settings;
+	const struct conf_scan *settings;   /* of the envelope, as is section */
+	const char *section;
 	struct verdict verdict;
 	bool has_verdict;            /* a scan gave one */
 	struct policy_result result;
@@ -106,6 +107,12 @@ const char *session_greet_ehlo(const struct session *s, char *out, size_t size);
 
 /* session_act.c */
 void session_act(struct session *s, enum session_action a);
+
+/* The address of an accepted MAIL or RCPT line, into it; its length. */
+size_t session_path(const char *line, enum smtp_verb verb, const char **addr_out);
+/* Settings for one more recipient, of this MAIL line (NULL: none). */
+struct conf_settings session_settings_for(const struct session *s, const char *mail,
+	const char *rcpt);
 
 /* session_mail.c */
 bool session_mail_begin(struct session *s, bool by_bdat);

@@ -72,7 +72,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 	enum log_class c = is_notable(m) && log_wants(LC_SUMM) ? LC_SUMM : LC_SUMMALL;
 	char from[FIELD_MAX], to[FIELD_MAX], subject[FIELD_MAX], date[FIELD_MAX];
 	char virus[FIELD_MAX], info[FIELD_MAX], sender[FIELD_MAX], msgid[FIELD_MAX];
-	char client[FIELD_MAX], peer[NET_ADDR_TEXT];
+	char client[FIELD_MAX], section[FIELD_MAX], peer[NET_ADDR_TEXT];
 	const struct verdict *v = &m->verdict;
 	const char *addr = s->xforward != NULL && s->xforward->addr[0] != '\0' ?
 		s->xforward->addr : net_addr_text(&s->client, peer);
@@ -83,7 +83,8 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		"vdb=%s, agent=smtp, name=\"from: %s to: %s with subject %s dated %s\", "
 		"virus=\"%s\", action=\"%s\", info=\"%s\", avstatus=\"%s\", hop=\"%s\", "
 		"asstatus=\"%s\", sender=\"%s\", recipients=\"%u\", client=\"%s\", size=\"%llu\", "
-		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\"",
+		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\", "
+		"section=\"%s\"",
 		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
 		clean(subject, m->hdr.subject), clean(date, m->hdr.date), clean(virus, v->virus),
 		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", clean(info, info_text(m)),
@@ -91,7 +92,8 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		policy_action_hop(m->result.action), verdict_as_text(v->as),
 		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),
 		(unsigned long long)m->size, clean(msgid, m->hdr.msgid),
-		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256, outcome);
+		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256, outcome,
+		clean(section, m->section));
 }
 
 static void count(const struct session_msg *m, const char *outcome)

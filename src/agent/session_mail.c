@@ -13,14 +13,11 @@
 #include "stats.h"
 #include "str.h"
 
-
-static void path_of(const char *line, const char *verb, const char *prefix, char *out, size_t size)
+static void path_of(const char *line, enum smtp_verb verb, char *out, size_t size)
 {
-	const char *addr, *arg = line + strlen(verb);
-	size_t n;
+	const char *addr;
+	size_t n = session_path(line, verb, &addr);
 
-	arg += strspn(arg, " \t\v\f");
-	n = smtp_cmd_path(arg, strlen(arg), prefix, &addr, NULL, NULL);
 	str_copy_n(out, size, addr, n);
 }
 
@@ -51,10 +48,11 @@ bool session_mail_begin(struct session *s, bool by_bdat)
 	else
 		smtp_dot_init(&m->dot, c->bare_newline == CONF_BARE_PASS);
 	hdr_scan_init(&m->hdr);
-	path_of(s->envelope.mail, "MAIL", "FROM", m->sender, sizeof m->sender);
+	path_of(s->envelope.mail, SMTP_VERB_MAIL, m->sender, sizeof m->sender);
 	if (s->envelope.nrcpts > 0)
-		path_of(s->envelope.rcpts[0], "RCPT", "TO", m->first_rcpt, sizeof m->first_rcpt);
-	m->settings = conf_scan_for(s->env->conf, m->sender, m->first_rcpt);
+		path_of(s->envelope.rcpts[0], SMTP_VERB_RCPT, m->first_rcpt, sizeof m->first_rcpt);
+	m->settings = s->envelope.settings.scan;
+	m->section = s->envelope.settings.section;
 	session_log_ctx(s);
 	return true;
 }
@@ -173,7 +171,7 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 	if (n > SCAN_MSG_RCPTS_MAX)
 		n = SCAN_MSG_RCPTS_MAX;
 	for (unsigned i = 0; i < n; i++) {
-		path_of(s->envelope.rcpts[i], "RCPT", "TO", rcpt_text[i], sizeof rcpt_text[i]);
+		path_of(s->envelope.rcpts[i], SMTP_VERB_RCPT, rcpt_text[i], sizeof rcpt_text[i]);
 		rcpts[i] = rcpt_text[i];
 	}
 	snprintf(id, sizeof id, "%012llx.%u", (unsigned long long)s->id, s->msgs);

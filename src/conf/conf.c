@@ -114,25 +114,50 @@ static void store(const struct conf_values *vs, unsigned section, enum conf_grou
 			conf_opt_store(&conf_opts[i], out, vs->v[i].text);
 }
 
-/* An action that follows action_av_notscanned unless it is set itself. */
-static void follow(const struct conf_values *vs, unsigned section, const char *name,
-	enum policy_action notscanned, enum policy_action *action)
+enum { SET_NOTSCANNED = 1, SET_ENCRYPTED = 2, SET_OVERLIMIT = 4, SET_UNAVAILABLE = 8 };
+
+unsigned conf_scan_set_bit(const struct conf_opt *o)
 {
-	if (conf_value_of(vs, name, section)->origin == NULL)
-		*action = notscanned;
+	static const struct { size_t offset; unsigned bit; } rows[] = {
+		{ offsetof(struct conf_scan, actions.av_notscanned), SET_NOTSCANNED },
+		{ offsetof(struct conf_scan, actions.av_encrypted), SET_ENCRYPTED },
+		{ offsetof(struct conf_scan, actions.av_overlimit), SET_OVERLIMIT },
+		{ offsetof(struct conf_scan, actions.av_unavailable), SET_UNAVAILABLE },
+	};
+
+	for (size_t i = 0; o->group == CONF_IN_SCAN && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (o->offset == rows[i].offset)
+			return rows[i].bit;
+	return 0;
+}
+
+unsigned conf_scan_set_in(const struct conf_values *merged, unsigned section)
+{
+	unsigned set = 0;
+
+	for (size_t i = 0; i < conf_nopts; i++)
+		if ((conf_opts[i].sections & section) != 0 && merged->v[i].origin != NULL)
+			set |= conf_scan_set_bit(&conf_opts[i]);
+	return set;
+}
+
+void conf_scan_follow(struct conf_scan *scan, unsigned set)
+{
+	struct policy_actions *a = &scan->actions;
+
+	if ((set & SET_ENCRYPTED) == 0)
+		a->av_encrypted = a->av_notscanned;
+	if ((set & SET_OVERLIMIT) == 0)
+		a->av_overlimit = a->av_notscanned;
+	/* Without a word of the administrator mail waits for the scanner. */
+	if ((set & SET_UNAVAILABLE) == 0 && (set & SET_NOTSCANNED) != 0)
+		a->av_unavailable = a->av_notscanned;
 }
 
 void conf_scan_store(const struct conf_values *merged, unsigned section, struct conf_scan *out)
 {
-	struct policy_actions *a = &out->actions;
-
 	store(merged, section, CONF_IN_SCAN, out);
-	follow(merged, section, "action_av_encrypted", a->av_notscanned, &a->av_encrypted);
-	follow(merged, section, "action_av_overlimit", a->av_notscanned, &a->av_overlimit);
-	/* Without a word of the administrator mail waits for the scanner. */
-	if (conf_value_of(merged, "action_av_notscanned", section)->origin != NULL)
-		follow(merged, section, "action_av_unavailable", a->av_notscanned,
-			&a->av_unavailable);
+	conf_scan_follow(out, conf_scan_set_in(merged, section));
 }
 
 static void module_store(const struct conf_values *vs, unsigned section, struct conf_module *out)
@@ -457,6 +482,8 @@ struct conf *conf_load(const struct conf_cli *cli, conf_note_fn note, void *arg)
 		merge_all(l);
 		store_all(c);
 		check_all(l, cli->program);
+		if (cli->program == CONF_PROG_SMTP && c->smtp.mod.user_config[0] != '\0')
+			conf_users_load(c, &l->notes);
 	}
 	if (priv->mem.failed)
 		conf_note(&l->notes, CONF_NOTE_ERROR, c->path, "out of memory");
@@ -470,6 +497,7 @@ void conf_free(struct conf **c)
 {
 	if (*c == NULL)
 		return;
+	conf_users_free(&(*c)->priv->users);
 	conf_arena_fini(&(*c)->priv->mem);
 	free((*c)->priv);
 	free(*c);
@@ -487,12 +515,4 @@ const char *conf_origin(const struct conf *c, const char *section, const char *n
 		return origin == NULL ? "default" : origin;
 	}
 	return "default";
-}
-
-const struct conf_scan *conf_scan_for(const struct conf *c, const char *sender,
-	const char *recipient)
-{
-	(void)sender;
-	(void)recipient;
-	return &c->smtp.scan;
 }

@@ -247,7 +247,7 @@ static int read_option(struct body *b, char *line, unsigned line_no, bool has_se
 		return 0;
 	const char *why = split_option(line, &name, &value, &len);
 	if (why == NULL && !has_section)
-		why = "an option must follow a section header such as [global]";
+		why = "an option must follow a section header";
 	if (why == NULL && conf_opt_find(name, b->section) != NULL)
 		return body_add(b, name, value, len);
 	/* What libconfuse has to say of the lines before comes first. */
@@ -262,9 +262,29 @@ static int read_option(struct body *b, char *line, unsigned line_no, bool has_se
 	return 0;
 }
 
+/* The ] that ends a header. In the name of a user section those of an address
+ * literal, and what is in quotes, are not it. */
+static char *header_end(char *p, bool is_users)
+{
+	if (!is_users)
+		return strchr(p, ']');
+	for (bool quoted = false; *++p != '\0';) {
+		if (*p == '"') {
+			quoted = !quoted;
+		} else if (*p == '\\' && quoted && p[1] != '\0') {
+			p++;
+		} else if (*p == ']' && !quoted) {
+			char next = *skip_blanks(p + 1);
+			if (next != ']' && next != '|')
+				return p;
+		}
+	}
+	return NULL;
+}
+
 static void read_header(struct body *b, char *p, unsigned line_no)
 {
-	char where[512], *end = strchr(p, ']');
+	char where[512], *end = header_end(p, b->r->is_users);
 
 	where_of(b->r, line_no, where);
 	b->section = 0;

@@ -176,6 +176,7 @@ struct conf_reader {
 	const char *path;
 	struct conf_arena *mem;
 	struct conf_notes *notes;
+	bool is_users;       /* names of sections are addresses */
 	bool (*on_section)(struct conf_reader *r, const char *name, const char *where,
 		unsigned *section_out, struct conf_values **values_out);
 	void *ctx;
@@ -201,19 +202,31 @@ const char *conf_program_name(enum conf_program p);
 
 /* Lays own over parent (NULL: none) for the options of one section: what own
  * does not say comes from parent where the same row belongs to both, else it
- * is the default. Then conf_scan_store resolves what follows what and stores the
- * scanner common options. These two calls are all a user section needs. */
+ * is the default. Then conf_scan_store stores the scanner common options and
+ * resolves what follows what. */
 void conf_values_merge(const struct conf_values *own, const struct conf_values *parent,
 	unsigned section, struct conf_values *out);
 void conf_scan_store(const struct conf_values *merged, unsigned section, struct conf_scan *out);
+/* Options that others follow, or that follow one unless they are set: as bits,
+ * which of them are set in merged values; the bit of one row, or 0. */
+unsigned conf_scan_set_in(const struct conf_values *merged, unsigned section);
+unsigned conf_scan_set_bit(const struct conf_opt *o);
+/* Lets follow what is not set. May be done again when more is set. */
+void conf_scan_follow(struct conf_scan *scan, unsigned set);
 const struct conf_value *conf_value_of(const struct conf_values *vs, const char *name,
 	unsigned section);
 /* The structure of a group in one section's part of the configuration, or
  * NULL where that has none. */
 const void *conf_group_of(const struct conf *c, unsigned section, enum conf_group group);
 
+struct conf_users;
+/* conf_user.c: the file that user_config of [smtp] names, into c->priv->users. */
+void conf_users_load(struct conf *c, struct conf_notes *notes);
+void conf_users_free(struct conf_users **users);
+
 struct conf_priv {
 	struct conf_arena mem;
+	struct conf_users *users;       /* NULL none */
 	struct conf_values merged[3];   /* global, smtp, wwwi after inheritance */
 };
 /* What holds for one of GLOBAL, SMTP, WWWI. */

@@ -93,7 +93,7 @@ const struct conf_opt conf_opts[] = {
   .help = "classes that are logged: error, warning, summ, summall, part, partall, info, debug" },
 { .name = "user_config", MODULE(user_config), .type = CONF_T_FILE, .def = "",
   .def_text = "none", .max = 4095, .meta = "FILE", .unit = "",
-  .flags = CONF_REFUSED, .help = "file with sections for users" },
+  .help = "file with sections for users" },
 { .name = "user", MODULE(user), LIST("esets", "NAME", conf_check_user),
   .flags = CONF_NONEMPTY | CONF_RESTART,
   .help = "what workers run as when started as root" },

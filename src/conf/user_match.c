@@ -35,6 +35,7 @@ struct user_match {
 	size_t slots_cap;              /* a power of two */
 	struct pair *pairs;
 	size_t npairs, pairs_cap;      /* a power of two */
+	unsigned first;                /* section of all */
 };
 
 /* FNV-1a with a last mix, since the low bits are what is used. */
@@ -248,6 +249,8 @@ int user_match_add(struct user_match *m, const char *name, unsigned section, uns
 		*same_out = pair->section;
 		return 0;
 	}
+	if (m->npairs == 0)
+		m->first = section;
 	*pair = (struct pair){ .ids = { ids[RCPT], ids[SNDR] }, .section = section };
 	m->npairs++;
 	return 0;
@@ -329,7 +332,7 @@ unsigned user_match_find(const struct user_match *m, const char *rcpt, size_t rc
 		return lowest(m, &r, RCPT);
 	if (has_sndr)
 		return lowest(m, &s, SNDR);
-	return m->npairs > 0 ? 0 : USER_MATCH_NONE;
+	return m->npairs > 0 ? m->first : USER_MATCH_NONE;
 }
 
 size_t user_match_memory(const struct user_match *m)

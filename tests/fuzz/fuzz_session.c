@@ -36,11 +36,11 @@ struct world {
 	const uint8_t *in, *end;
 };
 
-const struct conf_scan *conf_scan_for(const struct conf *c, const char *sender,
-	const char *recipient)
+struct conf_settings conf_settings_for(const struct conf *c, const char *rcpt, size_t rcpt_len,
+	const char *sndr, size_t sndr_len)
 {
-	must(sender != NULL && recipient != NULL);
-	return &c->smtp.scan;
+	must(memchr(rcpt, '\r', rcpt_len) == NULL && memchr(sndr, '\r', sndr_len) == NULL);
+	return (struct conf_settings){ .scan = &c->smtp.scan, .section = "smtp" };
 }
 
 static uint8_t next(struct world *w)

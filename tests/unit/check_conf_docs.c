@@ -39,7 +39,7 @@ static const char *const chapters[CONF_IN_COUNT] = {
 	[CONF_IN_GLOBAL] = "OPTIONS OF ESETS_DAEMON",
 	[CONF_IN_SMTP] = "OPTIONS OF ESETS_SMTP",
 	[CONF_IN_WWWI] = "OPTIONS OF ESETS_WWWI",
-	[CONF_IN_NONE] = "SECTIONS OF USERS",
+	[CONF_IN_NONE] = "USER SPECIFIC CONFIGURATION",
 };
 
 static const char *type_text(const struct conf_opt *o)

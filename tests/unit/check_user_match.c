@@ -227,6 +227,7 @@ START_TEST(names)
 #else
 	ck_assert(octets);
 #endif
+	ck_assert_uint_eq(user_match_find(m, "", 0, "", 0), 5);
 	ck_assert_uint_gt(user_match_memory(m), 1000);
 	user_match_free(&m);
 	user_match_free(&m);

@@ -140,13 +140,32 @@ int __wrap_spool_fd(struct spool *s)
 	return __real_spool_fd(s);
 }
 
-/* User sections are conf_user's; here every message has the agent's settings. */
-const struct conf_scan *conf_scan_for(const struct conf *c, const char *sender,
-	const char *recipient)
+/* User sections are conf_user.c's; here a script's own, by the whole address
+ * of the recipient or, behind a |, of the sender. */
+static struct user {
+	char name[64];
+	const struct conf_scan *same;   /* an earlier one of the same values */
+	struct conf_scan scan;
+} users[4];
+static unsigned nusers;
+
+bool conf_has_users(const struct conf *c)
 {
-	(void)sender;
-	(void)recipient;
-	return &c->smtp.scan;
+	(void)c;
+	return nusers > 0;
+}
+
+struct conf_settings conf_settings_for(const struct conf *c, const char *rcpt, size_t rcpt_len,
+	const char *sndr, size_t sndr_len)
+{
+	for (unsigned i = 0; i < nusers; i++) {
+		const char *name = users[i].name;
+		bool hit = name[0] == '|' ? str_ieq_n(sndr, sndr_len, name + 1) :
+			str_ieq_n(rcpt, rcpt_len, name);
+		if (hit)
+			return (struct conf_settings){ users[i].same, name };
+	}
+	return (struct conf_settings){ &c->smtp.scan, "smtp" };
 }
 
 /* ---- the owner ---------------------------------------------------------- */
@@ -544,10 +563,8 @@ static bool action_of(const char *value, enum policy_action *out)
 	return false;
 }
 
-static bool conf_set(struct player *p, const char *name, const char *value)
+static bool action_set(struct policy_actions *a, const char *name, const char *value, bool *is_one)
 {
-	struct conf_smtp *c = &p->conf.smtp;
-	struct policy_actions *a = &c->scan.actions;
 	const struct { const char *name; enum policy_action *action; } actions[] = {
 		{ "action_av", &a->av }, { "action_av_infected", &a->av_infected },
 		{ "action_av_notscanned", &a->av_notscanned },
@@ -557,6 +574,48 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 		{ "action_av_unavailable", &a->av_unavailable }, { "action_as", &a->as },
 		{ "action_as_spam", &a->as_spam }, { "action_as_notscanned", &a->as_notscanned },
 	};
+
+	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+		*is_one = strcmp(name, actions[i].name) == 0;
+		if (*is_one)
+			return action_of(value, actions[i].action);
+	}
+	return false;
+}
+
+/* "ADDRESS OPTION=ACTION ...": over what is set so far. */
+static bool conf_user(struct player *p, const char *text)
+{
+	struct user *u = &users[nusers];
+	char words[256], *save = NULL, *word;
+	bool is_one = true;
+
+	str_copy(words, sizeof words, text);
+	if (nusers == sizeof users / sizeof *users || (word = strtok_r(words, " ", &save)) == NULL)
+		return false;
+	str_copy(u->name, sizeof u->name, word);
+	u->scan = p->conf.smtp.scan;
+	while (is_one && (word = strtok_r(NULL, " ", &save)) != NULL) {
+		char *value = strchr(word, '=');
+		if (value == NULL)
+			return false;
+		*value++ = '\0';
+		if (!action_set(&u->scan.actions, word, value, &is_one))
+			return false;
+	}
+	u->same = &u->scan;
+	for (unsigned i = 0; i < nusers; i++)
+		if (memcmp(&users[i].scan.actions, &u->scan.actions, sizeof u->scan.actions) == 0)
+			u->same = &users[i].scan;
+	if (memcmp(&p->conf.smtp.scan.actions, &u->scan.actions, sizeof u->scan.actions) == 0)
+		u->same = &p->conf.smtp.scan;
+	nusers++;
+	return true;
+}
+
+static bool conf_set(struct player *p, const char *name, const char *value)
+{
+	struct conf_smtp *c = &p->conf.smtp;
 	const struct { const char *name; bool *flag; } flags[] = {
 		{ "trusted", &p->is_trusted }, { "add_header_xvirus", &c->add_header_xvirus },
 		{ "add_header_received", &c->add_header_received },
@@ -572,9 +631,10 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 		{ "spool_message_memory", &p->env.spool.message_memory },
 	};
 
-	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
-		if (strcmp(name, actions[i].name) == 0)
-			return action_of(value, actions[i].action);
+	bool is_action;
+	bool done = action_set(&c->scan.actions, name, value, &is_action);
+	if (is_action)
+		return done;
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
 		if (strcmp(name, flags[i].name) == 0)
 			return str_parse_bool(value, flags[i].flag) == 0;
@@ -584,7 +644,12 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		if (strcmp(name, sizes[i].name) == 0)
 			return str_parse_u64(value, sizes[i].size) == 0;
-	if (strcmp(name, "only") == 0)
+	if (strcmp(name, "user") == 0)
+		return conf_user(p, value);
+	if (strcmp(name, "user_config_recipients") == 0)
+		c->user_config_recipients = value[0] == 'f' ? CONF_RCPT_FIRST : value[0] == 'd' ?
+			CONF_RCPT_DEFER : CONF_RCPT_STRICTEST;
+	else if (strcmp(name, "only") == 0)
 		p->is_skipped = p->c_cut.mode != SPLIT_WHOLE || p->s_cut.mode != SPLIT_WHOLE;
 	else if (strcmp(name, "bare_newline") == 0)
 		c->bare_newline = value[0] == 'n' ? CONF_BARE_NORMALIZE : value[0] == 'r' ?
@@ -895,6 +960,7 @@ static void player_init(struct player *p, unsigned mode, char *why, size_t why_s
 	};
 	why[0] = '\0';
 	spool_is_broken = false;
+	nusers = 0;
 	playing = p;
 }
 

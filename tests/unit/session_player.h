@@ -9,7 +9,9 @@
  *
  *   include FILE        another script of the same folder
  *   conf NAME VALUE     before the first other record, see conf_set;
- *                       "conf only whole" where cutting it takes too long
+ *                       "conf only whole" where cutting it takes too long,
+ *                       "conf user ADDRESS OPTION=ACTION ..." a user section,
+ *                       behind what it goes over
  *   C: text             octets from the client, CR LF is added; records of the
  *                       same side that follow each other are one packet
  *   C. text             the same without CR LF

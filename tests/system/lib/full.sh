@@ -1,8 +1,8 @@
 # full.sh - what `tests/run --full` does beyond the rest. Sourced by tests/run,
 # whose functions it uses.
 
-heading "clang"
-if build clang "clang: " CC=clang; then
+heading "clang, without the optional libraries"
+if build clang "clang: " CC=clang --without-idn2; then
 	unit_tests "$SCRATCH/clang" "clang: "
 fi
 

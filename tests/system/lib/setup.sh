@@ -5,7 +5,7 @@
 # build works on a copy in a scratch directory that goes away at the end.
 
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev"
-TEST_PACKAGES="check python3 postfix"
+TEST_PACKAGES="check python3 postfix libidn2-dev"
 FULL_PACKAGES="clang valgrind xz-utils mandoc"
 
 say() {
