@@ -38,5 +38,7 @@ unsigned server_table_get(const struct server_table *t, struct net_endpoint *out
 int listen_open(struct listen_set *set, struct listen_set *old, const struct conf *c,
 	char *why, size_t why_size);
 void listen_close(struct listen_set *set);
+/* Could they be opened, were nobody there already? 0; -1 with errno and a text. */
+int listen_try(const struct conf *c, char *why, size_t why_size);
 
 #endif

@@ -11,7 +11,7 @@
 int manager_run(const struct conf_cli *cli, struct conf *conf);
 
 /* --check-config: what a start would find wrong beyond conf_load, as far as it
- * can be seen without binding anything. 0 or CONF_EX_CONFIG, logged. */
-int manager_check(struct conf *conf);
+ * can be seen without making anything. 0 or CONF_EX_CONFIG, logged. */
+int manager_check(const struct conf_cli *cli, struct conf *conf);
 
 #endif

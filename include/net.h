@@ -57,6 +57,9 @@ bool net_list_has_names(const char *list);
  * replaced, one that answers gives EADDRINUSE, something that is no socket
  * ENOTSOCK. -1 with errno. */
 int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode);
+/* Is it an IP address of this machine? Whether the port is free is not asked.
+ * 0, -1 with errno. */
+int net_try_addr(const struct net_addr *a);
 /* Starts a non-blocking stream connect with TCP_NODELAY and SO_KEEPALIVE.
  * The descriptor (connected or in progress), or -1 with errno. */
 int net_connect(const struct net_endpoint *e, int type);

@@ -51,6 +51,12 @@ int proc_die_with_parent(pid_t parent);
 int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *id);
 /* The same for the directory that path lies in. */
 int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_identity *id);
+/* What a start would run into, found without making anything: 0, -1 with the
+ * errno that would come. proc_try_dir: a directory as proc_make_dir has it,
+ * to be written to. proc_try_file: a pid file (type S_IFREG) or a socket
+ * (S_IFSOCK) at path, whose directory would be made too where makes_dir. */
+int proc_try_dir(const char *path);
+int proc_try_file(const char *path, mode_t type, bool makes_dir);
 /* Raises RLIMIT_NOFILE to the hard limit; returns what holds now. */
 unsigned long proc_raise_nofile(void);
 /* Closes every descriptor >= 3 that is not in keep[n]. */

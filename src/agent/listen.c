@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "proc.h"
 
 struct server_table {
 	_Atomic uint32_t seq;
@@ -124,6 +126,28 @@ int listen_open(struct listen_set *set, struct listen_set *old, const struct con
 		}
 	}
 	return 0;
+}
+
+int listen_try(const struct conf *c, char *why, size_t why_size)
+{
+	struct net_endpoint e[LISTEN_MAX];
+	char text[160];
+	int n = net_resolve(c->smtp.listen_addr, c->smtp.listen_port, true, e, LISTEN_MAX, why,
+		why_size);
+
+	if (n < 0)
+		errno = EINVAL;
+	for (int i = 0; i < n; i++) {
+		if ((e[i].path[0] != '\0' ? proc_try_file(e[i].path, S_IFSOCK, false) :
+				net_try_addr(&e[i].addr)) == 0)
+			continue;
+		int error = errno;
+		snprintf(why, why_size, "cannot listen on %s: %s",
+			net_endpoint_text(&e[i], text, sizeof text), strerror(error));
+		errno = error;
+		return -1;
+	}
+	return n < 0 ? -1 : 0;
 }
 
 void listen_close(struct listen_set *set)

@@ -46,7 +46,7 @@ static int run(const struct conf_cli *cli)
 	if (cli->dump_config) {
 		conf_dump(conf, CONF_PROG_SMTP, stdout);
 	} else if (cli->check_config) {
-		status = manager_check(conf);
+		status = manager_check(cli, conf);
 		if (status == 0)
 			printf("%s: configuration is in order%s\n", conf->path, conf->smtp.mod.agent_enabled ?
 				"" : "; agent_enabled = no: nothing will start");

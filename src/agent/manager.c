@@ -6,6 +6,8 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -55,8 +57,23 @@ static int fail(const char *what, const char *why, int status)
 /* The same for an option, with the place of its value. */
 static int fail_option(const struct conf *c, const char *option, const char *why)
 {
-	log_error("%s: %s: %s", conf_origin(c, "smtp", option), option, why);
+	const char *origin = conf_origin(c, "smtp", option);
+
+	if (strcmp(origin, "default") == 0)
+		log_error("%s: %s", option, why);
+	else
+		log_error("%s: %s: %s", origin, option, why);
 	return CONF_EX_CONFIG;
+}
+
+/* The same; but whoever only checks may have fewer rights than what starts
+ * later, which is no more than a warning. */
+static int fail_place(const struct manager *m, const char *option, int error, const char *why)
+{
+	if (error != EACCES || !m->cli->check_config || geteuid() == 0)
+		return fail_option(m->conf, option, why);
+	log_warning("%s: %s", option, why);
+	return 0;
 }
 
 static void log_setup(const struct conf *c, bool to_stderr)
@@ -272,18 +289,43 @@ static int try_spool_dir(const struct manager *m, const char *dir)
 	return pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 }
 
-static int prepare_dirs(struct manager *m)
+static int fail_path(const struct manager *m, const char *option, int error, const char *path)
+{
+	char why[PATH_MAX + 64];
+
+	snprintf(why, sizeof why, "%s: %s", path, strerror(error));
+	return fail_place(m, option, error, why);
+}
+
+static bool wants_pid(const struct manager *m)
+{
+	return !m->cli->foreground || m->conf->smtp.mod.pid_file_is_set;
+}
+
+/* What is there already, and whether the rest can be made: the same for
+ * --check-config as for the start. */
+static int try_places(const struct manager *m)
 {
 	const struct conf_smtp *c = &m->conf->smtp;
+	struct stat st;
+	int err = proc_try_dir(c->spool_dir) < 0 ? errno :
+		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
+	int status = err != 0 ? fail_path(m, "spool_dir", err, c->spool_dir) : 0;
 
-	if (proc_make_dir(c->spool_dir, 0700, &m->id) < 0)
-		return fail_option(m->conf, "spool_dir", strerror(errno));
-	int err = try_spool_dir(m, c->spool_dir);
-	if (err != 0)
-		return fail_option(m->conf, "spool_dir", strerror(err));
-	if (proc_make_parent_dir(c->mod.pid_file, 0755, &m->id) < 0)
-		return fail_option(m->conf, "pid_file", strerror(errno));
-	return 0;
+	if (!wants_pid(m) || proc_try_file(c->mod.pid_file, S_IFREG, true) == 0)
+		return status;
+	err = fail_path(m, "pid_file", errno, c->mod.pid_file);
+	return status != 0 ? status : err;
+}
+
+static int make_spool_dir(const struct manager *m)
+{
+	const char *dir = m->conf->smtp.spool_dir;
+
+	if (proc_make_dir(dir, 0700, &m->id) < 0)
+		return fail_path(m, "spool_dir", errno, dir);
+	int err = try_spool_dir(m, dir);
+	return err != 0 ? fail_path(m, "spool_dir", err, dir) : 0;
 }
 
 static int write_pid(struct manager *m)
@@ -291,9 +333,9 @@ static int write_pid(struct manager *m)
 	const struct conf_module *mod = &m->conf->smtp.mod;
 	pid_t other = 0;
 
-	if (m->cli->foreground && !mod->pid_file_is_set)
+	if (!wants_pid(m))
 		return 0;
-	if (proc_pidfile_open(mod->pid_file, (uid_t)-1, (gid_t)-1, &other) == 0)
+	if (proc_pidfile_open(mod->pid_file, m->id.uid, m->id.gid, &other) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK) {
 		log_error("%s: already running as process %ld", mod->pid_file, (long)other);
@@ -335,8 +377,10 @@ static int find_identity(struct manager *m)
 static int prepare(struct manager *m)
 {
 	char why[256];
-	int status = prepare_dirs(m);
+	int status = try_places(m);
 
+	if (status == 0)
+		status = make_spool_dir(m);
 	if (status == 0)
 		status = write_pid(m);
 	if (status == 0 && listen_open(&m->listen, NULL, m->conf, why, sizeof why) < 0)
@@ -347,22 +391,15 @@ static int prepare(struct manager *m)
 	return status != 0 ? status : alloc_tables(m);
 }
 
-int manager_check(struct conf *conf)
+int manager_check(const struct conf_cli *cli, struct conf *conf)
 {
-	struct manager m = { .conf = conf };
-	const struct conf_smtp *c = &conf->smtp;
-	struct net_endpoint e[LISTEN_MAX];
-	struct stat st;
+	struct manager m = { .cli = cli, .conf = conf };
 	char why[256];
 	int status = find_identity(&m);
 
-	if (status == 0 && c->listen_addr[0] != '\0' &&
-	    net_resolve(c->listen_addr, c->listen_port, true, e, LISTEN_MAX, why, sizeof why) < 0)
-		status = fail_option(conf, "listen_addr", why);
-	if (status != 0 || stat(c->spool_dir, &st) < 0)
-		return status; /* a directory that is missing is made at the start */
-	int err = !S_ISDIR(st.st_mode) ? ENOTDIR : try_spool_dir(&m, c->spool_dir);
-	return err != 0 ? fail_option(conf, "spool_dir", strerror(err)) : 0;
+	if (status == 0 && conf->smtp.listen_addr[0] != '\0' && listen_try(conf, why, sizeof why) < 0)
+		status = fail_place(&m, "listen_addr", errno, why);
+	return status != 0 ? status : try_places(&m);
 }
 
 static void log_start(const struct manager *m)

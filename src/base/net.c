@@ -411,6 +411,18 @@ int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned uni
 	return fd;
 }
 
+int net_try_addr(const struct net_addr *a)
+{
+	struct net_endpoint e = { .addr = *a, .path = "" };
+
+	e.addr.port = 0;
+	int fd = net_listen(&e, 1, SOCK_STREAM, 0);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
 int net_connect(const struct net_endpoint *e, int type)
 {
 	struct sockaddr_storage ss;

@@ -27,6 +27,7 @@
 #include "str.h"
 
 #define NSS_BUF_SIZE 65536
+#define MISSING_LEVELS 2u  /* of a directory: those that make_dirs makes */
 
 /* --- daemonising --------------------------------------------------------- */
 
@@ -138,6 +139,19 @@ static int make_one_dir(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	return rc;
 }
 
+static void cut_to_parent(char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	path[n] = '\0';
+}
+
 /* The directory that path lies in; "" where it has none to make. */
 static int parent_of(const char *path, char *out, size_t size)
 {
@@ -145,14 +159,7 @@ static int parent_of(const char *path, char *out, size_t size)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	size_t n = strlen(out);
-	while (n > 1 && out[n - 1] == '/')
-		n--;
-	while (n > 0 && out[n - 1] != '/')
-		n--;
-	while (n > 1 && out[n - 1] == '/')
-		n--;
-	out[n] = '\0';
+	cut_to_parent(out);
 	return 0;
 }
 
@@ -181,6 +188,48 @@ int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_iden
 	if (parent_of(path, up, sizeof up) < 0)
 		return -1;
 	return up[0] == '\0' ? 0 : make_dirs(up, mode, id->uid, id->gid);
+}
+
+/* Can a file be made in dir, once up to missing levels of it were made? */
+static int try_dir(const char *dir, unsigned missing)
+{
+	char up[PATH_MAX];
+	struct stat st;
+
+	if (!str_copy(up, sizeof up, dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	while (stat(up[0] != '\0' ? up : ".", &st) < 0) {
+		if (errno != ENOENT || missing-- == 0)
+			return -1;
+		cut_to_parent(up);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
+	}
+	return faccessat(AT_FDCWD, up[0] != '\0' ? up : ".", W_OK | X_OK, AT_EACCESS);
+}
+
+int proc_try_dir(const char *path)
+{
+	return try_dir(path, MISSING_LEVELS);
+}
+
+int proc_try_file(const char *path, mode_t type, bool makes_dir)
+{
+	char up[PATH_MAX];
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && (st.st_mode & S_IFMT) != type) {
+		errno = type == S_IFSOCK ? ENOTSOCK : S_ISLNK(st.st_mode) ? ELOOP :
+			S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
+		return -1;
+	}
+	if (parent_of(path, up, sizeof up) < 0)
+		return -1;
+	return try_dir(up, makes_dir ? MISSING_LEVELS : 0);
 }
 
 static struct {

@@ -282,40 +282,16 @@ static void blame_option(const struct master *m, const char *name, bool is_error
 		is_default ? "" : ": ", name, text);
 }
 
-/* Can what lies in the path's directory be made there, with the directories
- * that are missing? 0, -1 with errno. Makes nothing. */
-static int try_parent_dir(const char *path)
-{
-	char up[PATH_MAX];
-	struct stat st;
-
-	if (!str_copy(up, sizeof up, path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	do {
-		char *slash = strrchr(up, '/');
-		slash[slash == up] = '\0';
-	} while (stat(up, &st) < 0 && errno == ENOENT && up[1] != '\0');
-	if (stat(up, &st) < 0)
-		return -1;
-	if (!S_ISDIR(st.st_mode)) {
-		errno = ENOTDIR;
-		return -1;
-	}
-	return faccessat(AT_FDCWD, up, W_OK | X_OK, AT_EACCESS);
-}
-
 /* Whoever only checks may have fewer rights than what starts later. */
-static bool is_place_usable(const struct master *m, const char *name, const char *path)
+static bool is_place_usable(const struct master *m, const char *name, const char *path,
+	mode_t type)
 {
 	char text[WHY_SIZE];
 
-	if (try_parent_dir(path) == 0)
+	if (proc_try_file(path, type, true) == 0)
 		return true;
 	bool is_error = errno != EACCES || !m->cli.check_config || geteuid() == 0;
-	snprintf(text, sizeof text, "%s: its directory cannot be made or written to: %s", path,
-		strerror(errno));
+	snprintf(text, sizeof text, "%s: %s", path, strerror(errno));
 	blame_option(m, name, is_error, text);
 	return !is_error;
 }
@@ -343,10 +319,10 @@ static bool are_signatures_usable(const struct master *m)
 static bool are_paths_usable(const struct master *m)
 {
 	const struct conf_global *g = &m->conf->global;
-	bool ok = is_place_usable(m, "daemon_sock_path", g->daemon_sock_path);
+	bool ok = is_place_usable(m, "daemon_sock_path", g->daemon_sock_path, S_IFSOCK);
 
 	if (!m->cli.foreground || g->mod.pid_file_is_set)
-		ok &= is_place_usable(m, "pid_file", g->mod.pid_file);
+		ok &= is_place_usable(m, "pid_file", g->mod.pid_file, S_IFREG);
 	return are_signatures_usable(m) && ok;
 }
 

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -166,6 +167,7 @@ START_TEST(opened)
 	must_answer(conf.smtp.listen_port);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert(S_ISSOCK(st.st_mode));
+	ck_assert_int_eq(listen_try(&conf, why, sizeof why), 0); /* all in use */
 	listen_close(&set);
 	ck_assert_uint_eq(set.n, 0);
 	ck_assert_int_lt(stat(path, &st), 0);
@@ -186,6 +188,30 @@ START_TEST(in_use)
 	ck_assert_uint_eq(set.n, 0);
 	ck_assert_uint_eq(open_fds(), fds);
 	close(held);
+}
+END_TEST
+
+START_TEST(tried)
+{
+	static char list[256];
+	char path[100];
+
+	conf.smtp.listen_addr = "127.0.0.1, 192.0.2.1";
+	ck_assert_int_eq(listen_try(&conf, why, sizeof why), -1);
+	ck_assert_int_eq(errno, EADDRNOTAVAIL);
+	ck_assert_ptr_nonnull(strstr(why, "cannot listen on 192.0.2.1:"));
+	snprintf(path, sizeof path, "%s/file", dir);
+	snprintf(list, sizeof list, "unix:%s", path);
+	conf.smtp.listen_addr = list;
+	ck_assert_int_eq(listen_try(&conf, why, sizeof why), 0);
+	ck_assert_int_eq(close(creat(path, 0600)), 0);
+	ck_assert_int_eq(listen_try(&conf, why, sizeof why), -1);
+	ck_assert_int_eq(errno, ENOTSOCK);
+	ck_assert_ptr_nonnull(strstr(why, list));
+	unlink(path);
+	conf.smtp.listen_addr = "host.invalid";
+	ck_assert_int_eq(listen_try(&conf, why, sizeof why), -1);
+	ck_assert_int_eq(errno, EINVAL);
 }
 END_TEST
 
@@ -267,6 +293,7 @@ int main(void)
 	tcase_add_checked_fixture(sockets, setup, teardown);
 	tcase_add_test(sockets, opened);
 	tcase_add_test(sockets, in_use);
+	tcase_add_test(sockets, tried);
 	tcase_add_test(sockets, no_address);
 	tcase_add_test(sockets, taken_over);
 	tcase_add_test(sockets, given_back);

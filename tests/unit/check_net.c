@@ -256,9 +256,27 @@ START_TEST(test_tcp)
 	}
 	if (_i == 1)
 		ck_assert_int_eq(int_option(l, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+	/* The port is in use, the address is ours all the same. */
+	ck_assert_int_eq(net_try_addr(&e.addr), 0);
 	close(c);
 	close(s);
 	close(l);
+}
+END_TEST
+
+START_TEST(test_try_addr)
+{
+	static const char *const others[] = { "192.0.2.1", "203.0.113.255", "2001:db8::1" };
+	struct net_addr a;
+
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(net_addr_parse(others[i], &a), 0);
+		a.port = 25;
+		ck_assert_int_eq(net_try_addr(&a), -1);
+		ck_assert(errno == EADDRNOTAVAIL || (i == 2 && errno == EAFNOSUPPORT));
+	}
+	net_addr_parse("0.0.0.0", &a);
+	ck_assert_int_eq(net_try_addr(&a), 0);
 }
 END_TEST
 
@@ -539,6 +557,7 @@ int main(void)
 	suite_add_tcase(s, t);
 	t = tcase_create("sockets");
 	tcase_add_loop_test(t, test_tcp, 0, 2);
+	tcase_add_test(t, test_try_addr);
 	tcase_add_test(t, test_unix_mode_and_stale);
 	tcase_add_test(t, test_unix_full_queue_is_alive);
 	tcase_add_test(t, test_unix_not_a_socket);

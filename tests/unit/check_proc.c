@@ -171,6 +171,56 @@ START_TEST(test_make_dir)
 }
 END_TEST
 
+static int try_file(const char *name, mode_t type, bool makes_dir)
+{
+	return proc_try_file(in_dir(name), type, makes_dir) == 0 ? 0 : errno;
+}
+
+/* What a start would run into, and nothing is made. */
+START_TEST(test_try)
+{
+	struct stat st;
+
+	in_dir("");
+	ck_assert_int_eq(mkdir(in_dir("d"), 0755), 0);
+	ck_assert_int_eq(close(creat(in_dir("file"), 0644)), 0);
+	ck_assert_int_eq(symlink("file", in_dir("link")), 0);
+	ck_assert_int_eq(mknod(in_dir("sock"), S_IFSOCK | 0600, 0), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("d")), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("a/b")), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("a//b/")), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("a/b/c")), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(proc_try_dir(in_dir("file")), -1);
+	ck_assert_int_eq(errno, ENOTDIR);
+	ck_assert_int_eq(proc_try_dir(in_dir("file/a")), -1);
+	ck_assert_int_eq(errno, ENOTDIR);
+	ck_assert_int_eq(try_file("d/x", S_IFREG, false), 0);
+	ck_assert_int_eq(try_file("a/b/x", S_IFREG, true), 0);
+	ck_assert_int_eq(try_file("a/b/c/x", S_IFREG, true), ENOENT);
+	ck_assert_int_eq(try_file("a/x", S_IFSOCK, false), ENOENT);
+	ck_assert_int_eq(try_file("file/x", S_IFSOCK, true), ENOTDIR);
+	ck_assert_int_eq(try_file("file", S_IFREG, true), 0);
+	ck_assert_int_eq(try_file("file", S_IFSOCK, true), ENOTSOCK);
+	ck_assert_int_eq(try_file("d", S_IFSOCK, true), ENOTSOCK);
+	ck_assert_int_eq(try_file("sock", S_IFSOCK, true), 0);
+	ck_assert_int_eq(try_file("sock", S_IFREG, true), EEXIST);
+	ck_assert_int_eq(try_file("link", S_IFREG, true), ELOOP);
+	ck_assert_int_eq(try_file("d", S_IFREG, true), EISDIR);
+	ck_assert_int_eq(proc_try_file("none-of-the-kind", S_IFREG, false), 0);
+	ck_assert_int_eq(proc_try_dir("none-of-the-kind"), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(setegid(1), 0);
+		ck_assert_int_eq(seteuid(1), 0);
+		ck_assert_int_eq(try_file("d/x", S_IFREG, true), EACCES);
+		ck_assert_int_eq(try_file("d/a/x", S_IFREG, true), EACCES);
+		ck_assert_int_eq(seteuid(0), 0);
+	}
+	ck_assert_int_eq(stat(in_dir("a"), &st), -1);
+	dir_remove();
+}
+END_TEST
+
 static long pid_in(const char *name)
 {
 	char text[32] = "";
@@ -405,6 +455,7 @@ int main(void)
 	tcase_add_test(t, test_daemonize);
 	tcase_add_test(t, test_std_open);
 	tcase_add_test(t, test_make_dir);
+	tcase_add_test(t, test_try);
 	tcase_add_test(t, test_pidfile);
 	tcase_add_test(t, test_pidfile_stale);
 	tcase_add_test(t, test_pidfile_hostile);

@@ -14,7 +14,8 @@ import signal
 import subprocess
 import time
 
-from harness import SLOW, check, check_eq, free_port, is_listening, is_listening_unix, wait_until
+from harness import (SLOW, check, check_eq, check_in, free_port, is_listening, is_listening_unix,
+                     wait_until)
 from smtpclient import Client
 from smtpserver import Server
 
@@ -319,6 +320,19 @@ def run(t, name, *arguments, env=None, timeout=20, user=None):
     sanitizer_reports(t)
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode(
         "utf-8", "replace")
+
+
+def refuses(t, name, path, *parts, user=None):
+    """With this file the program does not start, and --check-config says so in
+    the same words, of which parts are some."""
+    said = []
+    for option in ("--check-config", "--foreground"):
+        status, out, err = run(t, name, option, "-c", path, user=user)
+        check_eq((status, out), (78, ""), "%s: %s" % (option, err))
+        said.append(re.findall(r"(?m)^\S+ error(?:\[\d+\])?: (.*)$", err))
+        for part in parts:
+            check_in(part, "\n".join(said[-1]), option)
+    check_eq(*said, "errors of --check-config and of the start")
 
 
 def state_of(pid):
