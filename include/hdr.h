@@ -15,6 +15,7 @@
 /* Finds the header fields of a message fed in any split, keeping only what
  * the session needs, so that nothing need be read twice. */
 #define HDR_VALUE_MAX 256
+#define HDR_SUBJECTS_MAX 4
 
 struct hdr_scan {
 	unsigned received;          /* Received fields (max_received) */
@@ -31,9 +32,17 @@ struct hdr_scan {
 	 * header at all (else its first line would become part of ours). */
 	size_t lead_len;
 	bool needs_blank;
+	/* Offset behind the block's last line, once done or hdr_scan_end was
+	 * called; ends_open: that line has no end. */
+	size_t end;
+	bool ends_open;
+	/* Offsets behind the colons of the Subject fields, the first few. */
+	size_t subjects[HDR_SUBJECTS_MAX];
+	unsigned nsubjects;
 	/* private; the struct must not be moved while it is used */
 	unsigned state;
-	size_t total;               /* octets seen before this push */
+	size_t total;               /* octets seen */
+	size_t line_at;             /* where the line began */
 	bool first_line, space;
 	char name[32];
 	unsigned name_len;
@@ -44,6 +53,8 @@ struct hdr_scan {
 void hdr_scan_init(struct hdr_scan *h);
 /* Takes the next octets of the message (unstuffed); does nothing once done. */
 void hdr_scan_push(struct hdr_scan *h, const void *p, size_t n);
+/* The message has no more octets: sets end where the block had none. */
+void hdr_scan_end(struct hdr_scan *h);
 
 /* "X-Virus-Scanner: ..." as one folded field with CR LF (TAB for the fold).
  * This and the next: 0; -1 no room in out, which is then unchanged. */

@@ -47,6 +47,10 @@ int str_list_next(const char **list, char sep, char *item, size_t size);
  * ends in a NUL. Returns dst. */
 const char *str_clean(char *dst, size_t size, const void *src, size_t n);
 
+/* Copies src, cut, with a "?" for each octet that is not printable ASCII.
+ * Returns dst. */
+const char *str_ascii(char *dst, size_t size, const char *src);
+
 /* Lower-case hex of n octets; dst holds 2n + 1. */
 void str_hex(char *dst, const void *src, size_t n);
 /* Reads exactly 2n hex digits from s. 0 done, -1 another character. */

@@ -103,7 +103,7 @@ static void redial(struct session *s)
 	s->msg->dialled_again = true;
 	s->msg->replay_step = 0;
 	s->msg->sent = 0;
-	s->msg->headers_sent = false;
+	session_head_fini(&s->msg->head);
 	session_set_state(s, ST_REPLAY);
 	s->server_since_ms = s->env->now_ms;
 	s->env->ops->dial(s);

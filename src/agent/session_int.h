@@ -4,6 +4,7 @@
  *   session_cmd.c   client commands, the queue of owed replies, the envelope
  *   session_act.c   what the actions of the transition table do
  *   session_mail.c  one message: body in, scan, policy
+ *   session_head.c  what is added to it
  *   session_send.c  its way to the server
  *   session_bdat.c  its way in by BDAT
  *   session_log.c   the summary line and its fellows */
@@ -37,6 +38,18 @@ struct session_pending {
 
 enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP, FAIL_BARE };
 
+#define SESSION_WHY_MAX (VERDICT_NAME_MAX + 64u)
+
+/* Additions to a message, in the order of their offsets in the spool. */
+#define SESSION_HEAD_MAX (HDR_SUBJECTS_MAX + 2)
+struct session_head {
+	bool made;
+	struct buf text;             /* of all that were not given yet */
+	uint64_t at[SESSION_HEAD_MAX];
+	size_t len[SESSION_HEAD_MAX];
+	unsigned n, next;
+};
+
 struct session_msg {
 	struct spool *spool;
 	struct smtp_dot dot;
@@ -49,7 +62,7 @@ struct session_msg {
 	uint64_t size;               /* octets of the decoded body */
 	uint64_t received;           /* octets of its chunks as they came */
 	uint64_t sent;               /* octets of the spool given to the server */
-	bool headers_sent;
+	struct session_head head;
 	bool end_queued;             /* the end of data is in s_out, or beyond */
 	bool dialled_again;
 	unsigned replay_step;        /* lines given to the new connection */
@@ -59,6 +72,7 @@ struct session_msg {
 	struct verdict verdict;
 	bool has_verdict;            /* a scan gave one */
 	struct policy_result result;
+	struct policy_result would;  /* policy_dry_run: what it was not, else accept */
 	char first_rcpt[256], sender[256];
 	char reply[160];             /* the client's, cleaned, for the log */
 };
@@ -131,6 +145,15 @@ void session_mail_free(struct session *s);
 /* session_bdat.c */
 void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd);
 size_t session_bdat_input(struct session *s, const char *p, size_t n);
+
+/* Why a message was not accepted, in words for the client. out holds
+ * SESSION_WHY_MAX octets; returns it. */
+const char *session_mail_why(const struct session_msg *m, enum policy_level by, char *out);
+
+/* session_head.c */
+/* 0; -1 no memory, or the spool can't be read. */
+int session_head_make(struct session *s);
+void session_head_fini(struct session_head *h);
 
 /* session_send.c */
 /* DATA, or BDAT for what can't go by DATA. */

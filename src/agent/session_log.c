@@ -23,7 +23,7 @@ static bool is_notable(const struct session_msg *m)
 {
 	return m->verdict.av != VERDICT_AV_CLEAN || m->verdict.as == VERDICT_AS_SPAM ||
 		m->verdict.as == VERDICT_AS_NOTSCANNED || m->fail != FAIL_NONE ||
-		m->result.action != POLICY_ACCEPT;
+		m->result.action != POLICY_ACCEPT || m->would.action != POLICY_ACCEPT;
 }
 
 static int priority(const struct session_msg *m)
@@ -74,6 +74,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 	char virus[FIELD_MAX], info[FIELD_MAX], sender[FIELD_MAX], msgid[FIELD_MAX];
 	char client[FIELD_MAX], section[FIELD_MAX], peer[NET_ADDR_TEXT];
 	const struct verdict *v = &m->verdict;
+	const char *would = m->would.action != POLICY_ACCEPT ? policy_action_hop(m->would.action) : "";
 	const char *addr = s->xforward != NULL && s->xforward->addr[0] != '\0' ?
 		s->xforward->addr : net_addr_text(&s->client, peer);
 
@@ -84,7 +85,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		"virus=\"%s\", action=\"%s\", info=\"%s\", avstatus=\"%s\", hop=\"%s\", "
 		"asstatus=\"%s\", sender=\"%s\", recipients=\"%u\", client=\"%s\", size=\"%llu\", "
 		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\", "
-		"section=\"%s\"",
+		"section=\"%s\", dry_run=\"%s\"",
 		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
 		clean(subject, m->hdr.subject), clean(date, m->hdr.date), clean(virus, v->virus),
 		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", clean(info, info_text(m)),
@@ -93,7 +94,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),
 		(unsigned long long)m->size, clean(msgid, m->hdr.msgid),
 		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256, outcome,
-		clean(section, m->section));
+		clean(section, m->section), would);
 }
 
 static void count(const struct session_msg *m, const char *outcome)

@@ -65,6 +65,7 @@ void session_mail_free(struct session *s)
 	if (m == NULL)
 		return;
 	verdict_fini(&m->verdict);
+	session_head_fini(&m->head);
 	spool_close(&m->spool);
 	free(m);
 }
@@ -196,6 +197,10 @@ static void apply_policy(struct session *s, const struct verdict *v)
 	struct session_msg *m = s->msg;
 
 	m->result = policy_decide(&m->settings->actions, v);
+	if (s->env->conf->smtp.policy_dry_run && m->result.action != POLICY_ACCEPT) {
+		m->would = m->result;
+		m->result = (struct policy_result){ POLICY_ACCEPT, POLICY_BY_NONE };
+	}
 	m->verdict_ms = s->env->now_ms;
 	session_event(s, m->result.action == POLICY_ACCEPT ? EV_PASS : EV_HOLD);
 }
@@ -213,6 +218,7 @@ void session_mail_decide(struct session *s)
 
 	stats_add(ST_MSGS, 1);
 	m->eod_ms = s->env->now_ms;
+	hdr_scan_end(&m->hdr);
 	if (m->fail == FAIL_NONE && m->hdr.received > s->env->conf->smtp.max_received)
 		m->fail = FAIL_LOOP;
 	if (m->fail == FAIL_NONE && m->dot.has_bare &&
@@ -251,23 +257,15 @@ void session_on_verdict(struct session *s, struct verdict *v, int clean_fd)
 
 /* ---- our own reply to the message ---------------------------------------- */
 
-/* A name as a reply may hold it: without SMTPUTF8 that is ASCII (RFC 6531
- * 3.7.4.2), and nobody knows what the client's log does with the rest. */
-static void ascii_copy(char *dst, size_t size, const char *src)
+const char *session_mail_why(const struct session_msg *m, enum policy_level by, char *out)
 {
-	size_t n = 0;
-
-	for (; src[n] != '\0' && n + 1 < size; n++)
-		dst[n] = src[n] >= 0x20 && src[n] < 0x7f ? src[n] : '?';
-	dst[n] = '\0';
-}
-
-static const char *reason_text(const struct session_msg *m, char *out, size_t size)
-{
+	const size_t size = SESSION_WHY_MAX;
 	char name[VERDICT_NAME_MAX];
 
-	ascii_copy(name, sizeof name, m->verdict.virus);
-	switch (m->result.by) {
+	/* Without SMTPUTF8 a reply is ASCII (RFC 6531 3.7.4.2), and nobody knows
+	 * what the client's log does with the rest. */
+	str_ascii(name, sizeof name, m->verdict.virus);
+	switch (by) {
 	case POLICY_BY_INFECTED:
 		snprintf(out, size, "infected with %s", name);
 		break;
@@ -307,9 +305,9 @@ static void say_final(struct session *s, const char *text)
 static void policy_reply(struct session *s)
 {
 	struct session_msg *m = s->msg;
-	char why[VERDICT_NAME_MAX + 64], text[512], id[24];
+	char why[SESSION_WHY_MAX], text[512], id[24];
 
-	reason_text(m, why, sizeof why);
+	session_mail_why(m, m->result.by, why);
 	session_id_text(s, id);
 	switch (m->result.action) {
 	case POLICY_REJECT:

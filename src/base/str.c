@@ -213,6 +213,16 @@ const char *str_clean(char *dst, size_t size, const void *src, size_t n)
 	return dst;
 }
 
+const char *str_ascii(char *dst, size_t size, const char *src)
+{
+	size_t n = 0;
+
+	for (; src[n] != '\0' && n + 1 < size; n++)
+		dst[n] = src[n] >= 0x20 && src[n] < 0x7f ? src[n] : '?';
+	dst[n] = '\0';
+	return dst;
+}
+
 void str_hex(char *dst, const void *src, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -408,12 +408,8 @@ static void check_effect(struct loading *l, unsigned section)
 		if ((o->sections & section) == 0 || conf_opt_state(o) == NULL ||
 		    v->origin == NULL || v->is_bad || conf_opt_is_default(o, v->text))
 			continue;
-		if ((o->flags & CONF_REFUSED) != 0)
-			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin,
-				"%s is not in this version", o->name);
-		else
-			conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
-				"%s has no effect in this version", o->name);
+		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+			"%s has no effect in this version", o->name);
 	}
 }
 

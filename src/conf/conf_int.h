@@ -46,8 +46,7 @@ enum {
 	CONF_NONEMPTY = 1,   /* "" is refused */
 	CONF_SECRET = 2,     /* left out by --dump-config */
 	CONF_RESTART = 4,    /* a reload does not change it */
-	CONF_NOT_YET = 8,    /* read, without effect: a warning where it is set */
-	CONF_REFUSED = 16    /* the same, and to set it is an error */
+	CONF_NOT_YET = 8     /* read, without effect: a warning where it is set */
 };
 
 struct conf_word { const char *name; int value; };
@@ -113,8 +112,7 @@ bool conf_opt_is_default(const struct conf_opt *o, const char *text);
 /* What manuals say of a row without effect, or NULL. */
 static inline const char *conf_opt_state(const struct conf_opt *o)
 {
-	return (o->flags & CONF_REFUSED) != 0 ? "not in this version" :
-		(o->flags & CONF_NOT_YET) != 0 ? "no effect yet" : NULL;
+	return (o->flags & CONF_NOT_YET) != 0 ? "no effect yet" : NULL;
 }
 /* Stores a checked text (which must live as long as the structure). */
 void conf_opt_store(const struct conf_opt *o, void *group, const char *text);

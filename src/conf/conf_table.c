@@ -7,7 +7,7 @@
  * belongs to [global] and to an agent's section is inherited by the agent;
  * where sections need different defaults, or keep their values apart, the name
  * has a row for each. What an issue to come will give a meaning has the flag
- * CONF_NOT_YET, or CONF_REFUSED where to ignore it would lose mail or policy.
+ * CONF_NOT_YET.
  * Pure: no file, no clock, no log. */
 #include "conf_int.h"
 
@@ -202,15 +202,15 @@ const struct conf_opt conf_opts[] = {
 { .name = "av_quarantine_dir", SCAN(quarantine_dir), PATH("/var/lib/esets/quarantine"),
   .flags = CONF_NONEMPTY | CONF_NOT_YET, .help = "where the copies are" },
 { .name = "av_eml_header_modification", SCAN(av_header), BOOL("no"),
-  .flags = CONF_NOT_YET, .help = "add X-EsetResult" },
+  .help = "add X-EsetResult" },
 { .name = "as_eml_header_modification", SCAN(as_header), BOOL("no"),
-  .flags = CONF_NOT_YET, .help = "add X-ESET-AS and X-ESET-Antispam" },
+  .help = "add X-ESET-AS and X-ESET-Antispam" },
 { .name = "av_eml_subject_prefix", SCAN(av_subject_prefix), .type = CONF_T_STR, .def = "",
   .max = 200, .meta = "TEXT", .unit = "",
-  .flags = CONF_NOT_YET, .help = "put before the subject of infected mail" },
+  .help = "put before the subject of infected mail" },
 { .name = "as_eml_subject_prefix", SCAN(as_subject_prefix), .type = CONF_T_STR, .def = "",
   .max = 200, .meta = "TEXT", .unit = "",
-  .flags = CONF_NOT_YET, .help = "put before the subject of spam" },
+  .help = "put before the subject of spam" },
 
 /* --- esets_daemon ---------------------------------------------------------- */
 { .name = "num_proc", GLOBAL(num_proc), U32("1", 1, 256, "processes"),
@@ -289,7 +289,7 @@ const struct conf_opt conf_opts[] = {
 { .name = "add_header_received", SMTP(add_header_received), BOOL("no"),
   .help = "add Received to scanned messages" },
 { .name = "policy_dry_run", SMTP(policy_dry_run), BOOL("no"),
-  .flags = CONF_REFUSED, .help = "log what would happen and accept everything" },
+  .help = "log what would happen and accept everything" },
 { .name = "max_received", SMTP(max_received), U32("100", 1, 10000, "lines"),
   .help = "Received lines beyond which a message loops" },
 { .name = "max_sessions", SMTP(max_sessions), U32("10000", 1, 1000000, "sessions"),

@@ -82,11 +82,8 @@ static void check_effect(struct loading *l, const struct conf_opt *o, const stru
 	    conf_opt_is_default(o, v->text))
 		return;
 	l->is_warned[conf_opt_index(o)] = true;
-	if ((o->flags & CONF_REFUSED) != 0)
-		conf_note(l->notes, CONF_NOTE_ERROR, v->origin, "%s is not in this version", o->name);
-	else
-		conf_note(l->notes, CONF_NOTE_WARNING, v->origin,
-			"%s has no effect in this version", o->name);
+	conf_note(l->notes, CONF_NOTE_WARNING, v->origin, "%s has no effect in this version",
+		o->name);
 }
 
 static int compare_texts(const void *a, const void *b)

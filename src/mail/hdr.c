@@ -56,6 +56,8 @@ static void field_begin(struct hdr_scan *h)
 		for (size_t i = 0; i < sizeof want / sizeof *want; i++)
 			if (name_is(h, want[i].name) && want[i].value[0] == '\0')
 				h->value = want[i].value;
+	if (name_is(h, "subject") && h->nsubjects < HDR_SUBJECTS_MAX)
+		h->subjects[h->nsubjects++] = h->total;
 	h->state = HDR_VALUE;
 }
 
@@ -93,7 +95,9 @@ static void name_octet(struct hdr_scan *h, char c)
 {
 	bool is_blank = c == ' ' || c == '\t';
 
+	h->total++;
 	if (h->state == HDR_LINE) {
+		h->line_at = h->total - 1;
 		h->name_len = 0;
 		if (is_blank && !h->first_line) {
 			h->space = true;
@@ -116,6 +120,7 @@ static void name_octet(struct hdr_scan *h, char c)
 		name_push(h, c);
 	} else {
 		h->done = true;
+		h->end = h->line_at;
 		h->needs_blank = h->first_line && !(h->name_len == 0 && (c == '\r' || c == '\n'));
 	}
 }
@@ -133,17 +138,29 @@ void hdr_scan_push(struct hdr_scan *h, const void *p, size_t n)
 		const char *stop = lf != NULL ? lf : end;
 		if (h->value != NULL)
 			value_push(h, s, (size_t)(stop - s));
-		s = stop;
+		h->total += (size_t)(stop - s) + (lf != NULL);
 		if (lf == NULL)
 			break;
-		s++;
+		s = lf + 1;
 		if (h->state == HDR_SKIP)
-			h->lead_len = h->total + (size_t)(s - (const char *)p);
+			h->lead_len = h->total;
 		else
 			h->first_line = false;
 		h->state = HDR_LINE;
 	}
-	h->total += n;
+}
+
+void hdr_scan_end(struct hdr_scan *h)
+{
+	if (h->done)
+		return;
+	if (h->state == HDR_NAME || h->state == HDR_NAME_BLANK) {
+		h->end = h->line_at; /* no field without a colon */
+		h->needs_blank = h->first_line;
+	} else {
+		h->end = h->total;
+		h->ends_open = h->state != HDR_LINE;
+	}
 }
 
 int hdr_xvirus_format(struct buf *out)

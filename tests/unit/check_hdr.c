@@ -105,6 +105,51 @@ START_TEST(scan_long_value_is_cut)
 }
 END_TEST
 
+/* Where marks go: the block's end, and behind the colon of each Subject. */
+static const struct {
+	const char *msg;
+	size_t end;
+	bool ends_open, needs_blank;
+	unsigned nsubjects;
+	size_t subjects[HDR_SUBJECTS_MAX];
+} places[] = {
+	{ "A: b\r\n\r\nbody\r\n", 6, false, false, 0, { 0 } },
+	{ "A: b\r\nSubject: x\r\n\r\nSubject: y\r\n", 18, false, false, 1, { 14 } },
+	{ "Subject:\r\n folded\r\nsubject : z\n\n", 31, false, false, 2, { 8, 28 } },
+	{ "Subject: x\r\nno field\r\n\r\n", 12, false, false, 1, { 8 } },
+	{ "From me\r\nSubject: x\r\n\r\n", 21, false, false, 1, { 17 } },
+	{ "just text\r\n", 0, false, true, 0, { 0 } },
+	{ "just", 0, false, true, 0, { 0 } },
+	{ "A: b\r\njust", 6, false, false, 0, { 0 } },
+	{ "A: b\r\n", 6, false, false, 0, { 0 } },
+	{ "A: b", 4, true, false, 0, { 0 } },
+	{ "Subject:", 8, true, false, 1, { 8 } },
+	{ "", 0, false, false, 0, { 0 } },
+	{ "\r\nbody", 0, false, false, 0, { 0 } },
+	{ "Subject: 1\nSubject: 2\nSubject: 3\nSubject: 4\nSubject: 5\n\n", 55, false, false, 4,
+	  { 8, 19, 30, 41 } },
+};
+
+START_TEST(places_of_marks)
+{
+	const size_t len = strlen(places[_i].msg);
+
+	for (size_t step = 1; step <= len + 1; step++) {
+		struct hdr_scan h;
+		hdr_scan_init(&h);
+		for (size_t at = 0; at < len; at += step)
+			hdr_scan_push(&h, places[_i].msg + at, len - at < step ? len - at : step);
+		hdr_scan_end(&h);
+		ck_assert_uint_eq(h.end, places[_i].end);
+		ck_assert(h.ends_open == places[_i].ends_open);
+		ck_assert(h.needs_blank == places[_i].needs_blank);
+		ck_assert_uint_eq(h.nsubjects, places[_i].nsubjects);
+		for (unsigned i = 0; i < h.nsubjects; i++)
+			ck_assert_uint_eq(h.subjects[i], places[_i].subjects[i]);
+	}
+}
+END_TEST
+
 /* Where lines of ours go: behind an mbox line, apart from a bare body. */
 START_TEST(place_of_new_lines)
 {
@@ -273,6 +318,7 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, scan_any_split, 0, (int)(sizeof scan_cases / sizeof *scan_cases));
 	tcase_add_test(t, scan_long_value_is_cut);
+	tcase_add_loop_test(t, places_of_marks, 0, (int)(sizeof places / sizeof *places));
 	tcase_add_test(t, place_of_new_lines);
 	tcase_add_test(t, xvirus_text);
 	tcase_add_test(t, received_plain);

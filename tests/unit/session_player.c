@@ -52,6 +52,7 @@ struct player {
 	char packet;                  /* 'C', 'S': records that are still joined */
 	struct buf joined;
 	char spool_dir[128];
+	char av_prefix[256], as_prefix[256];
 	char *why;
 	size_t why_size;
 	const char *file;
@@ -619,7 +620,9 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 	const struct { const char *name; bool *flag; } flags[] = {
 		{ "trusted", &p->is_trusted }, { "add_header_xvirus", &c->add_header_xvirus },
 		{ "add_header_received", &c->add_header_received },
-		{ "server_xclient", &c->server_xclient },
+		{ "server_xclient", &c->server_xclient }, { "policy_dry_run", &c->policy_dry_run },
+		{ "av_eml_header_modification", &c->scan.av_header },
+		{ "as_eml_header_modification", &c->scan.as_header },
 	};
 	const struct { const char *name; uint32_t *number; } numbers[] = {
 		{ "timeout_client", &c->timeout_client }, { "timeout_banner", &c->timeout_banner },
@@ -661,6 +664,10 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 		c->ehlo_unknown = strcmp(value, "hide") == 0 ? CONF_EHLO_HIDE : CONF_EHLO_PASS;
 	else if (strcmp(name, "spool_dir") == 0)
 		str_copy(p->spool_dir, sizeof p->spool_dir, value);
+	else if (strcmp(name, "av_eml_subject_prefix") == 0)
+		str_copy(p->av_prefix, sizeof p->av_prefix, value);
+	else if (strcmp(name, "as_eml_subject_prefix") == 0)
+		str_copy(p->as_prefix, sizeof p->as_prefix, value);
 	else if (strcmp(name, "client") == 0)
 		return net_addr_parse(value, &p->client) == 0;
 	else if (strcmp(name, "server_proxy_protocol") == 0)
@@ -720,6 +727,7 @@ static bool give_verdict(struct player *p, const char *kind, const char *text)
 	}
 	if (strcmp(kind, "part-allowed") != 0)
 		str_copy(v.virus, sizeof v.virus, name);
+	v.as_score_milli = v.as == VERDICT_AS_SPAM ? 100000 : -1500;
 	str_copy(v.vdb, sizeof v.vdb, "builtin:7");
 	if (v.av & (VERDICT_AV_UNAVAILABLE | VERDICT_AV_NOTSCANNED))
 		str_copy(v.reason, sizeof v.reason, name);
@@ -950,6 +958,8 @@ static void player_init(struct player *p, unsigned mode, char *why, size_t why_s
 	str_copy(p->spool_dir, sizeof p->spool_dir, P_tmpdir);
 	net_addr_parse("192.0.2.7", &p->client);
 	net_addr_parse("198.51.100.2", &p->local);
+	p->conf.smtp.scan.av_subject_prefix = p->av_prefix;
+	p->conf.smtp.scan.as_subject_prefix = p->as_prefix;
 	p->client.port = 4321;
 	p->local.port = 25;
 	p->env = (struct session_env){
