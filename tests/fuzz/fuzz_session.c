@@ -422,6 +422,7 @@ static void configure(struct world *w)
 		c->scan.actions.av = POLICY_ACCEPT;
 	else if ((b >> 1 & 7) == 6)
 		c->scan.actions.av = POLICY_DISCARD;
+	c->scan.av_subject_prefix = c->scan.as_subject_prefix = "";
 	c->scan.opts = (struct scan_opts){ .timeout_s = 60, .ext_exclude = "", .block_ext = "",
 		.allow_hash = "", .allow_name = "" };
 	w->caps = b >> 4 & 7;

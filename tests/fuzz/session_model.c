@@ -108,7 +108,7 @@ static void forget_message(struct model *m)
 static void forget_transaction(struct model *m)
 {
 	forget_message(m);
-	m->is_binary = false;
+	m->is_binary = m->has_mail = false;
 }
 
 /* The next line of the stream without its end; false: there is none yet. */
@@ -315,7 +315,9 @@ static void on_bdat(struct model *m, int code, const struct model_command *c, bo
 	if (!m->chunk_last && code == 250 && m->chunk_size > 0)
 		fuzz_add(&m->chunks, m->stream.p + m->at, (size_t)m->chunk_size);
 	m->at += (size_t)m->chunk_size;
-	if (out_of_order)
+	if (out_of_order && m->chunk_last)
+		forget_transaction(m);
+	else if (out_of_order)
 		forget_message(m);
 	else if (m->chunk_last)
 		on_final(m, code, c);
@@ -357,6 +359,8 @@ static void on_command(struct model *m, const struct model_owed *o, int code,
 		must(!refused || c == NULL);
 		must(!has_one_of(&o->line, always) || c != NULL);
 		must(c == NULL || (c->kind == MODEL_LINE && same_line(&c->line, &o->line)));
+		/* What has ended for the client has ended at the server. */
+		must(c == NULL || !c->is_nested || m->has_mail);
 	}
 	if (code / 100 != 2 || refused)
 		return;
@@ -364,8 +368,10 @@ static void on_command(struct model *m, const struct model_owed *o, int code,
 		forget_transaction(m);
 	if (has_verb(&o->line, "EHLO", 0) && !m->is_rogue)
 		check_ehlo(m, p, n);
-	if (has_verb(&o->line, "MAIL", 0))
+	if (has_verb(&o->line, "MAIL", 0)) {
+		m->has_mail = true;
 		m->is_binary = smtp_cmd_has_param(o->line.p, o->line.len, "BODY", "BINARYMIME");
+	}
 }
 
 static void on_data(struct model *m, const struct model_owed *o, int code,
@@ -506,7 +512,7 @@ void model_server_down(struct model *m)
 {
 	m->answered = m->nheard;
 	m->server_in.len = 0;
-	m->server_data = m->server_auth = false;
+	m->server_data = m->server_auth = m->server_mail = false;
 	m->server_chunk = 0;
 }
 
@@ -673,6 +679,21 @@ static int code_for(const struct model_command *c, uint8_t choice)
 	return choice % 16 < 8 ? usual_code(c) : others[choice % 16 - 8];
 }
 
+/* MAIL opens a transaction; a dot and what resets end it. */
+static void follow_mail(struct model *m, struct model_command *c)
+{
+	static const char *const resets[] = { "RSET", "EHLO", "HELO", "XCLIENT", NULL };
+
+	if (c->kind == MODEL_DOT || c->kind == MODEL_LONE_DOT) {
+		m->server_mail = false;
+	} else if (c->kind == MODEL_LINE && has_verb(&c->line, "MAIL", 0)) {
+		c->is_nested = m->server_mail;
+		m->server_mail |= c->code / 100 == 2;
+	} else if (c->kind == MODEL_LINE && has_one_of(&c->line, resets) && c->code / 100 == 2) {
+		m->server_mail = false;
+	}
+}
+
 bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct fuzz_text *out)
 {
 	char text[200];
@@ -682,6 +703,7 @@ bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct 
 		return false;
 	struct model_command *c = &m->heard[m->answered++];
 	c->code = code_for(c, choice);
+	follow_mail(m, c);
 	bool is_ehlo = c->kind == MODEL_LINE && has_verb(&c->line, "EHLO", 0) && c->code == 250;
 	bool lines = is_ehlo || c->code == 251;
 	snprintf(text, sizeof text, "%d%cmx tag%u.\r\n", c->code, lines ? '-' : ' ', m->answered);

@@ -43,6 +43,7 @@ struct model_command {       /* of the server; its number is the tag */
 	enum model_heard kind;
 	struct fuzz_text line;
 	int code;            /* of its answer, 0 none yet */
+	bool is_nested;      /* MAIL: a transaction was open before it */
 	unsigned message;    /* DOT: which of the client's */
 };
 
@@ -62,12 +63,13 @@ struct model {
 	struct fuzz_text chunks; /* of the message under way by BDAT */
 	uint64_t chunk_size;
 	bool chunk_ok, chunk_last, is_binary;
+	bool has_mail;           /* a transaction is open as far as the client knows */
 
 	struct fuzz_text body;   /* of the message that is complete */
 	bool is_complete, is_accepted, is_discarded, is_dotted;
 	unsigned message;
 
-	bool server_data, server_auth;
+	bool server_data, server_auth, server_mail;
 	uint64_t server_chunk;   /* octets of BDAT to come, 0 none */
 	struct fuzz_text server_in;
 	struct model_command *heard;
