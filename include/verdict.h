@@ -37,7 +37,15 @@ enum verdict_as {
 	VERDICT_AS_NOTSCANNED,  /* also: no engine could be asked */
 };
 
+/* What became of the copy that av_quarantine_enabled asks for. */
+enum verdict_quarantine {
+	VERDICT_QUARANTINE_NONE,    /* not asked for, or nothing to keep */
+	VERDICT_QUARANTINE_STORED,
+	VERDICT_QUARANTINE_FAILED,  /* the message may not be decided yet: 452 */
+};
+
 #define VERDICT_NAME_MAX 128
+#define VERDICT_QUARANTINE_ID_SIZE 25
 #define VERDICT_REASON_MAX 192
 #define VERDICT_VDB_MAX 128
 #define VERDICT_PARTS_MAX 64
@@ -58,6 +66,8 @@ struct verdict {
 	char sha256[65];                    /* of the message as scanned, hex, "" */
 	unsigned objects;                   /* objects looked at */
 	unsigned time_us;                   /* scan time in the daemon */
+	enum verdict_quarantine quarantine;
+	char quarantine_id[VERDICT_QUARANTINE_ID_SIZE];  /* a valid one, or "" */
 	unsigned nparts;                    /* entries of parts */
 	struct verdict_part *parts;         /* malloc'd, NULL if none asked for */
 };
@@ -71,6 +81,11 @@ const char *verdict_as_text(enum verdict_as as);
  * room, or a kind that nobody knows. */
 int verdict_kinds_format(struct buf *out, unsigned av);
 int verdict_kinds_parse(const char *text, unsigned *av_out);
+/* The same of as: "none", "clean", "spam", "notscanned". */
+const char *verdict_as_name(enum verdict_as as);
+int verdict_as_parse(const char *text, enum verdict_as *out);
+/* Is it of a kind that quarantine keeps: infected, deleted, spam? */
+bool verdict_is_for_quarantine(const struct verdict *v);
 /* Makes v (what it held is neither read nor freed) an empty verdict of kind
  * unavailable, as not scanned, with this reason, which is cleaned. */
 void verdict_unavailable(struct verdict *v, const char *reason);

@@ -36,7 +36,8 @@ struct session_pending {
 	                        * reply says whether it holds; else NULL */
 };
 
-enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP, FAIL_BARE };
+enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP, FAIL_BARE,
+	FAIL_QUARANTINE };
 
 #define SESSION_WHY_MAX (VERDICT_NAME_MAX + 64u)
 

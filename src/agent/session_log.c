@@ -52,6 +52,7 @@ static const char *info_text(const struct session_msg *m)
 	static const char *const fails[] = {
 		[FAIL_TOO_BIG] = "message is too big", [FAIL_STORAGE] = "no storage",
 		[FAIL_LOOP] = "message loops", [FAIL_BARE] = "bare CR or LF",
+		[FAIL_QUARANTINE] = "not kept in quarantine",
 	};
 	if (m->fail != FAIL_NONE)
 		return fails[m->fail];
@@ -85,7 +86,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		"virus=\"%s\", action=\"%s\", info=\"%s\", avstatus=\"%s\", hop=\"%s\", "
 		"asstatus=\"%s\", sender=\"%s\", recipients=\"%u\", client=\"%s\", size=\"%llu\", "
 		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\", "
-		"section=\"%s\", dry_run=\"%s\"",
+		"section=\"%s\", dry_run=\"%s\", quarantine=\"%s\"",
 		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
 		clean(subject, m->hdr.subject), clean(date, m->hdr.date), clean(virus, v->virus),
 		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", clean(info, info_text(m)),
@@ -94,7 +95,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),
 		(unsigned long long)m->size, clean(msgid, m->hdr.msgid),
 		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256, outcome,
-		clean(section, m->section), would);
+		clean(section, m->section), would, v->quarantine_id);
 }
 
 static void count(const struct session_msg *m, const char *outcome)

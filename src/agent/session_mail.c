@@ -191,11 +191,28 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 	return s->job != NULL;
 }
 
+/* Is there a copy where the settings want one? Only the daemon's word for it
+ * counts; one that says nothing of it has stored nothing. */
+static bool is_kept(const struct session_msg *m, const struct verdict *v)
+{
+	return v == NULL || (v->quarantine != VERDICT_QUARANTINE_FAILED &&
+		(v->quarantine == VERDICT_QUARANTINE_STORED || !m->settings->opts.quarantine ||
+		 !verdict_is_for_quarantine(v)));
+}
+
 /* Verdict and settings to what happens next. */
 static void apply_policy(struct session *s, const struct verdict *v)
 {
 	struct session_msg *m = s->msg;
 
+	/* In a trial run it is delivered, with or without a copy. */
+	if (!s->env->conf->smtp.policy_dry_run && !is_kept(m, v)) {
+		m->fail = FAIL_QUARANTINE;
+		m->result.action = POLICY_DEFER;
+		m->verdict_ms = s->env->now_ms;
+		session_event(s, EV_HOLD);
+		return;
+	}
 	m->result = policy_decide(&m->settings->actions, v);
 	if (s->env->conf->smtp.policy_dry_run && m->result.action != POLICY_ACCEPT) {
 		m->would = m->result;
@@ -332,6 +349,7 @@ const char *session_mail_fail_reply(const struct session_msg *m)
 		[FAIL_STORAGE] = "452 4.3.1 Insufficient system storage",
 		[FAIL_LOOP] = "554 5.4.6 Message loops: too many Received header fields",
 		[FAIL_BARE] = "550 5.6.11 Message holds bare CR or LF",
+		[FAIL_QUARANTINE] = "452 4.3.1 Insufficient system storage",
 	};
 	return replies[m->fail];
 }

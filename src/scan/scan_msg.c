@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "kv.h"
+#include "quar_meta.h"
 #include "str.h"
 
 #define HEAD_SCAN "esets-scan/1 scan\n"
@@ -210,9 +211,8 @@ static int put_part(struct buf *out, const struct verdict_part *p)
 	return buf_append(out, "\n", 1);
 }
 
-static const char *const as_names[] = { [VERDICT_AS_NONE] = "none",
-	[VERDICT_AS_CLEAN] = "clean", [VERDICT_AS_SPAM] = "spam",
-	[VERDICT_AS_NOTSCANNED] = "notscanned", NULL };
+static const char *const quarantine_names[] = { [VERDICT_QUARANTINE_NONE] = "none",
+	[VERDICT_QUARANTINE_STORED] = "stored", [VERDICT_QUARANTINE_FAILED] = "failed", NULL };
 
 static int put_verdict(struct buf *out, const struct verdict *v)
 {
@@ -220,12 +220,16 @@ static int put_verdict(struct buf *out, const struct verdict *v)
 		v->nparts < VERDICT_PARTS_MAX ? v->nparts : VERDICT_PARTS_MAX;
 
 	if (buf_append_str(out, HEAD_VERDICT "av=") < 0 || verdict_kinds_format(out, v->av) < 0 ||
-	    buf_append(out, "\n", 1) < 0 || kv_put_text(out, "as", as_names[v->as]) < 0 ||
+	    buf_append(out, "\n", 1) < 0 || kv_put_text(out, "as", verdict_as_name(v->as)) < 0 ||
 	    buf_printf(out, "as_score_milli=%d\n", v->as_score_milli) < 0 ||
 	    kv_put_text(out, "virus", v->virus) < 0 || kv_put_text(out, "reason", v->reason) < 0 ||
 	    kv_put_text(out, "vdb", v->vdb) < 0 || kv_put_text(out, "sha256", v->sha256) < 0 ||
 	    kv_put_number(out, "objects", v->objects) < 0 ||
 	    kv_put_number(out, "time_us", v->time_us) < 0)
+		return -1;
+	if (v->quarantine != VERDICT_QUARANTINE_NONE &&
+	    (kv_put_text(out, "quarantine", quarantine_names[v->quarantine]) < 0 ||
+	     kv_put_text(out, "quarantine_id", v->quarantine_id) < 0))
 		return -1;
 	for (unsigned i = 0; i < nparts; i++) {
 		if (put_part(out, &v->parts[i]) < 0)
@@ -421,24 +425,23 @@ static int parse_part(struct verdict *v, char *value)
 	return 0;
 }
 
-enum vkey { V_AV, V_AS, V_SCORE, V_VIRUS, V_REASON, V_VDB, V_SHA256, V_OBJECTS, V_TIME };
+enum vkey { V_AV, V_AS, V_SCORE, V_VIRUS, V_REASON, V_VDB, V_SHA256, V_OBJECTS, V_TIME,
+	V_QUARANTINE, V_QUARANTINE_ID };
 
 static const char *const verdict_keys[] = { [V_AV] = "av", [V_AS] = "as",
 	[V_SCORE] = "as_score_milli", [V_VIRUS] = "virus", [V_REASON] = "reason",
 	[V_VDB] = "vdb", [V_SHA256] = "sha256", [V_OBJECTS] = "objects", [V_TIME] = "time_us",
-	NULL };
+	[V_QUARANTINE] = "quarantine", [V_QUARANTINE_ID] = "quarantine_id", NULL };
 
 static int set_verdict(struct verdict *v, enum vkey key, const char *value)
 {
-	int as;
+	int i;
 
 	switch (key) {
 	case V_AV:
 		return verdict_kinds_parse(value, &v->av);
 	case V_AS:
-		as = kv_index(as_names, value);
-		v->as = as < 0 ? VERDICT_AS_NOTSCANNED : (enum verdict_as)as;
-		return as < 0 ? -1 : 0;
+		return verdict_as_parse(value, &v->as);
 	case V_SCORE:
 		return parse_int(value, &v->as_score_milli);
 	case V_VIRUS:
@@ -458,6 +461,13 @@ static int set_verdict(struct verdict *v, enum vkey key, const char *value)
 		return parse_unsigned(value, &v->objects);
 	case V_TIME:
 		return parse_unsigned(value, &v->time_us);
+	case V_QUARANTINE:
+		i = kv_index(quarantine_names, value);
+		v->quarantine = i < 0 ? VERDICT_QUARANTINE_FAILED : (enum verdict_quarantine)i;
+		return i < 0 ? -1 : 0;
+	case V_QUARANTINE_ID:
+		return quar_id_is_valid(value) &&
+			str_copy(v->quarantine_id, sizeof v->quarantine_id, value) ? 0 : -1;
 	}
 	return -1;
 }
@@ -499,6 +509,10 @@ int scan_verdict_parse(const void *p, size_t n, struct verdict *v, const char **
 	}
 	if (rc == 0 && (seen & 1u << V_AV) == 0) {
 		*why_out = "av is missing";
+		rc = -1;
+	}
+	if (rc == 0 && v->quarantine == VERDICT_QUARANTINE_STORED && v->quarantine_id[0] == '\0') {
+		*why_out = "quarantine_id is missing";
 		rc = -1;
 	}
 	free(text);

@@ -92,6 +92,29 @@ int verdict_kinds_parse(const char *value, unsigned *out)
 	return *out != 0 ? 0 : -1;
 }
 
+static const char *const as_names[] = { [VERDICT_AS_NONE] = "none",
+	[VERDICT_AS_CLEAN] = "clean", [VERDICT_AS_SPAM] = "spam",
+	[VERDICT_AS_NOTSCANNED] = "notscanned", NULL };
+
+const char *verdict_as_name(enum verdict_as as)
+{
+	return as_names[as];
+}
+
+int verdict_as_parse(const char *text, enum verdict_as *out)
+{
+	int i = kv_index(as_names, text);
+
+	*out = i < 0 ? VERDICT_AS_NOTSCANNED : (enum verdict_as)i;
+	return i < 0 ? -1 : 0;
+}
+
+bool verdict_is_for_quarantine(const struct verdict *v)
+{
+	return (v->av & (VERDICT_AV_INFECTED | VERDICT_AV_DELETED)) != 0 ||
+		v->as == VERDICT_AS_SPAM;
+}
+
 void verdict_unavailable(struct verdict *v, const char *reason)
 {
 	memset(v, 0, sizeof *v);

@@ -309,18 +309,23 @@ static void on_verdict(struct world *w)
 {
 	static const unsigned kinds[] = { 0, VERDICT_AV_INFECTED, VERDICT_AV_UNAVAILABLE,
 		VERDICT_AV_NOTSCANNED, VERDICT_AV_DELETED, 0, 0, VERDICT_AV_ENCRYPTED | VERDICT_AV_INFECTED };
-	struct verdict v = { .av = kinds[next(w) % 8],
+	uint8_t choice = next(w);
+	struct verdict v = { .av = kinds[choice % 8],
 		.as = w->wants_as ? VERDICT_AS_CLEAN : VERDICT_AS_NONE };
 	int fd = -1;
 
 	if (w->s.job == NULL)
 		return;
+	if (choice / 8 % 4 == 3)
+		v.quarantine = VERDICT_QUARANTINE_FAILED;
 	if (v.av & VERDICT_AV_DELETED)
 		fd = memfd_create("cleaned", MFD_CLOEXEC);
 	struct verdict seen = v;
 	if (seen.av & VERDICT_AV_DELETED)
-		seen.av = VERDICT_AV_UNAVAILABLE; /* it was not asked to clean */
+		verdict_unavailable(&seen, ""); /* it was not asked to clean */
 	enum policy_action a = policy_decide(&w->conf.smtp.scan.actions, &seen).action;
+	if (seen.quarantine == VERDICT_QUARANTINE_FAILED)
+		a = POLICY_DEFER;
 	model_decided(&w->m, a == POLICY_ACCEPT, a == POLICY_DISCARD);
 	strcpy(v.virus, "Bad\r\n250 Ok");
 	session_on_verdict(&w->s, &v, fd);

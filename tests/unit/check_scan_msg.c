@@ -265,6 +265,8 @@ static struct verdict full_verdict(void)
 	struct verdict v = { .av = VERDICT_AV_INFECTED | VERDICT_AV_OVERLIMIT,
 		.as = VERDICT_AS_SPAM, .as_score_milli = -5500, .virus = "Eicar-Test 100%",
 		.reason = "too deep", .vdb = "builtin:EICAR+123", .objects = 3, .time_us = 4711,
+		.quarantine = VERDICT_QUARANTINE_STORED,
+		.quarantine_id = "20261121-113249-4f3a9c21",
 		.nparts = 2 };
 
 	memset(v.sha256, 'a', 64);
@@ -441,6 +443,8 @@ START_TEST(test_verdict_round_trip)
 	ck_assert_str_eq(out.sha256, in.sha256);
 	ck_assert_uint_eq(out.objects, in.objects);
 	ck_assert_uint_eq(out.time_us, in.time_us);
+	ck_assert_int_eq(out.quarantine, in.quarantine);
+	ck_assert_str_eq(out.quarantine_id, in.quarantine_id);
 	ck_assert_uint_eq(out.nparts, 2);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_str_eq(out.parts[i].name, in.parts[i].name);
@@ -465,14 +469,20 @@ START_TEST(test_verdict_kinds)
 
 	for (unsigned av = 0; av <= VERDICT_AV_ALL; av++) {
 		struct verdict in = { .av = av, .as = (enum verdict_as)(av % 4),
-			.as_score_milli = av % 2 != 0 ? INT_MIN : INT_MAX };
+			.as_score_milli = av % 2 != 0 ? INT_MIN : INT_MAX,
+			.quarantine = av % 2 != 0 ? VERDICT_QUARANTINE_FAILED :
+				VERDICT_QUARANTINE_NONE };
 		buf_clear(&b);
 		ck_assert_int_eq(scan_verdict_format(&in, &b), 0);
 		ck_assert_int_eq(scan_verdict_parse(buf_head(&b), buf_len(&b), &v, &why), 0);
 		ck_assert_uint_eq(v.av, av);
 		ck_assert_int_eq(v.as, in.as);
 		ck_assert_int_eq(v.as_score_milli, in.as_score_milli);
+		ck_assert_int_eq(v.quarantine, in.quarantine);
+		ck_assert_str_eq(v.quarantine_id, "");
 	}
+	/* a kind that nobody knows is never written as clean */
+	ck_assert_int_eq(scan_verdict_format(&(struct verdict){ .av = 1u << 30 }, &b), -1);
 	buf_fini(&b);
 }
 END_TEST
@@ -490,6 +500,10 @@ static const char *const bad_verdicts[] = {
 	H "av=clean\npart=fine  x\n\n",
 	H "av=clean\npart=clean  %0\n\n", H "av=clean\nvirus=%00\n\n",
 	H "av=clean\n\nav=infected\n\n",
+	H "av=clean\nquarantine=maybe\n\n", H "av=clean\nquarantine=stored\n\n",
+	H "av=clean\nquarantine=stored\nquarantine_id=../../../etc/passwd\n\n",
+	H "av=clean\nquarantine=stored\nquarantine_id=\n\n",
+	H "av=clean\nquarantine=failed\nquarantine=none\n\n",
 };
 
 START_TEST(test_verdict_bad)

@@ -623,6 +623,7 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 		{ "server_xclient", &c->server_xclient }, { "policy_dry_run", &c->policy_dry_run },
 		{ "av_eml_header_modification", &c->scan.av_header },
 		{ "as_eml_header_modification", &c->scan.as_header },
+		{ "av_quarantine_enabled", &c->scan.opts.quarantine },
 	};
 	const struct { const char *name; uint32_t *number; } numbers[] = {
 		{ "timeout_client", &c->timeout_client }, { "timeout_banner", &c->timeout_banner },
@@ -689,7 +690,21 @@ static void start(struct player *p, bool refuse, enum session_end why)
 		session_start(&p->s);
 }
 
-static bool give_verdict(struct player *p, const char *kind, const char *text)
+/* "infected+stored", "spam+failed" */
+static void take_quarantine(char *kind, struct verdict *v)
+{
+	char *plus = strchr(kind, '+');
+
+	if (plus == NULL)
+		return;
+	*plus = '\0';
+	v->quarantine = strcmp(plus + 1, "stored") == 0 ? VERDICT_QUARANTINE_STORED :
+		VERDICT_QUARANTINE_FAILED;
+	if (v->quarantine == VERDICT_QUARANTINE_STORED)
+		str_copy(v->quarantine_id, sizeof v->quarantine_id, "20260102-030405-0123abcd");
+}
+
+static bool give_verdict(struct player *p, char *kind, const char *text)
 {
 	static const struct { const char *kind; unsigned av; } kinds[] = {
 		{ "clean", VERDICT_AV_CLEAN }, { "infected", VERDICT_AV_INFECTED },
@@ -709,6 +724,7 @@ static bool give_verdict(struct player *p, const char *kind, const char *text)
 		return false;
 	str_copy_n(name, sizeof name, octets_of(&name_buf), buf_len(&name_buf));
 	buf_fini(&name_buf);
+	take_quarantine(kind, &v);
 
 	while (i < sizeof kinds / sizeof *kinds && strcmp(kinds[i].kind, kind) != 0)
 		i++;
@@ -799,7 +815,7 @@ static bool on_event(struct player *p, char *t)
 	if (word == NULL || !nothing_left(p))
 		return wrong(p, "script: event?");
 	if (strcmp(word, "verdict") == 0) {
-		if (!give_verdict(p, arg != NULL ? arg : "", name != NULL ? name : ""))
+		if (arg == NULL || !give_verdict(p, arg, name != NULL ? name : ""))
 			return false;
 	} else if (strcmp(word, "tick") == 0 || strcmp(word, "wait") == 0) {
 		long s = arg != NULL && arg[0] == '+' ? strtol(arg + 1, NULL, 10) : -1;
