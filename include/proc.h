@@ -42,6 +42,9 @@ int proc_identity_get(const char *user, const char *group, struct proc_identity 
  * PR_SET_NO_NEW_PRIVS, no core, umask 077. For children, after the fork. 0,
  * -1 with errno. */
 int proc_identity_take(const struct proc_identity *id);
+/* The ids alone, for another program: it may be set-group-id to some mail
+ * system's group, which PR_SET_NO_NEW_PRIVS would prevent. 0, -1 with errno. */
+int proc_identity_drop(const struct proc_identity *id);
 /* Dies with its parent, by SIGKILL: PR_SET_PDEATHSIG (after the identity was
  * taken: setuid clears it), then checks that parent, whose pid it noted
  * before the fork, is still there. 0; -1 gone. */

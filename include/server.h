@@ -32,6 +32,8 @@ struct server_cfg {
 	unsigned threads;
 	unsigned stop_ms, drain_ms;
 	const struct server_access *access;
+	int quarantine_fd;   /* quarantine.h: the workers' end */
+	int notify_fd;       /* notify.h: the workers' end; -1 nobody is to be told */
 };
 
 /* In the child, identity taken, TERM, USR2, HUP, INT and USR1 blocked. Serves

@@ -393,13 +393,18 @@ static int drop_ids(const struct proc_identity *id)
 	return 0;
 }
 
+int proc_identity_drop(const struct proc_identity *id)
+{
+	return id->drop ? drop_ids(id) : 0;
+}
+
 int proc_identity_take(const struct proc_identity *id)
 {
 	/* 1, not 0: the kernel obeys a limit of 0 for files only, and would still
 	 * pipe the core with its mails to a core_pattern program. */
 	struct rlimit no_core = { 1, 1 };
 
-	if (id->drop && drop_ids(id) < 0)
+	if (proc_identity_drop(id) < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return -1;

@@ -413,6 +413,17 @@ static void check_effect(struct loading *l, unsigned section)
 	}
 }
 
+/* One process keeps the copies of all agents. */
+static void check_quarantine(struct loading *l)
+{
+	const struct conf_value *v = conf_value_of(conf_merged(l->c, CONF_SEC_SMTP),
+		"av_quarantine_dir", CONF_SEC_SMTP);
+
+	if (strcmp(l->c->smtp.scan.quarantine_dir, l->c->global.scan.quarantine_dir) != 0)
+		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+			"av_quarantine_dir: only the one of [global] counts");
+}
+
 /* Only where [wwwi] itself asks for it: [global] may mean all agents. */
 static void check_wwwi(struct loading *l)
 {
@@ -447,6 +458,7 @@ static void check_all(struct loading *l, enum conf_program program)
 	}
 	if (program == CONF_PROG_SMTP || program == CONF_PROG_DAEMON) {
 		check_effect(l, section);
+		check_quarantine(l);
 		check_wwwi(l);
 	}
 }

@@ -2,11 +2,14 @@
  *
  *   config -> log -> identity -> background -> pid file -> socket -> engines
  *   -> supervise (workers: identity, parent-death signal, server_run)
+ *      beside them the process that keeps messages (quarantine.h), and
+ *      exec_script (notify.h)
  *
  * Owns what exists once for the daemon: the socket's name, the pid file and
  * the loaded engines, which workers share with it copy-on-write. The master
- * stays what it was started as and never reads a request; nothing it does
- * depends on what workers say. It never starts a thread. */
+ * stays what it was started as and never reads a request; the one thing that
+ * workers tell it is that something was found (notify.h), in records that it
+ * trusts as little as them. It never starts a thread. */
 #include "config.h"
 
 #include <errno.h>
@@ -25,7 +28,9 @@
 #include "engine.h"
 #include "log.h"
 #include "net.h"
+#include "notify.h"
 #include "proc.h"
+#include "quarantine.h"
 #include "server.h"
 #include "stats.h"
 #include "str.h"
@@ -52,6 +57,8 @@ struct master {
 	bool is_log_open;
 	uint64_t *served;          /* by slot: answers of its former workers */
 	unsigned nslots;
+	struct quarantine_proc quarantine;
+	struct notify notify;
 	struct supervise_cfg sup;
 };
 
@@ -167,7 +174,10 @@ static int worker_run(void *ctx, unsigned slot)
 	const struct conf_global *g = &m->conf->global;
 	struct server_cfg cfg = { .listen_fd = m->listen_fd, .slot = slot,
 		.threads = g->num_thrd, .stop_ms = g->timeout_stop * 1000,
-		.drain_ms = g->timeout_drain * 1000, .access = &m->access };
+		.drain_ms = g->timeout_drain * 1000, .access = &m->access,
+		.quarantine_fd = m->quarantine.ask_fd,
+		.notify_fd = g->exec_script[0] != '\0' ? m->notify.write_fd : -1 };
+	const int keep[] = { m->listen_fd, cfg.quarantine_fd, cfg.notify_fd };
 
 	if (proc_identity_take(&m->id) < 0) {
 		log_error("user %s: privileges cannot be dropped: %s", m->id.user, strerror(errno));
@@ -175,10 +185,27 @@ static int worker_run(void *ctx, unsigned slot)
 	}
 	if (proc_die_with_parent(m->pid) < 0)
 		return 1; /* it is gone already */
-	proc_close_others(&m->listen_fd, 1);
+	proc_close_others(keep, sizeof keep / sizeof keep[0]);
 	proc_set_title("esets_daemon/w");
 	stats_slot_begin(slot);
 	return server_run(&cfg);
+}
+
+/* Is a copy asked for anywhere? Users' own settings are the agent's to read. */
+static bool wants_quarantine(const struct conf *c)
+{
+	return c->global.scan.opts.quarantine || c->smtp.scan.opts.quarantine ||
+		c->global.mod.user_config[0] != '\0' || c->smtp.mod.user_config[0] != '\0';
+}
+
+/* Not fatal: without it mail that is to be kept is deferred, and other mail
+ * goes on. */
+static void quarantine_make_dir(const struct master *m)
+{
+	const char *dir = m->conf->global.scan.quarantine_dir;
+
+	if (wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
+		log_error("av_quarantine_dir: %s cannot be made: %s", dir, strerror(errno));
 }
 
 static int reload(void *ctx, unsigned *num_io)
@@ -211,6 +238,8 @@ static int reload(void *ctx, unsigned *num_io)
 	m->access = access;
 	log_configure(&conf->global.mod, m->cli.foreground);
 	sup_configure(&m->sup, &conf->global);
+	quarantine_make_dir(m);
+	quarantine_proc_start(&m->quarantine, &conf->global, &m->id, m->pid);
 	*num_io = conf->global.num_proc;
 	log_info("reload: done, engines: %s", engines_version());
 	return 0;
@@ -233,6 +262,16 @@ static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 		m->served[slot] = stats_slot_sum(ST_SCANS, slot);
 }
 
+static void tick(void *ctx, bool fd_ready)
+{
+	struct master *m = ctx;
+
+	if (!fd_ready)
+		quarantine_proc_tick(&m->quarantine, &m->conf->global, &m->id, m->pid);
+	m->sup.extra_fd = notify_tick(&m->notify, &m->conf->global, &m->id) ?
+		m->notify.read_fd : -1;
+}
+
 /* Nobody shall queue up for workers that leave. */
 static void stopping(void *ctx)
 {
@@ -247,6 +286,7 @@ static const struct supervise_cb callbacks = {
 	.reload = reload,
 	.is_proven = is_proven,
 	.on_exit = on_exit_worker,
+	.tick = tick,
 	.stopping = stopping,
 };
 
@@ -314,6 +354,36 @@ static bool are_signatures_usable(const struct master *m)
 	return false;
 }
 
+static bool is_quarantine_usable(const struct master *m)
+{
+	const char *dir = m->conf->global.scan.quarantine_dir;
+	char text[WHY_SIZE];
+
+	if (!wants_quarantine(m->conf) || proc_try_dir(dir) == 0)
+		return true;
+	bool is_error = errno != EACCES || !m->cli.check_config || geteuid() == 0;
+	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));
+	blame_option(m, "av_quarantine_dir", is_error, text);
+	return !is_error;
+}
+
+/* It runs as somebody else, who may be allowed more or less than we are. */
+static bool is_script_usable(const struct master *m)
+{
+	const char *path = m->conf->global.exec_script;
+	struct stat st;
+
+	if (path[0] == '\0')
+		return true;
+	bool is_there = stat(path, &st) == 0;
+	if (is_there && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
+		return true;
+	/* An EACCES may be ours alone. */
+	bool is_error = is_there || errno != EACCES;
+	blame_option(m, "exec_script", is_error, is_there ? "it is no program" : strerror(errno));
+	return !is_error;
+}
+
 /* What would prevent the start and needs no socket, all of it: the same for
  * --check-config, which makes nothing, as for the start. */
 static bool are_paths_usable(const struct master *m)
@@ -323,6 +393,8 @@ static bool are_paths_usable(const struct master *m)
 
 	if (!m->cli.foreground || g->mod.pid_file_is_set)
 		ok &= is_place_usable(m, "pid_file", g->mod.pid_file, S_IFREG);
+	ok &= is_quarantine_usable(m);
+	ok &= is_script_usable(m);
 	return are_signatures_usable(m) && ok;
 }
 
@@ -447,6 +519,8 @@ static void start(struct master *m)
 		log_fatal(1, "going into the background: %s", strerror(errno));
 	m->pid = getpid();
 	pidfile_take(m);
+	if (quarantine_proc_open(&m->quarantine) < 0 || notify_open(&m->notify) < 0)
+		log_fatal(1, "sockets between processes: %s", strerror(errno));
 	socket_bind(m);
 	if (access_load(&m->access, m->conf) < 0)
 		log_fatal(1, "out of memory");
@@ -462,7 +536,12 @@ static int run(struct master *m)
 {
 	start(m);
 	sup_configure(&m->sup, &m->conf->global);
+	m->sup.extra_fd = m->notify.read_fd;
+	quarantine_make_dir(m);
+	quarantine_proc_start(&m->quarantine, &m->conf->global, &m->id, m->pid);
 	int status = supervise_run(&m->sup);
+	quarantine_proc_stop(&m->quarantine);
+	notify_close(&m->notify);
 	socket_remove(m);
 	proc_pidfile_close();
 	log_info("ended");
@@ -519,7 +598,8 @@ static int with_cli(struct master *m)
 
 int main(int argc, char **argv)
 {
-	struct master m = { .listen_fd = -1, .notes = BUF_INIT(NOTES_MAX) };
+	struct master m = { .listen_fd = -1, .notes = BUF_INIT(NOTES_MAX),
+		.quarantine = QUARANTINE_PROC_INIT, .notify = NOTIFY_INIT };
 	int status = CONF_EX_USAGE;
 
 	m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,

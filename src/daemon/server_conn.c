@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include "net.h"
+#include "notify.h"
+#include "quarantine.h"
 #include "stats.h"
 #include "str.h"
 #include "task.h"
@@ -270,6 +272,13 @@ static void answer_broken(struct request *q, const char *why)
 	send_answer(q, &v, -1);
 }
 
+/* What a verdict calls for beside the answer. */
+static void after_task(struct request *q, long long deadline_ms, struct verdict *v)
+{
+	quarantine_ask(q->pool->cfg->quarantine_fd, &q->r, q->fd, deadline_ms, is_cancelled, q, v);
+	notify_send(q->pool->cfg->notify_fd, &q->r, v);
+}
+
 static void run_task(struct request *q)
 {
 	struct verdict v;
@@ -281,8 +290,9 @@ static void run_task(struct request *q)
 		s = SCAN_S_MAX;
 	log_ctx_set(q->r.id[0] != '\0' ? q->r.id : NULL);
 	memset(&v, 0, sizeof v);
-	if (task_run(&q->r, q->fd, start_us / 1000 + (long long)s * 1000, is_cancelled, q, &v,
-			&clean_fd)) {
+	long long deadline_ms = start_us / 1000 + (long long)s * 1000;
+	if (task_run(&q->r, q->fd, deadline_ms, is_cancelled, q, &v, &clean_fd)) {
+		after_task(q, deadline_ms, &v);
 		long long took = now_us() - start_us;
 		v.time_us = took > UINT32_MAX ? UINT32_MAX : (unsigned)took;
 		send_answer(q, &v, clean_fd);

@@ -1063,20 +1063,29 @@ START_TEST(engines_to_come)
 }
 END_TEST
 
+START_TEST(one_quarantine)
+{
+	expect_said(CONF_PROG_SMTP, "[global]\nav_quarantine_dir = /a\n[smtp]\n"
+		"av_quarantine_enabled = yes\nav_quarantine_dir = /a\n", "");
+	expect_said(CONF_PROG_DAEMON, "[smtp]\nav_quarantine_dir = /b\n",
+		"W 2: av_quarantine_dir: only the one of [global] counts\n");
+}
+END_TEST
+
 START_TEST(options_without_effect)
 {
 	static const char text[] = "[global]\nav_clean_mode = strict\nav_block_ext = exe\n"
-		"exec_script = /x\n[smtp]\nav_clean_mode = yes\nav_quarantine_enabled = yes\n"
+		"status_sock_path = /x\n[smtp]\nav_clean_mode = yes\nstatus_sock_path = /y\n"
 		"[wwwi]\nagent_enabled = yes\nlisten_port = 81\n";
 
 	/* one for each, where the value in force comes from */
-	expect_said(CONF_PROG_SMTP, text, "W 6: av_clean_mode has no effect in this version\n"
+	expect_said(CONF_PROG_SMTP, text, "W 7: status_sock_path has no effect in this version\n"
+		"W 6: av_clean_mode has no effect in this version\n"
 		"W 3: av_block_ext has no effect in this version\n"
-		"W 7: av_quarantine_enabled has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
-	expect_said(CONF_PROG_DAEMON, text, "W 2: av_clean_mode has no effect in this version\n"
+	expect_said(CONF_PROG_DAEMON, text, "W 4: status_sock_path has no effect in this version\n"
+		"W 2: av_clean_mode has no effect in this version\n"
 		"W 3: av_block_ext has no effect in this version\n"
-		"W 4: exec_script has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
 	expect_said(CONF_PROG_TOOL, text, "");
 	/* what means the default, in whatever words, is no news */
@@ -1324,6 +1333,7 @@ int main(void)
 	tcase_add_test(tc, own_listener);
 	tcase_add_test(tc, engines_to_come);
 	tcase_add_test(tc, options_without_effect);
+	tcase_add_test(tc, one_quarantine);
 	tcase_add_test(tc, unreadable_files);
 	tcase_add_test(tc, nul_octets);
 	tcase_add_test(tc, errors_are_bounded);

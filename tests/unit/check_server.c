@@ -100,6 +100,7 @@ static pid_t start_worker(struct server_cfg cfg)
 
 	cfg.listen_fd = listen_fd;
 	cfg.access = &access_list;
+	cfg.quarantine_fd = cfg.notify_fd = -1;
 	/* Before the fork, as the master does: none may come too early. */
 	supervise_block_signals();
 	pid_t pid = fork();

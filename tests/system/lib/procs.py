@@ -120,7 +120,14 @@ class Process:
                           "a log line %r" % pattern)
 
     def workers(self):
-        """Process ids of the children."""
+        """Process ids of the workers."""
+        return [pid for pid in self.children() if name_of(pid).endswith(("/w", ":w"))]
+
+    def quarantine_process(self):
+        """The one that keeps messages, or None."""
+        return next((pid for pid in self.children() if name_of(pid).endswith("/q")), None)
+
+    def children(self):
         with open("/proc/%d/task/%d/children" % (self.pid, self.pid)) as children:
             return [int(pid) for pid in children.read().split()]
 
@@ -226,6 +233,7 @@ class Suite:
                      "daemon_sock_path": self.sock_path,
                      "pid_file": os.path.join(self.run_dir, "daemon.pid"),
                      "av_signature_dir": t.path("signatures"),
+                     "av_quarantine_dir": t.path("quarantine"),
                      "num_proc": 1, "num_thrd": 2}
         if os.geteuid() == 0:
             group = "nogroup"
@@ -342,6 +350,15 @@ def state_of(pid):
             return stat.read().rsplit(")", 1)[1].split()[0]
     except OSError:
         return "X"
+
+
+def name_of(pid):
+    """A process's name, as it has set it; "" when there is none."""
+    try:
+        with open("/proc/%d/comm" % pid) as comm:
+            return comm.read().rstrip("\n")
+    except OSError:
+        return ""
 
 
 def read_dead(pid):
