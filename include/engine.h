@@ -34,6 +34,13 @@ struct engine_result {
 	int score_milli;                  /* as */
 };
 
+/* How long a scan may take, and whether anybody still waits for it. */
+struct engine_call {
+	long long deadline_ms;            /* CLOCK_MONOTONIC */
+	bool (*cancelled)(void *arg);     /* or NULL */
+	void *arg;
+};
+
 struct engine {
 	const char *name;                 /* as in av_engines, as_engines */
 	/* Parent, before the fork: load data. 0, -1 logged. NULL: nothing to do. */
@@ -43,26 +50,34 @@ struct engine {
 	/* Looks at each decoded object of a message that is to be judged for spam;
 	 * true: this engine will call the message spam. May be NULL. */
 	bool (*mark)(const unsigned char *data, size_t len);
-	/* Either may be NULL: not that kind of engine. deadline_ms: CLOCK_MONOTONIC. */
+	/* Either may be NULL: not that kind of engine. A call that is cancelled
+	 * ends early, with ERROR. */
 	enum engine_status (*av)(struct engine_object *o, const struct scan_opts *opts,
-		long long deadline_ms, struct engine_result *r);
+		const struct engine_call *call, struct engine_result *r);
 	enum engine_status (*as)(const struct engine_object *o, bool is_marked,
-		const struct scan_request *req, long long deadline_ms, struct engine_result *r);
+		const struct scan_request *req, const struct engine_call *call,
+		struct engine_result *r);
+	/* Of an external engine: asked about once a second by a thread of each
+	 * worker, to see how it does. May be NULL. */
+	void (*watch)(const struct engine_call *call);
 };
 
 /* Chosen by av_engines and as_engines; -1 and a text for a name that does not
  * exist or a load that fails. */
 int engines_load(const struct conf *c, char *why, size_t why_size);
-/* Text for vdb=, of all engines in force. */
-const char *engines_version(void);
+/* Text for vdb=, of all engines in force. Returns out. */
+const char *engines_version(char *out, size_t size);
+/* Is any engine in force external? Then engine_watch.h's thread calls this. */
+bool engines_are_watched(void);
+void engines_watch(const struct engine_call *call);
 /* All av engines in order: FOUND at the first that finds what av_allow_name
  * and is_allowed do not let pass; else the most serious of what they said
  * (ERROR before NOTSCANNED kinds before CLEAN). No engine: ERROR, "no engine". */
 enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
-	long long deadline_ms, struct engine_result *r);
+	const struct engine_call *call, struct engine_result *r);
 /* A bit for each as engine whose mark found something in this object. */
 unsigned engines_mark(const unsigned char *data, size_t len);
 enum engine_status engines_as(const struct engine_object *o, const struct scan_request *req,
-	long long deadline_ms, struct engine_result *r);
+	const struct engine_call *call, struct engine_result *r);
 
 #endif

@@ -383,18 +383,20 @@ static void check_smtp(struct loading *l)
 			str_clean(shown, sizeof(shown), server, strlen(server)));
 }
 
-/* The names are those of engines; all but builtin are for versions to come. */
+/* An engine that is listed and has no address could never answer. */
 static void check_engines(struct loading *l, const char *name)
 {
-	const struct conf_value *v =
-		conf_value_of(conf_merged(l->c, CONF_SEC_GLOBAL), name, CONF_SEC_GLOBAL);
-	const char *list = v->text;
-	char item[CONF_ITEM_MAX];
+	static const struct { const char *engine, *option; } needs[] = {
+		{ "clamd", "clamd_addr" }, { "spamd", "spamd_addr" }, { "rspamd", "rspamd_url" },
+	};
+	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_GLOBAL);
+	const struct conf_value *v = conf_value_of(vs, name, CONF_SEC_GLOBAL);
 
-	while (str_list_next(&list, ':', item, sizeof(item)) != 0)
-		if (strcmp(item, "builtin") != 0)
-			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin,
-				"%s: %s does not exist in this version", name, item);
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (conf_list_has(v->text, ':', needs[i].engine) &&
+		    conf_value_of(vs, needs[i].option, CONF_SEC_GLOBAL)->text[0] == '\0')
+			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin, "%s: %s needs %s", name,
+				needs[i].engine, needs[i].option);
 }
 
 /* What the program would have to do and does not. */

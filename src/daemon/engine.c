@@ -11,12 +11,15 @@
 #include "allow.h"
 #include "conf.h"
 #include "engine_builtin.h"
+#include "engine_clamd.h"
+#include "engine_gate.h"
+#include "engine_hash.h"
 #include "str.h"
 
 #define ENGINES_MAX 8u
 #define NAME_MAX_OCTETS 32
 
-static const struct engine *const all[] = { &engine_builtin };
+static const struct engine *const all[] = { &engine_builtin, &engine_clamd };
 
 struct engine_list {
 	const struct engine *e[ENGINES_MAX];
@@ -24,7 +27,6 @@ struct engine_list {
 };
 
 static struct engine_list av_list, as_list;
-static char versions[VERDICT_VDB_MAX];
 
 static const struct engine *find(const char *name)
 {
@@ -62,26 +64,19 @@ static bool is_listed(const struct engine_list *l, const struct engine *e)
 	return false;
 }
 
-static void describe(const struct engine_list *av, const struct engine_list *as)
+static bool is_in_force(const struct engine *e)
 {
-	size_t at = 0;
-
-	versions[0] = '\0';
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		if ((!is_listed(av, all[i]) && !is_listed(as, all[i])) || at + 2 >= sizeof versions)
-			continue;
-		if (at > 0)
-			versions[at++] = '/';
-		at += all[i]->version(versions + at, sizeof versions - at);
-		if (at >= sizeof versions)
-			at = sizeof versions - 1;
-	}
+	return is_listed(&av_list, e) || is_listed(&as_list, e);
 }
 
 int engines_load(const struct conf *c, char *why, size_t why_size)
 {
 	struct engine_list av, as;
 
+	if (engine_gate_init() < 0) {
+		snprintf(why, why_size, "no memory for the engines");
+		return -1;
+	}
 	if (parse_list("av_engines", c->global.av_engines, &av, why, why_size) < 0 ||
 	    parse_list("as_engines", c->global.as_engines, &as, why, why_size) < 0)
 		return -1;
@@ -95,13 +90,41 @@ int engines_load(const struct conf *c, char *why, size_t why_size)
 	}
 	av_list = av;
 	as_list = as;
-	describe(&av, &as);
 	return 0;
 }
 
-const char *engines_version(void)
+const char *engines_version(char *out, size_t size)
 {
-	return versions;
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (!is_in_force(all[i]) || at + 2 >= size)
+			continue;
+		if (at > 0)
+			out[at++] = '/';
+		at += all[i]->version(out + at, size - at);
+		if (at >= size)
+			at = size - 1;
+	}
+	return out;
+}
+
+bool engines_are_watched(void)
+{
+	bool yes = false;
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		yes |= all[i]->watch != NULL && is_in_force(all[i]);
+	return yes;
+}
+
+void engines_watch(const struct engine_call *call)
+{
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (all[i]->watch != NULL && is_in_force(all[i]))
+			all[i]->watch(call);
+	}
 }
 
 /* Of what several engines say of an object the most serious counts. */
@@ -115,7 +138,7 @@ static bool is_worse(enum engine_status a, enum engine_status b)
 }
 
 enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
-	long long deadline_ms, struct engine_result *r)
+	const struct engine_call *call, struct engine_result *r)
 {
 	enum engine_status worst = ENGINE_CLEAN;
 
@@ -127,7 +150,7 @@ enum engine_status engines_av(struct engine_object *o, const struct scan_opts *o
 	for (unsigned i = 0; i < av_list.n && worst != ENGINE_FOUND; i++) {
 		struct engine_result one = { .score_milli = 0 };
 		enum engine_status s = av_list.e[i]->av != NULL ?
-			av_list.e[i]->av(o, opts, deadline_ms, &one) : ENGINE_CLEAN;
+			av_list.e[i]->av(o, opts, call, &one) : ENGINE_CLEAN;
 		if (s == ENGINE_FOUND && (o->is_allowed ||
 		    allow_has_name(opts->allow_name, one.name))) {
 			str_copy(o->allowed, sizeof o->allowed, one.name);
@@ -137,6 +160,11 @@ enum engine_status engines_av(struct engine_object *o, const struct scan_opts *o
 			worst = s;
 			*r = one;
 		}
+	}
+	/* The digest of the message is wanted whichever engines look at it. */
+	if (o->want_sha256 && engine_hash_sha256(o) < 0 && worst == ENGINE_CLEAN) {
+		str_copy(r->reason, sizeof r->reason, "hashing failed");
+		worst = ENGINE_ERROR;
 	}
 	return worst;
 }
@@ -153,7 +181,7 @@ unsigned engines_mark(const unsigned char *data, size_t len)
 }
 
 enum engine_status engines_as(const struct engine_object *o, const struct scan_request *req,
-	long long deadline_ms, struct engine_result *r)
+	const struct engine_call *call, struct engine_result *r)
 {
 	enum engine_status worst = ENGINE_CLEAN;
 
@@ -165,7 +193,7 @@ enum engine_status engines_as(const struct engine_object *o, const struct scan_r
 	for (unsigned i = 0; i < as_list.n && worst != ENGINE_FOUND; i++) {
 		struct engine_result one = { .score_milli = 0 };
 		enum engine_status s = as_list.e[i]->as != NULL ?
-			as_list.e[i]->as(o, o->marks & (1u << i), req, deadline_ms, &one) : ENGINE_CLEAN;
+			as_list.e[i]->as(o, o->marks & (1u << i), req, call, &one) : ENGINE_CLEAN;
 		if (is_worse(s, worst) || (worst == ENGINE_CLEAN && one.score_milli > r->score_milli)) {
 			worst = s;
 			*r = one;

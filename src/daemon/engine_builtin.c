@@ -73,9 +73,9 @@ static size_t version(char *out, size_t size)
 }
 
 static enum engine_status av(struct engine_object *o, const struct scan_opts *opts,
-	long long deadline_ms, struct engine_result *r)
+	const struct engine_call *call, struct engine_result *r)
 {
-	(void)deadline_ms;
+	(void)call;
 	/* Always: it fills in the digest too. */
 	enum engine_status s = engine_hash_scan(o, opts->allow_name, r);
 
@@ -87,11 +87,11 @@ static enum engine_status av(struct engine_object *o, const struct scan_opts *op
 }
 
 static enum engine_status as(const struct engine_object *o, bool is_marked,
-	const struct scan_request *req, long long deadline_ms, struct engine_result *r)
+	const struct scan_request *req, const struct engine_call *call, struct engine_result *r)
 {
 	const uint32_t limit = req->opts.as_spam_score_milli;
 
-	(void)deadline_ms;
+	(void)call;
 	r->score_milli = is_marked || has_gtube(o->data, o->len) ? GTUBE_SCORE_MILLI : 0;
 	return (uint32_t)r->score_milli >= (limit != 0 ? limit : SPAM_DEFAULT_MILLI) ?
 		ENGINE_FOUND : ENGINE_CLEAN;

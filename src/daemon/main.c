@@ -26,6 +26,8 @@
 #include "buf.h"
 #include "conf.h"
 #include "engine.h"
+#include "engine_gate.h"
+#include "engine_watch.h"
 #include "log.h"
 #include "net.h"
 #include "notify.h"
@@ -188,7 +190,12 @@ static int worker_run(void *ctx, unsigned slot)
 	proc_close_others(keep, sizeof keep / sizeof keep[0]);
 	proc_set_title("esets_daemon/w");
 	stats_slot_begin(slot);
-	return server_run(&cfg);
+	engine_gate_worker(slot);
+	if (engine_watch_start() < 0)
+		log_error("the engines cannot be watched: %s", strerror(errno));
+	int status = server_run(&cfg);
+	engine_watch_stop();
+	return status;
 }
 
 /* Is a copy asked for anywhere? Users' own settings are the agent's to read. */
@@ -212,7 +219,7 @@ static int reload(void *ctx, unsigned *num_io)
 {
 	struct master *m = ctx;
 	struct server_access access;
-	char why[WHY_SIZE];
+	char why[WHY_SIZE], versions[VERDICT_VDB_MAX];
 
 	log_info("reload: reading %s", m->cli.config_path);
 	struct conf *conf = conf_load(&m->cli, on_note, m);
@@ -241,7 +248,7 @@ static int reload(void *ctx, unsigned *num_io)
 	quarantine_make_dir(m);
 	quarantine_proc_start(&m->quarantine, &conf->global, &m->id, m->pid);
 	*num_io = conf->global.num_proc;
-	log_info("reload: done, engines: %s", engines_version());
+	log_info("reload: done, engines: %s", engines_version(versions, sizeof versions));
 	return 0;
 }
 
@@ -258,6 +265,7 @@ static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 
 	(void)pid;
 	(void)status;
+	engine_gate_clear(slot);
 	if (slot < m->nslots)
 		m->served[slot] = stats_slot_sum(ST_SCANS, slot);
 }
@@ -483,10 +491,10 @@ static void socket_remove(const struct master *m)
 
 static void engines_start(struct master *m)
 {
-	char why[WHY_SIZE], name[64];
+	char why[WHY_SIZE], name[64], versions[VERDICT_VDB_MAX];
 
 	if (engines_load(m->conf, why, sizeof why) == 0) {
-		log_info("engines: %s", engines_version());
+		log_info("engines: %s", engines_version(versions, sizeof versions));
 		return;
 	}
 	socket_remove(m);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,9 +54,9 @@ bool task_goes_on(struct task *t)
 {
 	if (t->is_cancelled || t->is_over)
 		return false;
-	if (t->cancelled != NULL && t->cancelled(t->arg)) {
+	if (t->call.cancelled != NULL && t->call.cancelled(t->call.arg)) {
 		t->is_cancelled = true;
-	} else if (now_us() / 1000 >= t->deadline_ms) {
+	} else if (now_us() / 1000 >= t->call.deadline_ms) {
 		t->is_over = true;
 		t->v->av |= VERDICT_AV_UNAVAILABLE;
 		task_reason(t, "the scan took longer than av_scan_timeout");
@@ -136,6 +137,14 @@ static int content_open(struct content *c, int fd, size_t len)
 	return -1;
 }
 
+/* An engine that is given the descriptor reads it to its end. */
+static int exact_fd(int fd, uint64_t size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size == size ? fd : -1;
+}
+
 static void judge_spam(struct task *t, const struct content *c)
 {
 	const void *data = c->p != NULL ? c->p : "";
@@ -147,7 +156,7 @@ static void judge_spam(struct task *t, const struct content *c)
 		t->v->as = VERDICT_AS_NOTSCANNED;
 		return;
 	}
-	switch (engines_as(&o, t->r, t->deadline_ms, &r)) {
+	switch (engines_as(&o, t->r, &t->call, &r)) {
 	case ENGINE_FOUND:
 		t->v->as = VERDICT_AS_SPAM;
 		break;
@@ -204,8 +213,9 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		return true;
 	}
 	*v = (struct verdict){ .as = VERDICT_AS_NONE };
-	*t = (struct task){ .r = r, .v = v, .deadline_ms = deadline_ms, .cancelled = cancelled,
-		.arg = arg, .objects_left = r->opts.archive_max_files > 0 ?
+	*t = (struct task){ .r = r, .v = v, .fd = exact_fd(fd, r->size),
+		.call = { .deadline_ms = deadline_ms, .cancelled = cancelled, .arg = arg },
+		.objects_left = r->opts.archive_max_files > 0 ?
 			r->opts.archive_max_files : 1,
 		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size,
 		.live_left = LIVE_FREE + LIVE_FACTOR * r->size };
@@ -221,7 +231,7 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		if (c.p != NULL)
 			munmap(c.p, c.len);
 	}
-	str_copy(v->vdb, sizeof v->vdb, engines_version());
+	engines_version(v->vdb, sizeof v->vdb);
 	keep_parts(t);
 	v->time_us = (unsigned)(now_us() - start_us);
 	bool done = !t->is_cancelled;

@@ -7,14 +7,14 @@
 #define ESETS_TASK_INT_H
 
 #include "decode.h"
+#include "engine.h"
 #include "task.h"
 
 struct task {
 	const struct scan_request *r;
 	struct verdict *v;
-	long long deadline_ms;
-	task_cancelled_fn cancelled;
-	void *arg;
+	struct engine_call call;         /* how long, and for whom */
+	int fd;                          /* holds the message and nothing else, or -1 */
 	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
 	unsigned objects_left;
 	uint64_t octets_left;

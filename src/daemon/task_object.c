@@ -65,8 +65,8 @@ static void note_allowed(struct task *t, const struct engine_object *o)
 bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
 	bool is_message)
 {
-	struct engine_object o = { .data = data, .len = len, .fd = -1, .name = name,
-		.is_message = is_message, .want_sha256 = is_message };
+	struct engine_object o = { .data = data, .len = len, .name = name,
+		.fd = is_message ? t->fd : -1, .is_message = is_message, .want_sha256 = is_message };
 	struct engine_result r = { .score_milli = 0 };
 
 	if (!task_goes_on(t))
@@ -82,7 +82,7 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 	if (!t->r->want_av && !is_message)
 		return true;
 	look_up_allowed(t, &o);
-	enum engine_status s = engines_av(&o, &t->r->opts, t->deadline_ms, &r);
+	enum engine_status s = engines_av(&o, &t->r->opts, &t->call, &r);
 	if (is_message)
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
 	if (!t->r->want_av)

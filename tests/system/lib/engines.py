@@ -1,0 +1,373 @@
+"""External engines for esets_daemon: fakes that do what a test wants, and real
+ones with a configuration of their own in the scratch directory."""
+
+import array
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+
+import messages
+from fakescan import CLOSE, HEAD_REQUEST, Stalled, ask, peer_has_gone, read_all
+from harness import SLOW, Skip, check, free_port, wait_until
+from procs import Suite
+
+F_ADD_SEALS, ALL_SEALS = 1033, 15
+SILENCE = object()   # read nothing, say nothing, until the other end goes
+
+
+# --- esets_daemon alone, asked directly ----------------------------------------
+
+def start(t, **glob):
+    suite = Suite(t, start=False, glob=glob)
+    suite.start_daemon()
+    return suite
+
+
+def sealed(content):
+    fd = os.memfd_create("message", os.MFD_ALLOW_SEALING)
+    with open(fd, "wb", closefd=False) as out:
+        out.write(content)
+    fcntl.fcntl(fd, F_ADD_SEALS, ALL_SEALS)
+    return fd
+
+
+def request(size, **keys):
+    lines = ["size=%d" % size] + ["%s=%s" % (key, value) for key, value in keys.items()]
+    return HEAD_REQUEST + "".join(line + "\n" for line in lines).encode() + b"\n"
+
+
+def scan(suite, content, **keys):
+    """The answer's keys; values as they stand in the packet."""
+    fd = sealed(content)
+    try:
+        answer = ask(suite.sock_path, request(len(content), **keys), fd, 100 * SLOW)
+    finally:
+        os.close(fd)
+    check(answer.startswith(b"esets-scan/1 verdict\n") and answer.endswith(b"\n\n"), "%r" % answer)
+    pairs = [line.split(b"=", 1) for line in answer.split(b"\n")[1:-2]]
+    return {key.decode(): value.decode() for key, value in pairs}
+
+
+class Scans:
+    """Several scans at once; .answers when they have ended."""
+
+    def __init__(self, suite, contents, **keys):
+        self.answers = [None] * len(contents)
+
+        def one(number, content):
+            self.answers[number] = scan(suite, content, **keys)
+        self._threads = [threading.Thread(target=one, args=pair) for pair in enumerate(contents)]
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self):
+        for thread in self._threads:
+            thread.join()
+        return self.answers
+
+
+# --- fakes ---------------------------------------------------------------------
+
+class Asked:
+    """One question: the command or verb, its headers, and the object."""
+
+    def __init__(self, command, content, headers=()):
+        self.command = command
+        self.content = content
+        self.headers = list(headers)
+
+    def get(self, name):
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+class FakeEngine:
+    """answers: used up in turn by scans, the last one stays. Each is octets,
+    CLOSE, SILENCE, Stalled, or a callable(asked) that returns one of these.
+    Scans are kept in asked; probes are answered unless is_deaf."""
+
+    def __init__(self, t, *answers, name="engine", tcp=False, start=True):
+        self.path = None if tcp else t.path(name + ".sock")
+        self.port = free_port() if tcp else None
+        self.answers = list(answers)
+        self.asked = []
+        self.at_work = self.most_at_work = self.gone = self.connections = self.probes = 0
+        self.is_deaf = False
+        self._lock = threading.Lock()
+        self._listener = None
+        self._socks = set()
+        t.at_end(self.stop)
+        if start:
+            self.start()
+
+    @property
+    def addr(self):
+        return self.path or "127.0.0.1:%d" % self.port
+
+    def start(self):
+        if self.path:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(self.path)
+            os.chmod(self.path, 0o666)
+        else:
+            self._listener = socket.socket()
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind(("127.0.0.1", self.port))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def stop(self):
+        if not self._listener:
+            return
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+        self._listener = None
+        if self.path:
+            os.unlink(self.path)
+        with self._lock:
+            socks = list(self._socks)
+        for sock in socks:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _accept(self, listener):
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            sock.settimeout(100 * SLOW)
+            with self._lock:
+                self._socks.add(sock)
+                self.connections += 1
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        try:
+            self.serve(sock)
+        except (OSError, EOFError):
+            pass
+        finally:
+            with self._lock:
+                self._socks.discard(sock)
+            sock.close()
+
+    def scanned(self, sock, asked):
+        """A scan has been asked for: counts it and answers."""
+        with self._lock:
+            self.asked.append(asked)
+            self.at_work += 1
+            self.most_at_work = max(self.most_at_work, self.at_work)
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        try:
+            self._answer(sock, asked, answer)
+        finally:
+            with self._lock:
+                self.at_work -= 1
+
+    def _answer(self, sock, asked, answer):
+        if callable(answer):
+            answer = answer(asked)
+        if answer is SILENCE:
+            answer = Stalled(CLOSE)
+        if isinstance(answer, Stalled):
+            while not answer.event.wait(0.01):
+                if self.ends_with_client and peer_has_gone(sock):
+                    self.gone += 1
+                    return
+            answer = answer.answer
+        if answer is not CLOSE:
+            sock.sendall(answer)
+
+    ends_with_client = True
+
+    def wait_asked(self, count, timeout=10):
+        wait_until(lambda: len(self.asked) >= count, timeout, "%d questions" % count)
+        return self.asked
+
+
+def read_until(sock, end, limit=65536):
+    text = b""
+    while not text.endswith(end):
+        octet = sock.recv(1)
+        if not octet or len(text) > limit:
+            raise EOFError
+        text += octet
+    return text
+
+
+def read_exactly(sock, size):
+    pieces = []
+    while size:
+        piece = sock.recv(min(size, 1 << 20))
+        if not piece:
+            raise EOFError
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def find_bad(asked):
+    """An answer of clamd: EICAR, and objects with the words "bad NAME", are
+    found; everything else is clean."""
+    prefix = b"stream: " if asked.command == "INSTREAM" else b"fd[7]: "
+    if messages.EICAR in asked.content:
+        return prefix + b"Eicar-Signature FOUND\0"
+    _, found, rest = asked.content.partition(b"bad ")
+    return prefix + (rest.split()[0] + b" FOUND\0" if found else b"OK\0")
+
+
+class FakeClamd(FakeEngine):
+    takes_descriptors = True
+    version = b"ClamAV 9.8.7/4711/Fri Nov 20 09:12:13 2026\0"
+
+    def __init__(self, t, *answers, name="clamd", **kw):
+        super().__init__(t, *(answers or (find_bad,)), name=name, **kw)
+
+    def serve(self, sock):
+        command = b""
+        descriptors = []
+        while not command.endswith(b"\0"):
+            if self.is_deaf:
+                return self._answer(sock, None, SILENCE)
+            octet, fds = receive(sock, 1)
+            if not octet:
+                return None
+            command += octet
+            descriptors += fds
+        word = command[1:-1].decode()
+        check(command[:1] == b"z", "%r" % command)
+        if word == "PING":
+            self.probes += 1
+            sock.sendall(b"PONG\0")
+        elif word == "VERSION":
+            sock.sendall(self.version)
+        elif word == "FILDES":
+            descriptors += receive(sock, 1)[1]
+            self._fildes(sock, descriptors)
+        elif word == "INSTREAM":
+            self.scanned(sock, Asked(word, b"".join(chunks(sock))))
+        return None
+
+    def _fildes(self, sock, descriptors):
+        try:
+            if not self.takes_descriptors:
+                sock.sendall(b"No file descriptor received. ERROR\0")
+                return
+            size = os.fstat(descriptors[0]).st_size
+            self.scanned(sock, Asked("FILDES", read_all(descriptors[0], size)))
+        finally:
+            for fd in descriptors:
+                os.close(fd)
+
+
+def chunks(sock):
+    while True:
+        size, = struct.unpack("!I", read_exactly(sock, 4))
+        if not size:
+            return
+        yield read_exactly(sock, size)
+
+
+def receive(sock, size):
+    data, ancillary, _flags, _addr = sock.recvmsg(size, socket.CMSG_SPACE(16))
+    fds = array.array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(payload[:len(payload) - len(payload) % fds.itemsize])
+    return data, list(fds)
+
+
+# --- real ones -----------------------------------------------------------------
+
+class RealEngine:
+    """A program of its own, stopped at the end of the case."""
+
+    def __init__(self, t, name):
+        self.t = t
+        self.name = name
+        self.program = shutil.which(name, path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
+        if not self.program:
+            raise Skip("%s is not installed" % name)
+        self.popen = None
+        t.at_end(self.stop)
+
+    def run(self, arguments, is_ready, **kw):
+        with open(self.t.path(self.name + ".log"), "ab") as log:
+            self.popen = subprocess.Popen([self.program, *arguments], stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log, start_new_session=True,
+                                          cwd=self.t.scratch, **kw)
+
+        def ready():
+            check(self.popen.poll() is None, "%s ended with %s" % (self.name, self.popen.poll()))
+            return is_ready()
+        wait_until(ready, 60, "%s to answer" % self.name, poll=0.05)
+
+    def stop(self):
+        if self.popen and self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(20)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        if self.popen:
+            self.popen.wait()
+
+
+
+def ndb(name, octets, target=0):
+    return "%s:%d:*:%s\n" % (name, target, octets.hex())
+
+
+class RealClamd(RealEngine):
+    """clamd with signatures for EICAR, the words below, and no others."""
+
+    def __init__(self, t, tcp=False, **options):
+        super().__init__(t, "clamd")
+        self.sock = t.path("clamd.sock")
+        self.port = free_port() if tcp else None
+        os.makedirs(t.path("clamdb"))
+        os.makedirs(t.path("clamtmp"))
+        t.write("clamdb/test.ndb", ndb("Test.Eicar", messages.EICAR)
+                + ndb("Test.Body", b"a very bad object")
+                + ndb("Test.Whole.Mail", b"X-Bad-Mail: yes", 4)
+                + ndb("PUA.Win.Adware.Test", b"some adware here")
+                + ndb("PUA.Win.Tool.Test", b"some tool here")
+                + ndb("PUA.Win.Packer.Test", b"some packer here"))
+        settings = {
+            "DatabaseDirectory": t.path("clamdb"), "TemporaryDirectory": t.path("clamtmp"),
+            "Foreground": "yes", "LogVerbose": "yes", "DetectPUA": "yes", "AlertExceedsMax": "yes",
+            "AlertEncrypted": "yes", "SelfCheck": "0", "MaxThreads": "4", "ExtendedDetectionInfo": "yes",
+            "ConcurrentDatabaseReload": "no"}
+        if tcp:
+            settings.update(TCPAddr="127.0.0.1", TCPSocket=str(self.port))
+        else:
+            settings.update(LocalSocket=self.sock, LocalSocketMode="666")
+        settings.update(options)
+        t.write("clamd.conf", "".join("%s %s\n" % pair for pair in settings.items()))
+        self.start()
+
+    @property
+    def addr(self):
+        return "127.0.0.1:%d" % self.port if self.port else self.sock
+
+    def start(self):
+        self.run(["-c", self.t.path("clamd.conf")], self.is_ready)
+
+    def is_ready(self):
+        try:
+            with socket.socket(socket.AF_INET if self.port else socket.AF_UNIX) as sock:
+                sock.settimeout(5 * SLOW)
+                sock.connect(("127.0.0.1", self.port) if self.port else self.sock)
+                sock.sendall(b"zPING\0")
+                return sock.recv(10) == b"PONG\0"
+        except OSError:
+            return False
