@@ -6,21 +6,34 @@
 #include "fuzz.h"
 #include "smtp_cmd.h"
 
-/* As the laxest server: blanks in front, four letters. */
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= 9 && c <= 13);
+}
+
+/* As the laxest server: blanks in front, any case, four letters of these. */
 static bool carries_content(const char *p, size_t n)
 {
-	static const char *const verbs[] = { "BDAT", "BURL", "TURN", "ATRN", "LHLO" };
+	static const char *const fours[] = { "BDAT", "BURL", "TURN", "ATRN", "LHLO" };
+	static const char *const words[] = { "STARTTLS", "TLS", "XEXCH50", "X-EXPS", "X-LINK2STATE",
+		"X-ANONYMOUSTLS", "COMPRESS", "CHECKPOINT", "ONEX", "VERB", "SEND", "SOML", "SAML" };
+	size_t k = 0;
 
-	while (n > 0 && (*p == ' ' || (*p >= 9 && *p <= 13))) {
+	while (n > 0 && is_blank(*p)) {
 		p++;
 		n--;
 	}
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-		if (n >= 4 && strncasecmp(p, verbs[i], 4) == 0)
+	while (k < n && !is_blank(p[k]))
+		k++;
+	for (size_t i = 0; i < sizeof fours / sizeof *fours; i++) {
+		if (k >= 4 && strncasecmp(p, fours[i], 4) == 0)
 			return true;
 	}
-	return n >= 8 && strncasecmp(p, "STARTTLS", 8) == 0 &&
-		(n == 8 || p[8] == ' ' || (p[8] >= 9 && p[8] <= 13));
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (k == strlen(words[i]) && strncasecmp(p, words[i], k) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void check_args(const char *p, size_t n)

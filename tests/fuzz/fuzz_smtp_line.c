@@ -1,5 +1,8 @@
-/* fuzz_smtp_line.c - lines are the same in every split, and bounded.
+/* fuzz_smtp_line.c - LF and nothing else ends a line; lines are the same in
+ * every split, and bounded.
  * Input: the limit, then octets. */
+#include <stdbool.h>
+
 #include "fuzz.h"
 #include "smtp_line.h"
 
@@ -41,6 +44,35 @@ static void read_lines(const uint8_t *in, size_t n, size_t max, unsigned mode,
 	fuzz_free(&kept);
 }
 
+/* What read_lines must have made of the whole, less the flags of lines that
+ * are too long. */
+static void check_lines(const char *in, size_t n, size_t max, const struct fuzz_text *got)
+{
+	size_t at = 0;
+
+	for (const char *lf; n > 0 && (lf = memchr(in, '\n', n)) != NULL;) {
+		size_t used = (size_t)(lf - in) + 1;
+		bool crlf = used > 1 && lf[-1] == '\r';
+		size_t len = used - 1 - crlf;
+		must(got->len - at >= 4);
+		const char *flags = got->p + at;
+		at += 4;
+		must(flags[3] == (used > max));
+		if (used <= max) {
+			must(flags[0] == !crlf);
+			must(flags[1] == (memchr(in, '\r', len) != NULL));
+			must(flags[2] == (memchr(in, '\0', len) != NULL));
+			must(got->len - at >= len && memcmp(got->p + at, in, len) == 0);
+			at += len;
+		}
+		in += used;
+		n -= used;
+	}
+	/* What has no end yet is kept, unless it is too long already. */
+	must(got->len - at == n || n >= max);
+	must(got->len - at != n || n == 0 || memcmp(got->p + at, in, n) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_text whole = { NULL, 0, 0 }, cut = { NULL, 0, 0 };
@@ -49,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	size_t max = 1u + data[0];
 	read_lines(data + 1, size - 1, max, 0, &whole);
+	check_lines((const char *)data + 1, size - 1, max, &whole);
 	for (unsigned mode = 1; mode < 3; mode++) {
 		read_lines(data + 1, size - 1, max, mode, &cut);
 		fuzz_same(&whole, &cut);
