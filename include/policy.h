@@ -7,7 +7,7 @@
 
 #include "verdict.h"
 
-/* Ordered by strictness for the last four (design 3.4). */
+/* Ordered by strictness (design 3.4); policy_strictest counts on it. */
 enum policy_action { POLICY_ACCEPT, POLICY_SCAN, POLICY_DISCARD, POLICY_DEFER, POLICY_REJECT };
 
 /* Values of the action_* options of one section, resolved: "follows" is
@@ -38,6 +38,11 @@ struct policy_wants policy_wants(const struct policy_actions *a);
 
 /* v may be NULL where policy_wants asked for nothing. */
 struct policy_result policy_decide(const struct policy_actions *a, const struct verdict *v);
+
+/* The strictest of two settings for each action: reject, then defer, discard,
+ * scan, accept. What these let through, both would let through. */
+struct policy_actions policy_strictest(const struct policy_actions *a,
+	const struct policy_actions *b);
 
 const char *policy_action_name(enum policy_action a);      /* "accept", ... */
 const char *policy_action_hop(enum policy_action a);       /* "accepted", ... */

@@ -25,6 +25,7 @@
 #include "smtp_line.h"
 #include "smtp_reply.h"
 #include "spool.h"
+#include "strictest.h"
 
 struct session;
 struct scan_job;
@@ -88,7 +89,8 @@ struct session_envelope {          /* of the transaction the server has open */
 	unsigned nrcpts, cap;
 	size_t octets;             /* of all lines */
 	unsigned nrcpts_total;     /* also those beyond what is kept */
-	struct conf_settings settings;  /* of the first recipient, once accepted */
+	struct conf_settings settings;  /* that hold, once a recipient was accepted */
+	struct strictest *strictest;    /* they are several recipients', NULL one's */
 };
 
 #define SESSION_XFORWARD_LINES 8

@@ -18,6 +18,7 @@
 #define REPLY_NO_BINARY "555 5.5.4 BODY=BINARYMIME is not offered"
 #define REPLY_NO_MAIL "503 5.5.1 DATA without MAIL"
 #define REPLY_IN_CHUNKS "503 5.5.1 A message is under way by BDAT"
+#define REPLY_OTHER_SETTINGS "452 4.5.3 Recipient has other settings, send it separately"
 #define REPLY_TOO_LONG "500 5.5.2 Line too long"
 
 bool session_is_owed(const struct session *s)
@@ -28,6 +29,11 @@ bool session_is_owed(const struct session *s)
 static struct session_pending *queue_at(const struct session *s, unsigned i)
 {
 	return &s->queue[(s->queue_head + i) % s->queue_cap];
+}
+
+const struct session_pending *session_cmd_pending(const struct session *s, unsigned i)
+{
+	return queue_at(s, i);
 }
 
 bool session_cmd_is_quit_owed(const struct session *s)
@@ -96,6 +102,7 @@ void session_envelope_clear(struct session *s)
 		free(e->rcpts[i]);
 	free(e->rcpts);
 	free(e->mail);
+	session_rcpt_clear(e);
 	*e = (struct session_envelope){ .mail = NULL };
 }
 
@@ -127,7 +134,8 @@ static bool keeps_line(enum smtp_verb v)
 		v == SMTP_VERB_HELO || v == SMTP_VERB_XFORWARD;
 }
 
-static void relay(struct session *s, const struct smtp_cmd *cmd)
+static void relay(struct session *s, const struct smtp_cmd *cmd,
+	const struct conf_settings *settings)
 {
 	char *line = NULL;
 
@@ -148,6 +156,8 @@ static void relay(struct session *s, const struct smtp_cmd *cmd)
 	}
 	e->verb = (uint8_t)cmd->verb;
 	e->line = line;
+	if (settings != NULL)
+		e->settings = *settings;
 	if (s->queue_len == 1)
 		s->server_since_ms = s->env->now_ms;
 	/* Canonical form: no leading blanks, CR LF whatever ended it here (I1). */
@@ -182,7 +192,7 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 	}
 	if (s->envelope.nrcpts_total == 0) {
 		/* The server's own words refuse it (RFC 2920 3.1 for the rest). */
-		relay(s, cmd);
+		relay(s, cmd, NULL);
 		s->barrier = true;
 		return;
 	}
@@ -215,7 +225,8 @@ static const char *out_of_order(const struct session *s, const struct smtp_cmd *
 	return NULL;
 }
 
-static void dispatch(struct session *s, const struct smtp_cmd *cmd)
+static void dispatch(struct session *s, const struct smtp_cmd *cmd,
+	const struct conf_settings *settings)
 {
 	const char *no = out_of_order(s, cmd);
 
@@ -225,7 +236,7 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd)
 	}
 	switch (cmd->kind) {
 	case SMTP_CMD_RELAY:
-		relay(s, cmd);
+		relay(s, cmd, settings);
 		/* Whether the chunks so far are forgotten decides on what is behind. */
 		if (cmd->verb == SMTP_VERB_RSET && s->msg != NULL)
 			s->barrier = true;
@@ -237,7 +248,7 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd)
 		}
 		__attribute__((fallthrough));
 	case SMTP_CMD_BARRIER:
-		relay(s, cmd);
+		relay(s, cmd, NULL);
 		s->barrier = true;
 		break;
 	case SMTP_CMD_DATA:
@@ -275,8 +286,21 @@ static bool too_many_commands(struct session *s)
 	return true;
 }
 
+static void take(struct session *s, const struct smtp_cmd *cmd, enum session_rcpt fate,
+	const struct conf_settings *settings)
+{
+	if (fate == SESSION_RCPT_DEFERRED) {
+		session_rcpt_log_deferred(cmd, settings);
+		answer(s, REPLY_OTHER_SETTINGS);
+		return;
+	}
+	dispatch(s, cmd, settings);
+}
+
 size_t session_cmd_next(struct session *s, const char *p, size_t n)
 {
+	enum session_rcpt fate = SESSION_RCPT_GOES;
+	struct conf_settings settings = { .scan = NULL };
 	struct smtp_text t;
 	struct smtp_cmd cmd;
 	size_t used;
@@ -285,16 +309,22 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 		return 0;
 	if (smtp_line_next(&s->c_line, p, n, SESSION_CMD_MAX, &t, &used) == 0)
 		return used;
+	const bool is_command = !t.is_too_long && !t.has_cr && !t.has_nul &&
+		smtp_cmd_parse(t.p, t.len, &cmd);
+	if (is_command) {
+		/* We answer these ourselves: not before all replies that they depend on. */
+		if ((cmd.kind == SMTP_CMD_DATA || cmd.kind == SMTP_CMD_BDAT) && s->queue_len > 0)
+			return 0;
+		fate = session_rcpt_check(s, &cmd, &settings);
+		if (fate == SESSION_RCPT_WAITS)
+			return 0;
+	}
 	if (too_many_commands(s))
 		return used;
-	if (t.is_too_long || t.has_cr || t.has_nul || !smtp_cmd_parse(t.p, t.len, &cmd)) {
+	if (is_command)
+		take(s, &cmd, fate, &settings);
+	else
 		answer(s, t.is_too_long ? REPLY_TOO_LONG : REPLY_SYNTAX);
-		return used;
-	}
-	/* We answer these ourselves: not before all replies that they depend on. */
-	if ((cmd.kind == SMTP_CMD_DATA || cmd.kind == SMTP_CMD_BDAT) && s->queue_len > 0)
-		return 0;
-	dispatch(s, &cmd);
 	return used;
 }
 
@@ -337,25 +367,6 @@ size_t session_cmd_orphan(struct session *s, const char *p, size_t n)
 }
 
 /* ---- replies ---------------------------------------------------------- */
-
-size_t session_path(const char *line, enum smtp_verb verb, const char **addr_out)
-{
-	const char *arg = line + strlen(smtp_verb_name(verb));
-
-	arg += strspn(arg, " \t\v\f");
-	return smtp_cmd_path(arg, strlen(arg), verb == SMTP_VERB_MAIL ? "FROM" : "TO", addr_out, NULL,
-		NULL);
-}
-
-struct conf_settings session_settings_for(const struct session *s, const char *mail,
-	const char *rcpt)
-{
-	const char *r, *m = "";
-	size_t nr = session_path(rcpt, SMTP_VERB_RCPT, &r);
-	size_t nm = mail != NULL ? session_path(mail, SMTP_VERB_MAIL, &m) : 0;
-
-	return conf_settings_for(s->env->conf, r, nr, m, nm);
-}
 
 static void envelope_rcpt(struct session_envelope *e, char **line)
 {
@@ -435,8 +446,7 @@ static void apply(struct session *s, struct session_pending *e)
 		e->line = NULL;
 		break;
 	case SMTP_VERB_RCPT:
-		if (s->envelope.settings.scan == NULL)
-			s->envelope.settings = session_settings_for(s, s->envelope.mail, e->line);
+		session_rcpt_accepted(s, e);
 		envelope_rcpt(&s->envelope, &e->line);
 		break;
 	case SMTP_VERB_RSET:

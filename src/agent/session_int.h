@@ -1,6 +1,7 @@
 /* session_int.h - shared by the parts of the session:
  *   session.c       life, events, time, the end
  *   session_greet.c what a new server connection must hear first
+ *   session_rcpt.c  recipients and their settings
  *   session_cmd.c   client commands, the queue of owed replies, the envelope
  *   session_act.c   what the actions of the transition table do
  *   session_mail.c  one message: body in, scan, policy
@@ -34,6 +35,7 @@ struct session_pending {
 	const char *instead;   /* said in place of the server's reply, or NULL */
 	char *line;            /* MAIL, RCPT, EHLO, HELO, XFORWARD: kept until the
 	                        * reply says whether it holds; else NULL */
+	struct conf_settings settings; /* of RCPT, if they were looked up */
 };
 
 enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP, FAIL_BARE,
@@ -68,8 +70,8 @@ struct session_msg {
 	bool dialled_again;
 	unsigned replay_step;        /* lines given to the new connection */
 	long long start_ms, eod_ms, verdict_ms;
-	const struct conf_scan *settings;   /* of the envelope, as is section */
-	const char *section;
+	const struct conf_scan *settings;   /* the envelope's */
+	char section[160];                  /* whose they are, for the log */
 	struct verdict verdict;
 	bool has_verdict;            /* a scan gave one */
 	struct policy_result result;
@@ -104,6 +106,8 @@ size_t session_cmd_orphan(struct session *s, const char *p, size_t n);
 void session_cmd_reply(struct session *s);
 void session_cmd_fini(struct session *s);
 bool session_is_owed(const struct session *s);
+/* Entry i of the queue, the oldest first. */
+const struct session_pending *session_cmd_pending(const struct session *s, unsigned i);
 /* Is QUIT the only command whose reply is owed? */
 bool session_cmd_is_quit_owed(const struct session *s);
 void session_envelope_clear(struct session *s);
@@ -123,11 +127,18 @@ const char *session_greet_ehlo(const struct session *s, char *out, size_t size);
 /* session_act.c */
 void session_act(struct session *s, enum session_action a);
 
-/* The address of an accepted MAIL or RCPT line, into it; its length. */
-size_t session_path(const char *line, enum smtp_verb verb, const char **addr_out);
-/* Settings for one more recipient, of this MAIL line (NULL: none). */
-struct conf_settings session_settings_for(const struct session *s, const char *mail,
-	const char *rcpt);
+/* session_rcpt.c */
+enum session_rcpt { SESSION_RCPT_GOES, SESSION_RCPT_DEFERRED, SESSION_RCPT_WAITS };
+/* The address of a MAIL or RCPT line, into it; its length. */
+size_t session_path(const char *line, size_t len, enum smtp_verb verb, const char **addr_out);
+/* May this command go on now? Its settings, where they had to be looked up.
+ * It waits only while replies are owed. */
+enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_cmd *cmd,
+	struct conf_settings *out);
+void session_rcpt_log_deferred(const struct smtp_cmd *cmd, const struct conf_settings *settings);
+/* The server has taken a recipient: what it means for the settings. */
+void session_rcpt_accepted(struct session *s, const struct session_pending *p);
+void session_rcpt_clear(struct session_envelope *e);
 
 /* session_mail.c */
 bool session_mail_begin(struct session *s, bool by_bdat);

@@ -16,7 +16,7 @@
 static void path_of(const char *line, enum smtp_verb verb, char *out, size_t size)
 {
 	const char *addr;
-	size_t n = session_path(line, verb, &addr);
+	size_t n = session_path(line, strlen(line), verb, &addr);
 
 	str_copy_n(out, size, addr, n);
 }
@@ -52,7 +52,8 @@ bool session_mail_begin(struct session *s, bool by_bdat)
 	if (s->envelope.nrcpts > 0)
 		path_of(s->envelope.rcpts[0], SMTP_VERB_RCPT, m->first_rcpt, sizeof m->first_rcpt);
 	m->settings = s->envelope.settings.scan;
-	m->section = s->envelope.settings.section;
+	snprintf(m->section, sizeof m->section, "%s%s", s->envelope.settings.section,
+		s->envelope.strictest != NULL ? " and others" : "");
 	session_log_ctx(s);
 	return true;
 }

@@ -328,7 +328,6 @@ const struct conf_opt conf_opts[] = {
   .help = "tell the server the client by XCLIENT" },
 { .name = "user_config_recipients", SMTP(user_config_recipients),
   WORD("first", words_recipients),
-  .flags = CONF_NOT_YET,
   .help = "whose settings hold for several recipients: first, defer, strictest" },
 
 /* --- esets_wwwi --------------------------------------------------------------- */

@@ -107,6 +107,28 @@ struct policy_result policy_decide(const struct policy_actions *a, const struct 
 	return a->as == POLICY_SCAN ? decide_as(a, v) : result(a->as, POLICY_BY_AS);
 }
 
+static enum policy_action stricter(enum policy_action a, enum policy_action b)
+{
+	return a > b ? a : b;
+}
+
+struct policy_actions policy_strictest(const struct policy_actions *a,
+	const struct policy_actions *b)
+{
+	return (struct policy_actions){
+		.av = stricter(a->av, b->av),
+		.av_infected = stricter(a->av_infected, b->av_infected),
+		.av_notscanned = stricter(a->av_notscanned, b->av_notscanned),
+		.av_deleted = stricter(a->av_deleted, b->av_deleted),
+		.av_encrypted = stricter(a->av_encrypted, b->av_encrypted),
+		.av_overlimit = stricter(a->av_overlimit, b->av_overlimit),
+		.av_unavailable = stricter(a->av_unavailable, b->av_unavailable),
+		.as = stricter(a->as, b->as),
+		.as_spam = stricter(a->as_spam, b->as_spam),
+		.as_notscanned = stricter(a->as_notscanned, b->as_notscanned),
+	};
+}
+
 const char *policy_action_name(enum policy_action a)
 {
 	switch (a) {

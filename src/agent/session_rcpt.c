@@ -1,0 +1,125 @@
+/* session_rcpt.c - recipients and their settings.
+ *
+ * Whose settings hold is known when the server's replies have come: the first
+ * recipient it accepts. user_config_recipients says what becomes of others:
+ *   first      they go by the first one's
+ *   defer      452 from us for one whose settings differ; it comes again in a
+ *              transaction of its own
+ *   strictest  all are laid together
+ * With defer and pipelining a recipient goes on at once while everybody who
+ * may turn out to be the first has the same settings as it; else it waits, and
+ * all commands behind it, for the replies that are owed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "session_int.h"
+#include "str.h"
+
+size_t session_path(const char *line, size_t len, enum smtp_verb verb, const char **addr_out)
+{
+	const size_t n = strlen(smtp_verb_name(verb));
+	const char *arg = line + n, *end = line + len;
+
+	while (arg < end && (*arg == ' ' || (*arg >= '\t' && *arg <= '\r')))
+		arg++;
+	return smtp_cmd_path(arg, (size_t)(end - arg), verb == SMTP_VERB_MAIL ? "FROM" : "TO", addr_out,
+		NULL, NULL);
+}
+
+/* Settings of one recipient of a MAIL line (NULL: none). */
+static struct conf_settings settings_of(const struct session *s, const char *mail, const char *rcpt,
+	size_t rcpt_len)
+{
+	const char *r, *m = "";
+	size_t nr = session_path(rcpt, rcpt_len, SMTP_VERB_RCPT, &r);
+	size_t nm = mail != NULL ? session_path(mail, strlen(mail), SMTP_VERB_MAIL, &m) : 0;
+
+	return conf_settings_for(s->env->conf, r, nr, m, nm);
+}
+
+static bool changes_transaction(enum smtp_verb v)
+{
+	return v == SMTP_VERB_MAIL || v == SMTP_VERB_RSET || v == SMTP_VERB_EHLO ||
+		v == SMTP_VERB_HELO || v == SMTP_VERB_XCLIENT;
+}
+
+enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_cmd *cmd,
+	struct conf_settings *out)
+{
+	const struct conf *c = s->env->conf;
+	const struct conf_scan *first = s->envelope.settings.scan, *asked = NULL;
+	const char *mail = s->envelope.mail;
+
+	*out = (struct conf_settings){ .scan = NULL };
+	if (cmd->verb != SMTP_VERB_RCPT || c->smtp.user_config_recipients != CONF_RCPT_DEFER ||
+	    s->msg != NULL || !conf_has_users(c))
+		return SESSION_RCPT_GOES;
+	for (unsigned i = 0; i < s->queue_len; i++) {
+		const struct session_pending *e = session_cmd_pending(s, i);
+		const enum smtp_verb verb = (enum smtp_verb)e->verb;
+		if (e->local != NULL)
+			continue;
+		/* Which transaction this recipient will be of is not known yet. */
+		if (changes_transaction(verb) && (mail != NULL || first != NULL))
+			return SESSION_RCPT_WAITS;
+		if (verb == SMTP_VERB_MAIL)
+			mail = e->line;
+		else if (verb == SMTP_VERB_RCPT)
+			asked = e->settings.scan;
+	}
+	if (mail == NULL) /* the server refuses it; if not, we refuse DATA */
+		return SESSION_RCPT_GOES;
+	*out = settings_of(s, mail, cmd->line, cmd->line_len);
+	if (first != NULL)
+		return out->scan == first ? SESSION_RCPT_GOES : SESSION_RCPT_DEFERRED;
+	return asked == NULL || asked == out->scan ? SESSION_RCPT_GOES : SESSION_RCPT_WAITS;
+}
+
+void session_rcpt_log_deferred(const struct smtp_cmd *cmd, const struct conf_settings *settings)
+{
+	char rcpt[160], section[160];
+	const char *addr;
+	size_t n = session_path(cmd->line, cmd->line_len, SMTP_VERB_RCPT, &addr);
+
+	log_info("recipient deferred to=<%s> section=\"%s\"", str_clean(rcpt, sizeof rcpt, addr, n),
+		str_clean(section, sizeof section, settings->section, strlen(settings->section)));
+}
+
+static bool lay_together(struct session_envelope *e, const struct conf_scan *more)
+{
+	if (more == e->settings.scan)
+		return true;
+	if (e->strictest == NULL) {
+		e->strictest = malloc(sizeof *e->strictest);
+		if (e->strictest == NULL)
+			return false;
+		strictest_init(e->strictest, e->settings.scan);
+		e->settings.scan = &e->strictest->scan;
+	}
+	return strictest_add(e->strictest, more) == 0;
+}
+
+void session_rcpt_accepted(struct session *s, const struct session_pending *p)
+{
+	struct session_envelope *e = &s->envelope;
+	const bool joins = s->env->conf->smtp.user_config_recipients == CONF_RCPT_STRICTEST;
+
+	if (e->settings.scan != NULL && !joins)
+		return;
+	struct conf_settings settings = p->settings.scan != NULL ? p->settings :
+		settings_of(s, e->mail, p->line, strlen(p->line));
+	if (e->settings.scan == NULL)
+		e->settings = settings;
+	else if (!lay_together(e, settings.scan))
+		session_close(s, SESSION_END_MEMORY);
+}
+
+void session_rcpt_clear(struct session_envelope *e)
+{
+	if (e->strictest != NULL)
+		strictest_fini(e->strictest);
+	free(e->strictest);
+	e->strictest = NULL;
+	e->settings = (struct conf_settings){ .scan = NULL };
+}
