@@ -36,10 +36,19 @@ struct world {
 	const uint8_t *in, *end;
 };
 
+/* Recipients that begin with an e have other settings. */
+bool conf_has_users(const struct conf *c)
+{
+	(void)c;
+	return true;
+}
+
 struct conf_settings conf_settings_for(const struct conf *c, const char *rcpt, size_t rcpt_len,
 	const char *sndr, size_t sndr_len)
 {
 	must(memchr(rcpt, '\r', rcpt_len) == NULL && memchr(sndr, '\r', sndr_len) == NULL);
+	if (rcpt_len > 0 && rcpt[0] == 'e')
+		return (struct conf_settings){ .scan = &c->global.scan, .section = "e" };
 	return (struct conf_settings){ .scan = &c->smtp.scan, .section = "smtp" };
 }
 
@@ -208,6 +217,7 @@ static const char *const lines[] = {
 	"RSET\r\n", "NOOP\n", "QUIT\r\n", "AUTH LOGIN\r\n", "AUTH PLAIN AA==\r\n", "c2VjcmV0\r\n",
 	"*\r\n", "STARTTLS\r\n", " \tburl x\r\n", "XYZZY\r\n", "XFORWARD ADDR=192.0.2.1\r\n",
 	"XCLIENT ADDR=192.0.2.1\r\n", "NOOP\rBDAT 3 LAST\r\n", "VRFY\0x\n", "\r\n",
+	"RCPT TO:<e@f>\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<e@d>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
 	"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n",
 };
 static const char *const pieces[] = {
@@ -323,7 +333,8 @@ static void on_verdict(struct world *w)
 	struct verdict seen = v;
 	if (seen.av & VERDICT_AV_DELETED)
 		verdict_unavailable(&seen, ""); /* it was not asked to clean */
-	enum policy_action a = policy_decide(&w->conf.smtp.scan.actions, &seen).action;
+	const struct policy_actions actions = model_actions(&w->m);
+	enum policy_action a = policy_decide(&actions, &seen).action;
 	if (seen.quarantine == VERDICT_QUARANTINE_FAILED)
 		a = POLICY_DEFER;
 	model_decided(&w->m, a == POLICY_ACCEPT, a == POLICY_DISCARD);
@@ -428,8 +439,17 @@ static void configure(struct world *w)
 	else if ((b >> 1 & 7) == 6)
 		c->scan.actions.av = POLICY_DISCARD;
 	c->scan.av_subject_prefix = c->scan.as_subject_prefix = "";
+	/* Their two bits have a value to spare. */
+	if ((a >> 1 & 3) == 3) {
+		c->chunking = CONF_CHUNKING_YES;
+		c->user_config_recipients = CONF_RCPT_DEFER;
+	} else if ((a >> 3 & 3) == 3) {
+		c->user_config_recipients = CONF_RCPT_STRICTEST;
+	}
 	c->scan.opts = (struct scan_opts){ .timeout_s = 60, .ext_exclude = "", .block_ext = "",
 		.allow_hash = "", .allow_name = "" };
+	w->conf.global.scan = c->scan;
+	w->conf.global.scan.actions.av_infected = b & 1 ? POLICY_REJECT : POLICY_DISCARD;
 	w->caps = b >> 4 & 7;
 	w->env = (struct session_env){
 		.conf = &w->conf, .ops = &ops, .hostname = "filter.example", .now_ms = 1000000,

@@ -109,6 +109,45 @@ static void forget_transaction(struct model *m)
 {
 	forget_message(m);
 	m->is_binary = m->has_mail = false;
+	m->nrcpts[0] = m->nrcpts[1] = 0;
+}
+
+struct policy_actions model_actions(const struct model *m)
+{
+	const struct policy_actions *plain = &m->conf->smtp.scan.actions, *e = &m->conf->global.scan.actions;
+	struct policy_actions both = *plain;
+
+	if (m->is_rogue) /* then nobody else knows who was accepted */
+		return m->s->envelope.settings.scan->actions;
+	both.av_infected = POLICY_REJECT; /* of reject and discard */
+	if (m->conf->smtp.user_config_recipients == CONF_RCPT_STRICTEST && m->nrcpts[0] > 0 &&
+	    m->nrcpts[1] > 0)
+		return both;
+	return m->first_kind ? *e : *plain;
+}
+
+/* The server has taken a recipient (c), or it was deferred for its settings. */
+static void on_rcpt(struct model *m, const struct fuzz_text *line, int code,
+	const struct model_command *c)
+{
+	const char *addr, *arg = line->p + 4;
+	const char *end = line->p + line->len;
+
+	while (arg < end && is_blank(*arg))
+		arg++;
+	bool kind = smtp_cmd_path(arg, (size_t)(end - arg), "TO", &addr, NULL, NULL) > 0 && *addr == 'e';
+	bool defers = m->conf->smtp.user_config_recipients == CONF_RCPT_DEFER;
+	bool is_first = m->nrcpts[0] + m->nrcpts[1] == 0;
+	if (c == NULL) {
+		must(code != 452 || m->is_rogue || (defers && !is_first && kind != m->first_kind));
+		return;
+	}
+	if (code / 100 != 2)
+		return;
+	must(!defers || is_first || !m->has_mail || m->is_rogue || kind == m->first_kind);
+	if (is_first)
+		m->first_kind = kind;
+	m->nrcpts[kind]++;
 }
 
 /* The next line of the stream without its end; false: there is none yet. */
@@ -362,6 +401,8 @@ static void on_command(struct model *m, const struct model_owed *o, int code,
 		/* What has ended for the client has ended at the server. */
 		must(c == NULL || !c->is_nested || m->has_mail);
 	}
+	if (has_verb(&o->line, "RCPT", 0))
+		on_rcpt(m, &o->line, code, c);
 	if (code / 100 != 2 || refused)
 		return;
 	if (has_one_of(&o->line, resets))
@@ -369,6 +410,7 @@ static void on_command(struct model *m, const struct model_owed *o, int code,
 	if (has_verb(&o->line, "EHLO", 0) && !m->is_rogue)
 		check_ehlo(m, p, n);
 	if (has_verb(&o->line, "MAIL", 0)) {
+		m->nrcpts[0] = m->nrcpts[1] = 0;
 		m->has_mail = true;
 		m->is_binary = smtp_cmd_has_param(o->line.p, o->line.len, "BODY", "BINARYMIME");
 	}

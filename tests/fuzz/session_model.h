@@ -65,6 +65,9 @@ struct model {
 	bool chunk_ok, chunk_last, is_binary;
 	bool has_mail;           /* a transaction is open as far as the client knows */
 
+	unsigned nrcpts[2];      /* of the transaction, by settings, see model_actions */
+	bool first_kind;         /* the first one's */
+
 	struct fuzz_text body;   /* of the message that is complete */
 	bool is_complete, is_accepted, is_discarded, is_dotted;
 	unsigned message;
@@ -94,5 +97,9 @@ bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct 
 /* The message that is complete now, as the scanner must see it. */
 void model_scan(struct model *m, const uint8_t *p, size_t n);
 void model_decided(struct model *m, bool is_accepted, bool is_discarded);
+
+/* The actions that hold for the transaction: by recipients whose address
+ * begins with an e, for which [global] stands, and others. */
+struct policy_actions model_actions(const struct model *m);
 
 #endif
