@@ -106,13 +106,15 @@ struct conf {
 	struct conf_priv *priv;       /* memory of all of it; conf.c's */
 };
 
-enum conf_program { CONF_PROG_SMTP, CONF_PROG_DAEMON, CONF_PROG_WWWI, CONF_PROG_TOOL };
+enum conf_program { CONF_PROG_SMTP, CONF_PROG_DAEMON, CONF_PROG_WWWI, CONF_PROG_TOOL,
+	CONF_PROG_SCAN };
 
 /* What the command line said, for one program. */
 struct conf_cli {
 	enum conf_program program;
 	const char *config_path;      /* -c, or the built-in default */
 	bool foreground, check_config, dump_config, help, version;
+	bool json, notable;           /* CONF_PROG_SCAN */
 	struct conf_set *sets;        /* options given; conf_cli.c's */
 	size_t nsets;
 	int optind;                   /* first operand */
@@ -127,7 +129,9 @@ typedef void (*conf_note_fn)(void *arg, enum conf_note kind, const char *text);
  * options of the program's own section, and the common ones: -c/--config,
  * --foreground, --check-config, --dump-config, -h/--help, -v/--version.
  * 0; -1 after note(ERROR) with one line. Operands are an error but for
- * CONF_PROG_TOOL, which has -c, -h and -v only and stops at the first operand.
+ * CONF_PROG_TOOL, which has -c, -h and -v only and stops at the first operand,
+ * and CONF_PROG_SCAN, which has --json, --notable and those options of [global]
+ * too that matter for a scan.
  * Arguments are read in order: the first mistake ends it, and so does -h or
  * -v, behind which nothing is looked at. The path of the file is made
  * absolute. A wrong value is an error here (usage). On -1 nothing is left to

@@ -27,7 +27,7 @@ unsigned conf_program_section(enum conf_program p)
 {
 	switch (p) {
 	case CONF_PROG_SMTP: return CONF_SEC_SMTP;
-	case CONF_PROG_DAEMON: return CONF_SEC_GLOBAL;
+	case CONF_PROG_DAEMON: case CONF_PROG_SCAN: return CONF_SEC_GLOBAL;
 	case CONF_PROG_WWWI: return CONF_SEC_WWWI;
 	case CONF_PROG_TOOL: break;
 	}
@@ -40,9 +40,29 @@ const char *conf_program_name(enum conf_program p)
 	case CONF_PROG_SMTP: return "esets_smtp";
 	case CONF_PROG_DAEMON: return "esets_daemon";
 	case CONF_PROG_WWWI: return "esets_wwwi";
+	case CONF_PROG_SCAN: return "esets_scan";
 	case CONF_PROG_TOOL: break;
 	}
 	return program_invocation_short_name;
+}
+
+/* Of a scan's own options all that the daemon obeys; what is done with a
+ * verdict is for those who deliver mail. */
+static bool is_scan_option(const struct conf_opt *o)
+{
+	const size_t from = offsetof(struct conf_scan, opts);
+
+	return o->group == CONF_IN_SCAN && strncmp(o->name, "av_", 3) == 0 && o->offset >= from &&
+		o->offset < from + sizeof(struct scan_opts) &&
+		o->offset != offsetof(struct conf_scan, opts.quarantine);
+}
+
+bool conf_program_has(enum conf_program p, const struct conf_opt *o)
+{
+	if ((o->sections & conf_program_section(p)) == 0)
+		return false;
+	return p != CONF_PROG_SCAN || is_scan_option(o) ||
+		strcmp(o->name, "daemon_sock_path") == 0;
 }
 
 /* --- pieces --------------------------------------------------------------- */
@@ -118,27 +138,37 @@ static int set_config(struct args *a, const char *option, const char *value)
 	return 0;
 }
 
-/* The flags that are no rows of the table; tools know the first two. */
-static const char *const flag_names[] = { "help", "version", "foreground", "check_config",
-	"dump_config" };
-#define FLAGS_OF_TOOLS 2
+/* The flags that are no rows of the table, and whose they are. */
+#define OF(p) (1u << CONF_PROG_##p)
+#define OF_SERVERS (OF(SMTP) | OF(DAEMON) | OF(WWWI))
+static const struct cli_flag { const char *name; size_t offset; unsigned programs; } flags[] = {
+	{ "help", offsetof(struct conf_cli, help), ~0u },
+	{ "version", offsetof(struct conf_cli, version), ~0u },
+	{ "foreground", offsetof(struct conf_cli, foreground), OF_SERVERS },
+	{ "check_config", offsetof(struct conf_cli, check_config), OF_SERVERS },
+	{ "dump_config", offsetof(struct conf_cli, dump_config), OF_SERVERS },
+	{ "json", offsetof(struct conf_cli, json), OF(SCAN) },
+	{ "notable", offsetof(struct conf_cli, notable), OF(SCAN) },
+};
+#define NFLAGS (sizeof(flags) / sizeof(flags[0]))
 
-static size_t flag_count(const struct conf_cli *cli)
+static bool has_flag(const struct conf_cli *cli, size_t i)
 {
-	return cli->program == CONF_PROG_TOOL ? FLAGS_OF_TOOLS :
-		sizeof(flag_names) / sizeof(flag_names[0]);
+	return (flags[i].programs & 1u << cli->program) != 0;
 }
 
 /* The flag of that name, or NULL. */
 static bool *find_flag(struct conf_cli *cli, const char *name)
 {
-	bool *const flags[] = { &cli->help, &cli->version, &cli->foreground, &cli->check_config,
-		&cli->dump_config };
-
-	for (size_t i = 0; i < flag_count(cli); i++)
-		if (strcmp(name, flag_names[i]) == 0)
-			return flags[i];
+	for (size_t i = 0; i < NFLAGS; i++)
+		if (has_flag(cli, i) && strcmp(name, flags[i].name) == 0)
+			return (bool *)((char *)cli + flags[i].offset);
 	return NULL;
+}
+
+static bool takes_operands(enum conf_program p)
+{
+	return p == CONF_PROG_TOOL || p == CONF_PROG_SCAN;
 }
 
 /* The option's row; *negated_out: it was named with no_ in front. */
@@ -149,7 +179,9 @@ static const struct conf_opt *find_row(const struct args *a, const char *name, b
 	*negated_out = o == NULL && a->section != 0 && strncmp(name, "no_", 3) == 0;
 	if (*negated_out)
 		o = conf_opt_find(name + 3, a->section);
-	return o != NULL && *negated_out && o->type != CONF_T_BOOL ? NULL : o;
+	if (o == NULL || !conf_program_has(a->cli->program, o))
+		return NULL;
+	return *negated_out && o->type != CONF_T_BOOL ? NULL : o;
 }
 
 /* The name between "--" and "=" as it stands in the file. False: too long. */
@@ -180,13 +212,16 @@ static int unknown_option(struct args *a, const char *arg, const char *name)
 	bool negated = strncmp(name, "no_", 3) == 0;
 	char text[NAME_MAX_LEN], why[CONF_WHY];
 
-	for (size_t i = 0; i < flag_count(a->cli); i++)
-		if (conf_is_typo(name, flag_names[i]))
-			guess = flag_names[i];
+	for (size_t i = 0; i < NFLAGS; i++)
+		if (has_flag(a->cli, i) && conf_is_typo(name, flags[i].name))
+			guess = flags[i].name;
 	if (guess != NULL)
 		negated = false;
 	else if (a->section != 0)
 		guess = conf_opt_guess(negated ? name + 3 : name, a->section);
+	if (guess != NULL && conf_opt_find(guess, a->section) != NULL &&
+	    !conf_program_has(a->cli->program, conf_opt_find(guess, a->section)))
+		guess = NULL;
 	if (guess == NULL || (negated && conf_opt_find(guess, a->section)->type != CONF_T_BOOL))
 		return usage_error(a, arg, "unknown option (--help lists them)");
 	str_copy(text, sizeof(text), guess);
@@ -312,7 +347,7 @@ static int read_all(struct args *a)
 			return -1;
 	}
 	cli->optind = a->i;
-	if (a->i < a->argc && cli->program != CONF_PROG_TOOL && !cli->help && !cli->version)
+	if (a->i < a->argc && !takes_operands(cli->program) && !cli->help && !cli->version)
 		return usage_error(a, a->argv[a->i], "unexpected argument");
 	return 0;
 }
@@ -395,9 +430,28 @@ static const char *program_purpose(enum conf_program p)
 	case CONF_PROG_SMTP: return "Filters SMTP traffic for viruses and spam.";
 	case CONF_PROG_DAEMON: return "Scans messages for the agents of the suite.";
 	case CONF_PROG_WWWI: return "Shows the state of the suite over HTTP.";
+	case CONF_PROG_SCAN: return "Scans files, mailboxes and directories; - is standard input.";
 	case CONF_PROG_TOOL: break;
 	}
 	return NULL;
+}
+
+static void print_options(enum conf_program p, FILE *out)
+{
+	for (size_t i = 0; i < conf_nopts; i++)
+		if (conf_program_has(p, &conf_opts[i]))
+			print_option(&conf_opts[i], out);
+}
+
+static void print_flags(enum conf_program p, FILE *out)
+{
+	if (p == CONF_PROG_SCAN)
+		fputs("  --json             one JSON object a line\n"
+			"  --notable          tell nothing of what is clean\n", out);
+	else
+		fputs("  --foreground       stay in the foreground and log to stderr too\n"
+			"  --check-config     check the configuration and exit\n"
+			"  --dump-config      print the configuration in force and exit\n", out);
 }
 
 void conf_cli_help(const struct conf_cli *cli, FILE *out)
@@ -406,7 +460,8 @@ void conf_cli_help(const struct conf_cli *cli, FILE *out)
 	unsigned section = conf_program_section(cli->program);
 
 	fprintf(out, "Usage: %s [OPTION]...%s\n", conf_program_name(cli->program),
-		cli->program == CONF_PROG_TOOL ? " [--] [OPERAND]..." : "");
+		cli->program == CONF_PROG_SCAN ? " [--] FILE|DIRECTORY|-..." :
+		takes_operands(cli->program) ? " [--] [OPERAND]..." : "");
 	if (purpose != NULL)
 		fprintf(out, "%s\n", purpose);
 	fprintf(out, "\n"
@@ -415,14 +470,10 @@ void conf_cli_help(const struct conf_cli *cli, FILE *out)
 		"  -c, --config FILE  read FILE (default: %s)\n", CONF_DEFAULT_PATH);
 	if (section == 0)
 		return;
+	print_flags(cli->program, out);
 	fprintf(out,
-		"  --foreground       stay in the foreground and log to stderr too\n"
-		"  --check-config     check the configuration and exit\n"
-		"  --dump-config      print the configuration in force and exit\n"
 		"\nOptions of section [%s], each over its value in the file. Numbers take K, M\n"
 		"and G (1024-based). esets.cfg(5) says more of each.\n\n",
 		conf_section_name(section));
-	for (size_t i = 0; i < conf_nopts; i++)
-		if ((conf_opts[i].sections & section) != 0)
-			print_option(&conf_opts[i], out);
+	print_options(cli->program, out);
 }

@@ -193,6 +193,8 @@ struct conf_set {
 };
 unsigned conf_program_section(enum conf_program p);   /* 0 for tools */
 const char *conf_program_name(enum conf_program p);
+/* May the row's option be given on that program's command line? */
+bool conf_program_has(enum conf_program p, const struct conf_opt *o);
 #define CONF_DEFAULT_PATH SYSCONFDIR "/esets/esets.cfg"
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"

@@ -272,6 +272,28 @@ START_TEST(tools_have_operands)
 }
 END_TEST
 
+/* Those options of [global] that a scan obeys, two flags, operands. */
+START_TEST(scan_has_options_of_a_scan)
+{
+	static const char *const bad[] = { "--foreground", "--num-proc=1", "--action-av=accept",
+		"--check-config", "--av-quarantine-enabled", "--as-spam-score=1", "--no-json",
+		"--av-engines=clamd", "--json=yes", "--av-scan-archive-max-level=x",
+		"--av-scan-archive-max-level|--json", "--no-av-scan-timeout", "--action-av-infecte=x" };
+	struct conf_cli cli;
+
+	ck_assert_int_eq(parse(&cli, CONF_PROG_SCAN, "--json|--no-av-scan-obj-archives|"
+		"--av-scan-archive-max-level|3|--av-scan-timeout=5|--daemon-sock-path=/s|"
+		"--av-allow-name=a|-c|/x|-|--notable"), 0);
+	ck_assert(cli.json && !cli.notable);
+	ck_assert_int_eq(cli.optind, 10);
+	ck_assert_uint_eq(cli.nsets, 5);
+	conf_cli_fini(&cli);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(parse(&cli, CONF_PROG_SCAN, bad[i]) == -1, "%s", bad[i]);
+	ck_assert_int_eq(parse(&cli, CONF_PROG_SMTP, "--json"), -1);
+}
+END_TEST
+
 static void help_text(enum conf_program program, char *out, size_t size)
 {
 	struct conf_cli cli;
@@ -300,7 +322,7 @@ START_TEST(help)
 	static const char *const common[] = { "-h, --help", "-v, --version", "-c, --config FILE" };
 	for (size_t i = 0; i < 3; i++)
 		ck_assert_ptr_nonnull(strstr(out, common[i]));
-	ck_assert((strstr(out, "--foreground") != NULL) == (program != CONF_PROG_TOOL));
+	ck_assert((strstr(out, "--foreground") != NULL) == (program < CONF_PROG_TOOL));
 	/* the same with each break of a line a blank, to find wrapped text */
 	size_t n = 0;
 	for (const char *p = out; *p != '\0'; p++)
@@ -316,7 +338,8 @@ START_TEST(help)
 			*p = *p == '_' ? '-' : *p;
 		snprintf(line, sizeof(line), o->type == CONF_T_BOOL ? "\n  --[no-]%s\n" : "\n  --%s ",
 			name);
-		bool is_own = conf_opt_find(o->name, section) != NULL;
+		const struct conf_opt *own = conf_opt_find(o->name, section);
+		bool is_own = own != NULL && conf_program_has(program, own);
 		ck_assert_msg((strstr(out, line) != NULL) == is_own, "%s", name);
 		if (!is_own || (o->sections & section) == 0)
 			continue;
@@ -343,7 +366,8 @@ int main(void)
 	tcase_add_test(tc, help_and_version);
 	tcase_add_test(tc, usage_errors);
 	tcase_add_test(tc, tools_have_operands);
-	tcase_add_loop_test(tc, help, CONF_PROG_SMTP, CONF_PROG_TOOL + 1);
+	tcase_add_test(tc, scan_has_options_of_a_scan);
+	tcase_add_loop_test(tc, help, CONF_PROG_SMTP, CONF_PROG_SCAN + 1);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
