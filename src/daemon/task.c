@@ -189,6 +189,35 @@ static void scan_all(struct task *t, const struct content *c)
 		task_scan_uuencoded(t, data, c->len, name);
 }
 
+/* Takes the infected parts out and looks again: cleaned is only what nothing
+ * is found in any more. */
+static void clean(struct task *t, int *clean_fd_out)
+{
+	struct scan_request again = *t->r;
+	struct verdict v;
+	struct stat st;
+	int none, fd = task_clean_make(t);
+
+	if (fd < 0)
+		return;
+	again.size = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	again.want_as = false;
+	again.want_parts = SCAN_PARTS_NONE;
+	again.opts.clean_mode = SCAN_CLEAN_NONE;
+	if (again.size == 0 || !task_run(&again, fd, t->deadline_ms, t->cancelled, t->arg, &v, &none)) {
+		t->is_cancelled |= again.size != 0;
+		close(fd);
+		return;
+	}
+	if ((v.av & (VERDICT_AV_INFECTED | VERDICT_AV_UNAVAILABLE)) == 0) {
+		t->v->av = v.av | VERDICT_AV_DELETED;
+		*clean_fd_out = fd;
+	} else {
+		close(fd);
+	}
+	verdict_fini(&v);
+}
+
 static void keep_parts(struct task *t)
 {
 	if (t->v->nparts == 0)
@@ -225,7 +254,11 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	} else if (content_open(&c, fd, (size_t)r->size) < 0) {
 		verdict_unavailable(v, "the message could not be read");
 	} else {
+		t->root = c.p;
+		t->root_len = c.p != NULL ? c.len : 0;
 		scan_all(t, &c);
+		if (t->v->av & VERDICT_AV_INFECTED && r->opts.clean_mode != SCAN_CLEAN_NONE && r->is_mail)
+			clean(t, clean_fd_out);
 		if (r->want_as)
 			judge_spam(t, &c);
 		if (c.p != NULL)
@@ -237,6 +270,11 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	bool done = !t->is_cancelled;
 	if (!done)
 		verdict_fini(v);
+	if (!done && *clean_fd_out >= 0) {
+		close(*clean_fd_out);
+		*clean_fd_out = -1;
+	}
+	task_clean_fini(t);
 	free(t);
 	return done;
 }

@@ -6,9 +6,13 @@
 #ifndef ESETS_TASK_INT_H
 #define ESETS_TASK_INT_H
 
+#include "clean.h"
 #include "decode.h"
 #include "engine.h"
+#include "mime.h"
 #include "task.h"
+
+struct task_cuts;
 
 struct task {
 	const struct scan_request *r;
@@ -24,6 +28,13 @@ struct task {
 	bool root_is_decoded;            /* walks an encoded multipart's content */
 	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */
 	unsigned allowed;                /* finds that did not count */
+	unsigned finds;                  /* that did */
+	char last_virus[VERDICT_NAME_MAX];
+	/* For cleaning: the message as it came, what is to be taken out of it. */
+	const char *root;
+	size_t root_len;
+	struct task_cuts *cuts;          /* NULL none; task_clean.c's */
+	bool must_not_clean;
 	struct verdict_part parts[VERDICT_PARTS_MAX];
 };
 
@@ -50,6 +61,17 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 	bool is_message);
 /* An object of that name is of kind av (one VERDICT_AV_*), and why. */
 void task_note(struct task *t, unsigned av, const char *name, const char *why);
+
+/* ---- task_clean.c ---------------------------------------------------------- */
+
+/* To be called before a part of the message is scanned, and behind it. */
+struct task_clean_at { unsigned finds, cuts; };
+struct task_clean_at task_clean_enter(struct task *t, const struct mime_part *p);
+void task_clean_leave(struct task *t, const struct mime_part *p, struct task_clean_at at);
+/* The message without its infected parts as a sealed memfd; -1 it cannot be
+ * cleaned. */
+int task_clean_make(struct task *t);
+void task_clean_fini(struct task *t);
 
 /* ---- task_guess.c: pure ---------------------------------------------------- */
 

@@ -88,6 +88,10 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 	if (!t->r->want_av)
 		return true;
 	t->v->av |= av_of(s);
+	if (s == ENGINE_FOUND) {
+		t->finds++;
+		str_copy(t->last_virus, sizeof t->last_virus, r.name);
+	}
 	if (s == ENGINE_FOUND && t->v->virus[0] == '\0')
 		str_copy(t->v->virus, sizeof t->v->virus, r.name);
 	else if (s != ENGINE_FOUND && s != ENGINE_CLEAN)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mime.h"
 #include "str.h"
 
 #define MIME_DEPTH_MAX 100u          /* multiparts in each other */
@@ -133,9 +132,8 @@ static bool on_multipart(struct task *t, const struct mime_part *p)
 	return task_goes_on(t); /* its children follow */
 }
 
-static bool on_part(void *arg, const struct mime_part *p)
+static bool scan_part(struct task *t, const struct mime_part *p)
 {
-	struct task *t = arg;
 	char name[sizeof p->filename + 32];
 	bool is_message = p->is_message;
 
@@ -159,6 +157,16 @@ static bool on_part(void *arg, const struct mime_part *p)
 	/* A reader that does not know the encoding may guess. */
 	return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, is_message) &&
 		task_scan_encoded(t, DECODE_QP, p->body, p->body_len, name, is_message);
+}
+
+static bool on_part(void *arg, const struct mime_part *p)
+{
+	struct task *t = arg;
+	const struct task_clean_at at = task_clean_enter(t, p);
+	bool on = scan_part(t, p);
+
+	task_clean_leave(t, p, at);
+	return on;
 }
 
 static bool walk_goes_on(void *arg)

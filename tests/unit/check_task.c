@@ -1,5 +1,6 @@
 /* check_task.c - a request worked off: what is found where, budgets, time. */
 #include <check.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,24 @@ static void teardown(void)
 	engine_hash_unload();
 }
 
+static char cleaned[65536];     /* the cleaned message of the last run, "" none */
+
+/* What comes back is sealed, and its offset is nobody's business. */
+static void take_cleaned(void)
+{
+	cleaned[0] = '\0';
+	ck_assert(((verdict.av & VERDICT_AV_DELETED) != 0) == (clean_fd >= 0));
+	if (clean_fd < 0)
+		return;
+	int want = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	ck_assert_int_eq(fcntl(clean_fd, F_GET_SEALS) & want, want);
+	ssize_t n = pread(clean_fd, cleaned, sizeof cleaned - 1, 0);
+	ck_assert_int_gt(n, 0);
+	cleaned[n] = '\0';
+	close(clean_fd);
+	clean_fd = -1;
+}
+
 static bool run_until(const char *msg, size_t len, long long deadline, task_cancelled_fn cancelled)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -62,6 +81,8 @@ static bool run_until(const char *msg, size_t len, long long deadline, task_canc
 	req.size = len;
 	verdict_fini(&verdict);
 	bool done = task_run(&req, fd, deadline, cancelled, NULL, &verdict, &clean_fd);
+	if (done)
+		take_cleaned();
 	ck_assert_int_eq(clean_fd, -1);
 	close(fd);
 	return done;
@@ -407,6 +428,114 @@ START_TEST(as_many_parts_as_may_be)
 }
 END_TEST
 
+#define REMOVED "Content-Type: text/plain; charset=us-ascii\r\n\r\n" \
+	"This part of the message was removed, since it was infected.\r\nFound: EICAR-Test-File"
+#define MULTI "From: a@b\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n.\r\n" \
+	"--B\r\n\r\nhello \xff\r\n--B\r\n"
+#define MULTI_END "\r\n--B\r\nX: y\r\n\r\nlast\r\n--B--\r\nbye\r\n"
+#define ATTACHED "Content-Type: application/x; name=\"e.com\"\r\n" \
+	"Content-Transfer-Encoding: base64\r\n\r\n"
+
+static void expect_cleaned(const char *msg, const char *want)
+{
+	char *copy = strdup(msg);
+
+	run(copy);
+	ck_assert_msg(verdict.av == VERDICT_AV_DELETED, "av %x for %s", verdict.av, copy);
+	ck_assert_str_eq(verdict.virus, "EICAR-Test-File");
+	ck_assert_str_eq(cleaned, want);
+	free(copy);
+}
+
+/* The innermost part that lies in the message as it came is replaced, and
+ * every other octet stays. */
+START_TEST(cleaned_parts)
+{
+	char *part = strdup(text("%s%s", ATTACHED, base64(eicar)));
+	char *mail = strdup(text("%s%s%s", MULTI, part, MULTI_END));
+
+	req.opts.clean_mode = SCAN_CLEAN_STANDARD;
+	expect_cleaned(mail, MULTI REMOVED "\r\nFile name: e.com" MULTI_END);
+	/* a message is a part too; its own header stays */
+	expect_cleaned(text("From: a\r\n%sx", part), "From: a\r\n" REMOVED "\r\nFile name: e.com\r\n");
+	expect_cleaned(text("To: b\r\n\r\n%s", eicar), "To: b\r\n" REMOVED "\r\n");
+	/* inside a message that lies there in the clear, and in one that does not */
+	expect_cleaned(text("To: c\r\nContent-Type: message/rfc822\r\n\r\n%s", mail),
+		"To: c\r\nContent-Type: message/rfc822\r\n\r\n" MULTI REMOVED "\r\nFile name: e.com"
+		MULTI_END);
+	char *encoded = strdup(base64(mail));
+	expect_cleaned(text("%sContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+		"%s%s", MULTI, encoded, MULTI_END), MULTI REMOVED MULTI_END);
+	free(encoded);
+	/* in the preamble; two of them; behind a boundary that does not close */
+	expect_cleaned(text("Content-Type: multipart/mixed; boundary=B\r\n\r\n%s\r\n--B\r\n\r\n"
+		"x\r\n--B--\r\n", eicar),
+		"Content-Type: multipart/mixed; boundary=B\r\n\r\n" REMOVED "\r\n--B\r\n\r\nx\r\n--B--\r\n");
+	expect_cleaned(text("%s%s\r\n--B\r\n%s%s", MULTI, part, part, MULTI_END),
+		MULTI REMOVED "\r\nFile name: e.com\r\n--B\r\n" REMOVED "\r\nFile name: e.com" MULTI_END);
+	expect_cleaned(text("%s%s", MULTI, part), MULTI REMOVED "\r\nFile name: e.com\r\n");
+	free(mail);
+	free(part);
+}
+END_TEST
+
+START_TEST(what_is_never_altered)
+{
+	static const char *const types[] = { "multipart/signed; boundary=B",
+		"multipart/encrypted; boundary=B", "application/pkcs7-mime", "application/x-pkcs7-mime" };
+	char *part = strdup(text("%s%s", ATTACHED, base64(eicar)));
+	char *mail = strdup(text("%s%s%s", MULTI, part, MULTI_END));
+
+	/* it was not asked for */
+	run(mail);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	req.opts.clean_mode = SCAN_CLEAN_DELETE;
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		run(text("Content-Type: %s\r\n\r\n--B\r\n%s%s", types[i], part, MULTI_END));
+		ck_assert_msg((verdict.av & VERDICT_AV_DELETED) == 0, "%s", types[i]);
+		/* nor where only a part of it is signed */
+		run(text("%sContent-Type: %s\r\n\r\nx\r\n--B\r\n%s%s", MULTI, types[i], part,
+			MULTI_END));
+		ck_assert_msg((verdict.av & (VERDICT_AV_INFECTED | VERDICT_AV_DELETED)) ==
+			VERDICT_AV_INFECTED, "%s", types[i]);
+	}
+	/* nor what is no mail */
+	req.is_mail = false;
+	run(mail);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	free(mail);
+	free(part);
+}
+END_TEST
+
+/* Readers that do not agree on the parts: cleaned for all of them, or not at
+ * all. */
+START_TEST(cleaned_for_every_reader)
+{
+	static const struct { const char *before, *behind; } mails[] = {
+		{ "Content-Type: multipart/mixed; boundary=A; boundary=B\r\n\r\n--A\r\n\r\n--B\r\n\r\n",
+		  "\r\n--B--\r\nx\r\n--A--\r\n" },
+		{ "Content-Type: multipart/mixed; boundary=B\r\nContent-Type: text/plain\r\n\r\n--B\r\n\r\n",
+		  "\r\n--B--\r\n" },
+		{ "Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\n", "\r\n--Bx\r\n\r\n--B--\r\n" },
+		{ "Content-Type: text/plain\r\n\r\n--B\r\n\r\nx\r\n\r\nbegin-base64 6 x\r\n", "" } };
+
+	req.opts.clean_mode = SCAN_CLEAN_STRICT;
+	for (size_t i = 0; i < sizeof mails / sizeof mails[0]; i++) {
+		run(text("%s%s%s", mails[i].before, mails[i].behind[0] != '\0' ? eicar : base64(eicar),
+			mails[i].behind));
+		ck_assert_msg(verdict.av & (VERDICT_AV_INFECTED | VERDICT_AV_DELETED), "%zu", i);
+		if ((verdict.av & VERDICT_AV_DELETED) == 0)
+			continue;
+		ck_assert_msg(strstr(cleaned, eicar) == NULL, "%zu", i);
+		char *again = strdup(cleaned);
+		run(again);
+		ck_assert_msg((verdict.av & VERDICT_AV_INFECTED) == 0, "%zu", i);
+		free(again);
+	}
+}
+END_TEST
+
 START_TEST(found_in_uuencode)
 {
 	/* 45 + 23 octets: "M" and "7" are the counts. */
@@ -647,6 +776,9 @@ int main(void)
 	tcase_add_test(t, allowed_digests_pass);
 	tcase_add_test(t, allowed_digest_of_a_container);
 	tcase_add_test(t, as_many_parts_as_may_be);
+	tcase_add_test(t, cleaned_parts);
+	tcase_add_test(t, what_is_never_altered);
+	tcase_add_test(t, cleaned_for_every_reader);
 	tcase_add_test(t, found_in_uuencode);
 	tcase_add_test(t, found_in_yenc);
 	tcase_add_test(t, eicar_rule);
