@@ -83,10 +83,11 @@ static int put_marks(struct session *s, const char *prefix, struct buf *out)
 		return -1;
 	if (m->has_verdict && c->as_header && mark_as(&m->verdict, out) < 0)
 		return -1;
-	if (m->would.action == POLICY_ACCEPT)
-		return 0;
-	return mark_dry_run(policy_action_hop(m->would.action),
-		session_mail_why(m, m->would.by, why), out);
+	if (m->would.action != POLICY_ACCEPT)
+		return mark_dry_run(policy_action_hop(m->would.action),
+			session_mail_why(m, m->would.by, why), out);
+	return m->would_clean ? mark_dry_run("cleaned",
+		session_mail_why(m, POLICY_BY_DELETED, why), out) : 0;
 }
 
 /* The text put in so far since the last call is to stand at that offset. */

@@ -5,6 +5,7 @@
  *   session_cmd.c   client commands, the queue of owed replies, the envelope
  *   session_act.c   what the actions of the transition table do
  *   session_mail.c  one message: body in, scan, policy
+ *   session_clean.c the cleaned message in its place
  *   session_head.c  what is added to it
  *   session_send.c  its way to the server
  *   session_bdat.c  its way in by BDAT
@@ -39,7 +40,7 @@ struct session_pending {
 };
 
 enum session_fail { FAIL_NONE, FAIL_TOO_BIG, FAIL_STORAGE, FAIL_LOOP, FAIL_BARE,
-	FAIL_QUARANTINE };
+	FAIL_CLEAN, FAIL_QUARANTINE };
 
 #define SESSION_WHY_MAX (VERDICT_NAME_MAX + 64u)
 
@@ -76,6 +77,7 @@ struct session_msg {
 	bool has_verdict;            /* a scan gave one */
 	struct policy_result result;
 	struct policy_result would;  /* policy_dry_run: what it was not, else accept */
+	bool would_clean;            /* and it would have been cleaned */
 	char first_rcpt[256], sender[256];
 	char reply[160];             /* the client's, cleaned, for the log */
 };
@@ -161,6 +163,11 @@ size_t session_bdat_input(struct session *s, const char *p, size_t n);
 /* Why a message was not accepted, in words for the client. out holds
  * SESSION_WHY_MAX octets; returns it. */
 const char *session_mail_why(const struct session_msg *m, enum policy_level by, char *out);
+
+/* session_clean.c */
+/* Puts the message of that descriptor into the place of the spooled one. NULL,
+ * or why not: the message is then lost here and must be deferred. */
+const char *session_clean_take(struct session *s, int fd);
 
 /* session_head.c */
 /* 0; -1 no memory, or the spool can't be read. */

@@ -52,6 +52,7 @@ static const char *info_text(const struct session_msg *m)
 	static const char *const fails[] = {
 		[FAIL_TOO_BIG] = "message is too big", [FAIL_STORAGE] = "no storage",
 		[FAIL_LOOP] = "message loops", [FAIL_BARE] = "bare CR or LF",
+		[FAIL_CLEAN] = "the message could not be cleaned",
 		[FAIL_QUARANTINE] = "not kept in quarantine",
 	};
 	if (m->fail != FAIL_NONE)
@@ -75,7 +76,8 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 	char virus[FIELD_MAX], info[FIELD_MAX], sender[FIELD_MAX], msgid[FIELD_MAX];
 	char client[FIELD_MAX], section[FIELD_MAX], peer[NET_ADDR_TEXT];
 	const struct verdict *v = &m->verdict;
-	const char *would = m->would.action != POLICY_ACCEPT ? policy_action_hop(m->would.action) : "";
+	const char *would = m->would.action != POLICY_ACCEPT ? policy_action_hop(m->would.action) :
+		m->would_clean ? "cleaned" : "";
 	const char *addr = s->xforward != NULL && s->xforward->addr[0] != '\0' ?
 		s->xforward->addr : net_addr_text(&s->client, peer);
 

@@ -201,6 +201,18 @@ static bool is_kept(const struct session_msg *m, const struct verdict *v)
 		 !verdict_is_for_quarantine(v)));
 }
 
+/* For a reason of our own, which session_mail_fail_reply names. */
+static void not_taken(struct session *s, enum session_fail why)
+{
+	struct session_msg *m = s->msg;
+	const bool may_pass = why == FAIL_STORAGE || why == FAIL_CLEAN || why == FAIL_QUARANTINE;
+
+	m->fail = why;
+	m->result.action = may_pass ? POLICY_DEFER : POLICY_REJECT;
+	m->verdict_ms = s->env->now_ms;
+	session_event(s, EV_HOLD);
+}
+
 /* Verdict and settings to what happens next. */
 static void apply_policy(struct session *s, const struct verdict *v)
 {
@@ -208,13 +220,16 @@ static void apply_policy(struct session *s, const struct verdict *v)
 
 	/* In a trial run it is delivered, with or without a copy. */
 	if (!s->env->conf->smtp.policy_dry_run && !is_kept(m, v)) {
-		m->fail = FAIL_QUARANTINE;
-		m->result.action = POLICY_DEFER;
-		m->verdict_ms = s->env->now_ms;
-		session_event(s, EV_HOLD);
+		not_taken(s, FAIL_QUARANTINE);
 		return;
 	}
 	m->result = policy_decide(&m->settings->actions, v);
+	if (m->would_clean) {
+		/* decided as if it had been cleaned */
+		struct verdict cleaned = *v;
+		cleaned.av = (v->av & ~(unsigned)VERDICT_AV_INFECTED) | VERDICT_AV_DELETED;
+		m->result = policy_decide(&m->settings->actions, &cleaned);
+	}
 	if (s->env->conf->smtp.policy_dry_run && m->result.action != POLICY_ACCEPT) {
 		m->would = m->result;
 		m->result = (struct policy_result){ POLICY_ACCEPT, POLICY_BY_NONE };
@@ -243,12 +258,35 @@ void session_mail_decide(struct session *s)
 	    s->env->conf->smtp.bare_newline == CONF_BARE_REJECT)
 		m->fail = FAIL_BARE;
 	if (m->fail != FAIL_NONE) {
-		m->result.action = m->fail == FAIL_STORAGE ? POLICY_DEFER : POLICY_REJECT;
-		session_event(s, EV_HOLD);
+		not_taken(s, m->fail);
 	} else if (!wants.av && !wants.as) {
 		apply_policy(s, NULL);
 	} else if (!start_scan(s, wants)) {
 		unavailable(s, "the scanner could not be asked");
+	}
+}
+
+/* A verdict that says cleaned comes with another message, which takes the
+ * place of the one that came in. From here on that one is out of the way,
+ * whatever goes wrong. */
+static void on_cleaned(struct session *s, int clean_fd)
+{
+	struct session_msg *m = s->msg;
+	struct verdict *v = &m->verdict;
+
+	if (m->settings->opts.clean_mode == SCAN_CLEAN_NONE || clean_fd < 0) {
+		verdict_fini(v);
+		verdict_unavailable(v, "the scanner cleaned what it was not asked to");
+	} else if (s->env->conf->smtp.policy_dry_run) {
+		/* What is delivered is infected still. */
+		m->would_clean = true;
+		v->av = (v->av & ~(unsigned)VERDICT_AV_DELETED) | VERDICT_AV_INFECTED;
+	} else {
+		const char *why = session_clean_take(s, clean_fd);
+		if (why == NULL)
+			return;
+		log_error("%s", why);
+		m->fail = FAIL_CLEAN;
 	}
 }
 
@@ -258,18 +296,18 @@ void session_on_verdict(struct session *s, struct verdict *v, int clean_fd)
 
 	session_log_ctx(s);
 	s->job = NULL;
-	/* Cleaning is not asked for, so none may come. */
-	if (clean_fd >= 0)
-		close(clean_fd);
-	if (v->av & VERDICT_AV_DELETED) {
-		verdict_fini(v);
-		verdict_unavailable(v, "the scanner cleaned what it was not asked to");
-	}
 	m->verdict = *v;
 	*v = (struct verdict){ .av = 0 }; /* its memory is the message's now */
+	if (m->verdict.av & VERDICT_AV_DELETED)
+		on_cleaned(s, clean_fd);
+	if (clean_fd >= 0)
+		close(clean_fd);
 	m->has_verdict = !(m->verdict.av & VERDICT_AV_UNAVAILABLE);
 	stats_add(m->has_verdict ? ST_SCANS : ST_SCANS_UNAVAILABLE, 1);
-	apply_policy(s, &m->verdict);
+	if (m->fail != FAIL_NONE)
+		not_taken(s, m->fail);
+	else
+		apply_policy(s, &m->verdict);
 	session_run(s);
 }
 
@@ -350,6 +388,7 @@ const char *session_mail_fail_reply(const struct session_msg *m)
 		[FAIL_STORAGE] = "452 4.3.1 Insufficient system storage",
 		[FAIL_LOOP] = "554 5.4.6 Message loops: too many Received header fields",
 		[FAIL_BARE] = "550 5.6.11 Message holds bare CR or LF",
+		[FAIL_CLEAN] = "451 4.3.0 Message could not be cleaned; try again",
 		[FAIL_QUARANTINE] = "452 4.3.1 Insufficient system storage",
 	};
 	return replies[m->fail];

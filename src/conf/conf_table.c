@@ -147,7 +147,6 @@ const struct conf_opt conf_opts[] = {
 { .name = "action_as_notscanned", SCAN(actions.as_notscanned), WORD("accept", words_action),
   .help = "could not be scanned for spam" },
 { .name = "av_clean_mode", SCAN(opts.clean_mode), WORD("none", words_clean),
-  .flags = CONF_NOT_YET,
   .help = "take infected objects out: none, standard, strict, rigorous, delete" },
 { .name = "av_scan_obj_files", SCAN(opts.obj_files), BOOL("yes"),
   .flags = CONF_NOT_YET, .help = "scan attached files" },

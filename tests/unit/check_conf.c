@@ -1070,22 +1070,22 @@ END_TEST
 
 START_TEST(options_without_effect)
 {
-	static const char text[] = "[global]\nav_clean_mode = strict\nav_block_ext = exe\n"
-		"status_sock_path = /x\n[smtp]\nav_clean_mode = yes\nstatus_sock_path = /y\n"
+	static const char text[] = "[global]\nav_scan_obj_rtp = no\nav_block_ext = exe\n"
+		"status_sock_path = /x\n[smtp]\nav_scan_obj_rtp = no\nstatus_sock_path = /y\n"
 		"[wwwi]\nagent_enabled = yes\nlisten_port = 81\n";
 
 	/* one for each, where the value in force comes from */
 	expect_said(CONF_PROG_SMTP, text, "W 7: status_sock_path has no effect in this version\n"
-		"W 6: av_clean_mode has no effect in this version\n"
+		"W 6: av_scan_obj_rtp has no effect in this version\n"
 		"W 3: av_block_ext has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
 	expect_said(CONF_PROG_DAEMON, text, "W 4: status_sock_path has no effect in this version\n"
-		"W 2: av_clean_mode has no effect in this version\n"
+		"W 2: av_scan_obj_rtp has no effect in this version\n"
 		"W 3: av_block_ext has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
 	expect_said(CONF_PROG_TOOL, text, "");
 	/* what means the default, in whatever words, is no news */
-	expect_said(CONF_PROG_SMTP, "[smtp]\nav_clean_mode = No\nav_scan_heur = on\n"
+	expect_said(CONF_PROG_SMTP, "[smtp]\nav_scan_obj_rtp = Yes\nav_scan_heur = on\n"
 		"av_scan_archive_max_size = 262144K\nav_block_ext = \"\"\npolicy_dry_run = false\n"
 		"user_config = \"\"\n[global]\nagent_enabled = no\n[wwwi]\nagent_enabled = no\n", "");
 	/* a wrong value is told of once */

@@ -655,6 +655,8 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 			CONF_RCPT_DEFER : CONF_RCPT_STRICTEST;
 	else if (strcmp(name, "only") == 0)
 		p->is_skipped = p->c_cut.mode != SPLIT_WHOLE || p->s_cut.mode != SPLIT_WHOLE;
+	else if (strcmp(name, "av_clean_mode") == 0)
+		c->scan.opts.clean_mode = SCAN_CLEAN_STANDARD;
 	else if (strcmp(name, "bare_newline") == 0)
 		c->bare_newline = value[0] == 'n' ? CONF_BARE_NORMALIZE : value[0] == 'r' ?
 			CONF_BARE_REJECT : CONF_BARE_PASS;
@@ -710,7 +712,7 @@ static bool give_verdict(struct player *p, char *kind, const char *text)
 		{ "clean", VERDICT_AV_CLEAN }, { "infected", VERDICT_AV_INFECTED },
 		{ "notscanned", VERDICT_AV_NOTSCANNED }, { "encrypted", VERDICT_AV_ENCRYPTED },
 		{ "overlimit", VERDICT_AV_OVERLIMIT }, { "unavailable", VERDICT_AV_UNAVAILABLE },
-		{ "deleted", VERDICT_AV_DELETED }, { "spam", VERDICT_AV_CLEAN },
+		{ "deleted", VERDICT_AV_DELETED }, { "cleaned", VERDICT_AV_DELETED }, { "spam", VERDICT_AV_CLEAN },
 		{ "as-notscanned", VERDICT_AV_CLEAN }, { "part", VERDICT_AV_INFECTED },
 		{ "part-allowed", VERDICT_AV_CLEAN },
 	};
@@ -744,11 +746,15 @@ static bool give_verdict(struct player *p, char *kind, const char *text)
 	if (strcmp(kind, "part-allowed") != 0)
 		str_copy(v.virus, sizeof v.virus, name);
 	v.as_score_milli = v.as == VERDICT_AS_SPAM ? 100000 : -1500;
+	if (strcmp(kind, "cleaned") == 0)
+		str_copy(v.virus, sizeof v.virus, "Eicar");
 	str_copy(v.vdb, sizeof v.vdb, "builtin:7");
 	if (v.av & (VERDICT_AV_UNAVAILABLE | VERDICT_AV_NOTSCANNED))
 		str_copy(v.reason, sizeof v.reason, name);
 	if (v.av & VERDICT_AV_DELETED)
 		fd = memfd_create("cleaned", MFD_CLOEXEC);
+	if (strcmp(kind, "cleaned") == 0 && write(fd, name, strlen(name)) < 0)
+		return wrong(p, "no cleaned message");
 	session_on_verdict(&p->s, &v, fd);
 	if (fd >= 0 && fcntl(fd, F_GETFD) >= 0)
 		return wrong(p, "the cleaned message's descriptor stays open");

@@ -4,6 +4,7 @@ Speaks the protocol of include/scan_msg.h (esets_daemon(8)) on a SEQPACKET
 socket. Each request is kept with its keys and the octets of the message."""
 
 import array
+import fcntl
 import os
 import socket
 import threading
@@ -77,9 +78,27 @@ class Stalled:
         self.event.set()
 
 
+class Cleaned:
+    """An answer with a message as a sealed memfd."""
+
+    def __init__(self, octets, packet=None):
+        self.octets = octets
+        self.packet = packet or verdict("deleted", virus="Fake-Virus")
+
+    def send(self, sock):
+        fd = os.memfd_create("cleaned", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.write(fd, self.octets)
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK
+                        | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+            socket.send_fds(sock, [self.packet], [fd])
+        finally:
+            os.close(fd)
+
+
 class FakeScanner:
     """answers: used up in turn, the last one stays. Each is octets, CLOSE,
-    Stalled, or a callable(request) that returns one of these."""
+    Stalled, Cleaned, or a callable(request) that returns one of these."""
 
     def __init__(self, t, *answers):
         self.path = t.path("fake.sock")
@@ -162,7 +181,10 @@ class FakeScanner:
             answer = answer.answer
         if answer is CLOSE or answer is None:
             return False
-        sock.send(answer)
+        if isinstance(answer, Cleaned):
+            answer.send(sock)
+        else:
+            sock.send(answer)
         return True
 
     def wait_requests(self, count, timeout=10):
