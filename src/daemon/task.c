@@ -204,7 +204,8 @@ static void clean(struct task *t, int *clean_fd_out)
 	again.want_as = false;
 	again.want_parts = SCAN_PARTS_NONE;
 	again.opts.clean_mode = SCAN_CLEAN_NONE;
-	if (again.size == 0 || !task_run(&again, fd, t->deadline_ms, t->cancelled, t->arg, &v, &none)) {
+	if (again.size == 0 || !task_run(&again, fd, t->call.deadline_ms, t->call.cancelled, t->call.arg,
+			&v, &none)) {
 		t->is_cancelled |= again.size != 0;
 		close(fd);
 		return;
