@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include <openssl/evp.h>
 
@@ -45,6 +47,8 @@ struct db {
 	size_t names_len, names_cap;
 	size_t last_name;        /* many lines in a row have the same name */
 	unsigned bad_lines;
+	unsigned files;          /* that hold signatures */
+	time_t newest;           /* change of the newest of them */
 };
 
 static struct db *db;
@@ -245,6 +249,39 @@ static int load_stream(struct db *d, FILE *f, const char *path, enum format form
 	return ferror(f) ? -1 : 0;
 }
 
+static size_t count_of(const struct db *d)
+{
+	size_t n = 0;
+
+	for (int k = 0; k < KIND_COUNT; k++)
+		n += d->t[k].n;
+	return n;
+}
+
+static void note_age(struct db *d, FILE *f)
+{
+	struct stat st;
+
+	d->files++;
+	if (fstat(fileno(f), &st) == 0 && st.st_mtime > d->newest)
+		d->newest = st.st_mtime;
+}
+
+static void log_age(const struct db *d, const char *path)
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+	char date[32] = "";
+
+	if (d->files == 0)
+		return;
+	if (gmtime_r(&d->newest, &tm) != NULL)
+		strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	log_info("%s: %zu signatures in %u files, the newest of %s, %lld days old", path,
+		count_of(d), d->files, date,
+		now > d->newest ? (long long)(now - d->newest) / 86400 : 0LL);
+}
+
 static int load_file(struct db *d, const char *dir, const char *file, char *why, size_t why_size)
 {
 	char path[4096];
@@ -257,6 +294,8 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 				path);
 		return 0;
 	}
+	const size_t before = count_of(d);
+	const unsigned bad = d->bad_lines;
 	FILE *f = fopen(path, "re");
 	if (f == NULL || load_stream(d, f, path, format) < 0) {
 		snprintf(why, why_size, "%s: %s", path, strerror(errno));
@@ -264,7 +303,15 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 			fclose(f);
 		return -1;
 	}
+	if (count_of(d) > before)
+		note_age(d, f);
 	fclose(f);
+	/* Half a download, a page that says sorry: what is in force is better. At
+	 * the start nothing is, and the other files are better than none. */
+	if (db != NULL && count_of(d) == before && d->bad_lines > bad) {
+		snprintf(why, why_size, "%s: none of its lines is a signature", path);
+		return -1;
+	}
 	return 0;
 }
 
@@ -401,6 +448,7 @@ int engine_hash_load(const char *path, char *why, size_t why_size)
 	}
 	if (d->bad_lines > BAD_LINES_LOGGED)
 		log_warning("%s: %u bad lines in all", path, d->bad_lines);
+	log_age(d, path);
 	db_free(&db);
 	db = d;
 	return 0;
@@ -417,11 +465,7 @@ void engine_hash_unload(void)
 
 unsigned long engine_hash_count(void)
 {
-	unsigned long n = 0;
-
-	for (int k = 0; db != NULL && k < KIND_COUNT; k++)
-		n += db->t[k].n;
-	return n;
+	return db != NULL ? count_of(db) : 0;
 }
 
 /* ---- looking up -------------------------------------------------------------- */

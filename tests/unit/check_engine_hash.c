@@ -303,6 +303,26 @@ START_TEST(allowed_names_come_last)
 }
 END_TEST
 
+/* A file without one good line: at the start the others are loaded, later on
+ * what is in force stays. */
+START_TEST(broken_file)
+{
+	char name[VERDICT_NAME_MAX], text[400], why[256];
+
+	snprintf(text, sizeof text, "%s  One\n", hex_of("SHA256", "one"));
+	write_file("a.sha256", text);
+	write_file("b.txt", "<html>\nsorry\n");
+	load(1);
+	write_file("a.sha256", "# nothing in it\n");
+	ck_assert_int_eq(engine_hash_load(dir, why, sizeof why), -1);
+	ck_assert_ptr_nonnull(strstr(why, "b.txt: none of its lines is a signature"));
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	write_file("b.txt", "");
+	load(0);
+	ck_assert_int_eq(scan("one", name), ENGINE_CLEAN);
+}
+END_TEST
+
 START_TEST(sha256_alone)
 {
 	struct engine_object o = { .data = (const unsigned char *)"abc", .len = 3, .fd = -1 };
@@ -330,6 +350,7 @@ int main(void)
 	tcase_add_test(t, reload_replaces);
 	tcase_add_test(t, other_files);
 	tcase_add_test(t, sha256_on_request);
+	tcase_add_test(t, broken_file);
 	tcase_add_test(t, sha256_alone);
 	tcase_add_test(t, allowed_names_come_last);
 	SRunner *r = srunner_create(s);
