@@ -60,6 +60,9 @@ int quar_dir_write(int fd, const void *p, size_t n);
 int quar_dir_write_meta(int dir, const struct quar_meta *m);
 /* Gives the temporary file its name, for good. 0, -1 with errno. */
 int quar_dir_commit(int dir, const char *id, enum quar_file tmp);
+/* Puts this in place of the metadata that is there, with the same owner. 0, -1
+ * with errno: the old one stays. */
+int quar_dir_rewrite_meta(int dir, const struct quar_meta *m);
 /* Metadata first. 0; -1 with errno, ENOENT when nothing of it was there. */
 int quar_dir_remove(int dir, const char *id);
 

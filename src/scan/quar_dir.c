@@ -271,6 +271,30 @@ int quar_dir_commit(int dir, const char *id, enum quar_file tmp)
 	return renameat(dir, from, dir, to) < 0 ? -1 : fsync(dir);
 }
 
+int quar_dir_rewrite_meta(int dir, const struct quar_meta *m)
+{
+	char name[QUAR_NAME_SIZE], tmp[QUAR_NAME_SIZE];
+	struct stat st;
+
+	if (!quar_dir_name(name, m->id, QUAR_FILE_META) ||
+	    !quar_dir_name(tmp, m->id, QUAR_FILE_META_TMP)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	unlinkat(dir, tmp, 0); /* of one that was killed */
+	if (quar_dir_write_meta(dir, m) < 0)
+		return -1;
+	if (fchownat(dir, tmp, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    quar_dir_commit(dir, m->id, QUAR_FILE_META_TMP) == 0)
+		return 0;
+	int error = errno;
+	unlinkat(dir, tmp, 0);
+	errno = error;
+	return -1;
+}
+
 int quar_dir_remove(int dir, const char *id)
 {
 	static const enum quar_file order[] = { QUAR_FILE_META, QUAR_FILE_META_TMP,
