@@ -27,6 +27,7 @@
 #define OCTETS_FACTOR 16u            /* and so many times the message */
 #define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
 #define LIVE_FACTOR 4u
+#define UNPACK_FACTOR 4u             /* av_scan_archive_max_size, of all archives */
 
 static long long now_us(void)
 {
@@ -74,6 +75,38 @@ bool task_charge(struct task *t, size_t len)
 	return true;
 }
 
+bool task_take_object(struct task *t)
+{
+	if (t->objects_left == 0) {
+		task_over_limit(t, "more objects than av_scan_archive_max_files");
+		return false;
+	}
+	t->objects_left--;
+	return true;
+}
+
+bool task_enter(struct task *t)
+{
+	if (t->level > t->r->opts.archive_max_level) {
+		task_over_limit(t, "nested deeper than av_scan_archive_max_level");
+		return false;
+	}
+	t->level++;
+	return true;
+}
+
+void task_leave(struct task *t)
+{
+	t->level--;
+}
+
+bool task_out_of_memory(struct task *t)
+{
+	t->v->av |= VERDICT_AV_UNAVAILABLE;
+	task_reason(t, "out of memory");
+	return false;
+}
+
 void *task_alloc(struct task *t, size_t size)
 {
 	if (size > t->live_left) {
@@ -82,8 +115,7 @@ void *task_alloc(struct task *t, size_t size)
 	}
 	void *p = malloc(size);
 	if (p == NULL) {
-		t->v->av |= VERDICT_AV_UNAVAILABLE;
-		task_reason(t, "out of memory");
+		task_out_of_memory(t);
 		return NULL;
 	}
 	t->live_left -= size;
@@ -95,6 +127,21 @@ void task_free(struct task *t, void *p, size_t size)
 	if (p != NULL)
 		t->live_left += size;
 	free(p);
+}
+
+void *task_realloc(struct task *t, void *p, size_t old, size_t size)
+{
+	if (size > old && size - old > t->live_left) {
+		task_over_limit(t, "too much memory for what archives hold");
+		return NULL;
+	}
+	void *new = realloc(p, size);
+	if (new == NULL) {
+		task_out_of_memory(t);
+		return NULL;
+	}
+	t->live_left = t->live_left + old - size;
+	return new;
 }
 
 /* ---- the request ----------------------------------------------------------- */
@@ -179,14 +226,13 @@ static void scan_all(struct task *t, const struct content *c)
 
 	if (!task_scan_object(t, data, c->len, name, true))
 		return;
-	if (!r->is_mail)
-		task_note_format(t, data, c->len, name);
-	size_t from = guess_mail_start(data, c->len);
-	if (r->is_mail || (r->opts.obj_emails &&
-	    (guess_is_mail_name(name) || guess_is_mail(data, c->len))))
+	if (r->is_mail) {
+		size_t from = guess_mail_start(data, c->len);
 		task_walk_message(t, data + from, c->len - from, false);
-	else
-		task_scan_uuencoded(t, data, c->len, name);
+	} else {
+		task_check_name(t, name, name);
+		task_look_into(t, data, c->len, name, TASK_IS_FILE);
+	}
 }
 
 /* Takes the infected parts out and looks again: cleaned is only what nothing
@@ -248,7 +294,8 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		.objects_left = r->opts.archive_max_files > 0 ?
 			r->opts.archive_max_files : 1,
 		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size,
-		.live_left = LIVE_FREE + LIVE_FACTOR * r->size };
+		.live_left = LIVE_FREE + LIVE_FACTOR * r->size + r->opts.archive_max_size,
+		.unpack_total_left = UNPACK_FACTOR * r->opts.archive_max_size };
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		task_over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;

@@ -41,7 +41,7 @@ char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t
 
 /* Decoded in one reading of the encoding, scanned, and looked into. */
 static bool scan_decoded(struct task *t, struct decode *d, const char *body, size_t len,
-	const char *name, bool is_message)
+	const char *name, unsigned is)
 {
 	size_t n, size;
 
@@ -50,7 +50,7 @@ static bool scan_decoded(struct task *t, struct decode *d, const char *body, siz
 	char *data = task_decode_all(t, d, "", 0, body, len, &n, &size);
 	if (data == NULL)
 		return false;
-	bool on = task_scan_content(t, data, n, name, is_message);
+	bool on = task_scan_content(t, data, n, name, is);
 	task_free(t, data, size);
 	return on;
 }
@@ -58,26 +58,31 @@ static bool scan_decoded(struct task *t, struct decode *d, const char *body, siz
 /* A part as that encoding. Where decoders disagree, as each of them; where
  * something was not decodable, also as it stands. */
 bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
-	const char *name, bool is_message)
+	const char *name, unsigned is)
 {
 	struct decode d;
 
 	if (kind == DECODE_IDENTITY)
-		return task_charge(t, len) && task_scan_content(t, body, len, name, is_message);
+		return task_charge(t, len) && task_scan_content(t, body, len, name, is);
 	decode_init(&d, kind);
-	if (!scan_decoded(t, &d, body, len, name, is_message))
+	if (!scan_decoded(t, &d, body, len, name, is))
 		return false;
 	const unsigned others = d.others;
-	const bool bad = d.bad;
-	for (unsigned i = 1; i < DECODE_READINGS; i++) {
+	const bool bad = d.bad, outer = t->in_guess;
+	bool on = true;
+
+	t->in_guess = true;
+	for (unsigned i = 1; on && i < DECODE_READINGS; i++) {
 		if (!(others & 1u << i))
 			continue;
 		decode_init(&d, kind);
 		d.reading = i;
-		if (!scan_decoded(t, &d, body, len, name, is_message))
-			return false;
+		on = scan_decoded(t, &d, body, len, name, is);
 	}
-	return !bad || (task_charge(t, len) && task_scan_content(t, body, len, name, is_message));
+	if (on && bad)
+		on = task_charge(t, len) && task_scan_content(t, body, len, name, is);
+	t->in_guess = outer;
+	return on;
 }
 
 /* Files in uuencode stand in a text, one behind the other. */
@@ -89,7 +94,9 @@ bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const cha
 
 	while (decode_uu_find(text, len, &from, &f)) {
 		snprintf(name, sizeof name, "%s: %s", outer, f.name);
-		if (!task_scan_encoded(t, f.kind, f.body, f.body_len, name, false))
+		task_check_name(t, f.name, name);
+		if (!task_is_excluded(t, f.name) &&
+		    !task_scan_encoded(t, f.kind, f.body, f.body_len, name, TASK_IS_FILE))
 			return false;
 	}
 	return true;

@@ -14,6 +14,9 @@
 
 struct task_cuts;
 
+/* What a header says of an object. */
+enum { TASK_IS_MESSAGE = 1, TASK_IS_FILE = 2 };
+
 struct task {
 	const struct scan_request *r;
 	struct verdict *v;
@@ -23,8 +26,12 @@ struct task {
 	unsigned objects_left;
 	uint64_t octets_left;
 	uint64_t live_left;              /* octets that may be allocated still */
+	uint64_t unpack_left;            /* of the outermost archive at work */
+	uint64_t unpack_total_left;      /* of all archives */
+	unsigned n_archives;             /* in each other, at work */
 	unsigned marks;                  /* engines_mark of all objects */
-	unsigned level;                  /* messages in each other */
+	bool in_guess;                   /* a reading few have: broken is no news */
+	unsigned level;                  /* messages and archives in each other */
 	bool root_is_decoded;            /* walks an encoded multipart's content */
 	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */
 	unsigned allowed;                /* finds that did not count */
@@ -48,9 +55,17 @@ void task_over_limit(struct task *t, const char *text);
 bool task_goes_on(struct task *t);
 /* Takes len octets of work from the budget. */
 bool task_charge(struct task *t, size_t len);
+/* One object, or what costs as much, from the budget. */
+bool task_take_object(struct task *t);
+/* Into a message or an archive, and out of it. False: too deep, noted. */
+bool task_enter(struct task *t);
+void task_leave(struct task *t);
 /* Memory for an object; NULL: the task is to end. task_free takes the same
- * size, and a null pointer. */
+ * size, and a null pointer. A failed task_realloc frees nothing. */
 void *task_alloc(struct task *t, size_t size);
+void *task_realloc(struct task *t, void *p, size_t old, size_t size);
+/* Makes the verdict unavailable; false. */
+bool task_out_of_memory(struct task *t);
 void task_free(struct task *t, void *p, size_t size);
 
 /* ---- task_object.c --------------------------------------------------------- */
@@ -61,6 +76,11 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 	bool is_message);
 /* An object of that name is of kind av (one VERDICT_AV_*), and why. */
 void task_note(struct task *t, unsigned av, const char *name, const char *why);
+/* A name that a reader may see; is it blocked (av_block_ext)? shown: what the
+ * object is called in the verdict. */
+void task_check_name(struct task *t, const char *name, const char *shown);
+/* Is a file of that name to be left alone (av_scan_ext_exclude)? */
+bool task_is_excluded(const struct task *t, const char *name);
 
 /* ---- task_clean.c ---------------------------------------------------------- */
 
@@ -93,20 +113,31 @@ char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t
 	const char *in, size_t len, size_t *out_len, size_t *size_out);
 /* Scans what that encoding holds, in all readings. */
 bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
-	const char *name, bool is_message);
+	const char *name, unsigned is);
 /* Scans the encoded files that stand in a text. */
 bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const char *outer);
 
 /* ---- task_archive.c -------------------------------------------------------- */
 
-/* An archive, as there is no unpacker, is not scanned. */
-void task_note_format(struct task *t, const char *data, size_t len, const char *name);
+/* Scans what the object holds if it is an archive, or has one inside. */
+bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name);
+
+/* ---- task_mbox.c ----------------------------------------------------------- */
+
+/* Do the octets begin like a mailbox of more than one message? Pure. */
+bool guess_is_mailbox(const char *p, size_t len);
+/* Scans what lies inside each of its messages. */
+bool task_walk_mailbox(struct task *t, const char *p, size_t len);
 
 /* ---- task_walk.c ----------------------------------------------------------- */
 
-/* Scans one decoded object and whatever lies inside it. */
+/* Scans one decoded object and whatever lies inside it. is: set of
+ * TASK_IS_*. */
 bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
-	bool is_message);
+	unsigned is);
+/* The same without the object itself. */
+bool task_look_into(struct task *t, const char *data, size_t len, const char *name,
+	unsigned is);
 /* Scans what lies inside a message. root_is_decoded: the encoding that its
  * header names has been taken off already. */
 bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded);

@@ -2,11 +2,13 @@
  * verdict of the whole. */
 #include "task_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "allow.h"
 #include "engine.h"
 #include "engine_hash.h"
+#include "file_ext.h"
 #include "log.h"
 #include "str.h"
 
@@ -71,11 +73,8 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 
 	if (!task_goes_on(t))
 		return false;
-	if (t->objects_left == 0 && !is_message) {
-		task_over_limit(t, "more objects than av_scan_archive_max_files");
+	if (!is_message && !task_take_object(t))
 		return false;
-	}
-	t->objects_left -= !is_message;
 	t->v->objects++;
 	if (t->r->want_as)
 		t->marks |= engines_mark(data, len);
@@ -109,4 +108,27 @@ void task_note(struct task *t, unsigned av, const char *name, const char *why)
 	t->v->av |= av;
 	task_reason(t, why);
 	add_part(t, name, av, "");
+}
+
+void task_check_name(struct task *t, const char *name, const char *shown)
+{
+	char ext[FILE_EXT_MAX], virus[FILE_EXT_MAX + 16];
+
+	if (!t->r->want_av || t->in_allowed ||
+	    !file_ext_is_blocked(t->r->opts.block_ext, name, ext))
+		return;
+	snprintf(virus, sizeof virus, "Blocked/%s", ext);
+	if (allow_has_name(t->r->opts.allow_name, virus))
+		return;
+	t->v->av |= VERDICT_AV_INFECTED;
+	t->finds++;
+	str_copy(t->last_virus, sizeof t->last_virus, virus);
+	if (t->v->virus[0] == '\0')
+		str_copy(t->v->virus, sizeof t->v->virus, virus);
+	add_part(t, shown, VERDICT_AV_INFECTED, virus);
+}
+
+bool task_is_excluded(const struct task *t, const char *name)
+{
+	return file_ext_is_excluded(t->r->opts.ext_exclude, name);
 }

@@ -2,7 +2,7 @@
  * in messages, S/MIME, uuencoded files.
  *
  * What nobody can see without a key, or without another message, is not
- * scanned; nor is, in this version, S/MIME that is not in clear text. */
+ * scanned; nor is S/MIME that is not in clear text. */
 #include "task_int.h"
 
 #include <stdio.h>
@@ -30,29 +30,39 @@ static bool walk_signed(struct task *t, const char *data, size_t len)
 	return true;
 }
 
-static bool scan_content(struct task *t, const char *data, size_t len, const char *name,
-	bool is_message)
+/* Mail in it: signed, a mailbox, or a message. */
+static bool look_for_mail(struct task *t, const char *data, size_t len, const char *name,
+	unsigned is)
 {
-	if (!task_scan_object(t, data, len, name, false))
+	const struct scan_opts *o = &t->r->opts;
+	const size_t from = guess_mail_start(data, len);
+
+	if (o->obj_emails && !walk_signed(t, data, len))
 		return false;
-	task_note_format(t, data, len, name);
-	if (t->r->opts.obj_emails && !walk_signed(t, data, len))
+	if (o->obj_mailbox && guess_is_mailbox(data + from, len - from) &&
+	    !task_walk_mailbox(t, data + from, len - from))
 		return false;
-	is_message |= guess_is_mail_name(name);
-	if (t->r->opts.obj_emails && (is_message || guess_is_mail(data, len))) {
-		size_t from = guess_mail_start(data, len);
-		if (!task_walk_message(t, data + from, len - from, false))
-			return false;
-	}
-	return task_scan_uuencoded(t, data, len, name);
+	if (o->obj_emails && ((is & TASK_IS_MESSAGE) || guess_is_mail_name(name) ||
+	    guess_is_mail(data, len)))
+		return task_walk_message(t, data + from, len - from, false);
+	return true;
+}
+
+bool task_look_into(struct task *t, const char *data, size_t len, const char *name, unsigned is)
+{
+	return task_scan_archive(t, data, len, name) && look_for_mail(t, data, len, name, is) &&
+		task_scan_uuencoded(t, data, len, name);
 }
 
 bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
-	bool is_message)
+	unsigned is)
 {
 	const bool outer = t->in_allowed;
-	bool on = scan_content(t, data, len, name, is_message);
+	const bool is_wanted = !(is & TASK_IS_FILE) || t->r->opts.obj_files;
+	bool on = is_wanted ? task_scan_object(t, data, len, name, false) : task_take_object(t);
 
+	if (on)
+		on = task_look_into(t, data, len, name, is);
 	t->in_allowed = outer;
 	return on;
 }
@@ -132,18 +142,42 @@ static bool on_multipart(struct task *t, const struct mime_part *p)
 	return task_goes_on(t); /* its children follow */
 }
 
+/* What its names make of the part; they are checked on the way. */
+static unsigned kind_of_part(struct task *t, const struct mime_part *p, const char *shown)
+{
+	unsigned is = p->is_message ? TASK_IS_MESSAGE : 0;
+
+	task_check_name(t, p->filename, shown);
+	for (unsigned i = 0; i < p->n_other_names; i++) {
+		task_check_name(t, p->other_names[i], shown);
+		is |= guess_is_mail_name(p->other_names[i]) ? TASK_IS_MESSAGE : 0;
+	}
+	return is | (p->filename[0] != '\0' ? TASK_IS_FILE : 0);
+}
+
+/* Each name that a reader may see has to say so. */
+static bool is_excluded(const struct task *t, const struct mime_part *p)
+{
+	if (p->filename[0] == '\0' || !task_is_excluded(t, p->filename))
+		return false;
+	for (unsigned i = 0; i < p->n_other_names; i++)
+		if (!task_is_excluded(t, p->other_names[i]))
+			return false;
+	return true;
+}
+
 static bool scan_part(struct task *t, const struct mime_part *p)
 {
 	char name[sizeof p->filename + 32];
-	bool is_message = p->is_message;
 
 	part_name(p, name, sizeof name);
-	for (unsigned i = 0; i < p->n_other_names; i++)
-		is_message |= guess_is_mail_name(p->other_names[i]);
+	const unsigned is = kind_of_part(t, p, name);
+	if (is_excluded(t, p) && !p->is_multipart && !p->is_message)
+		return task_take_object(t);
 	note_hidden(t, p, name);
 	if (p->is_multipart)
 		return on_multipart(t, p);
-	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is_message))
+	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is))
 		return false;
 	/* Lines before the begin line may look like data too. */
 	if ((p->encoding == DECODE_UU || p->encoding == DECODE_YENC) &&
@@ -151,12 +185,13 @@ static bool scan_part(struct task *t, const struct mime_part *p)
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    guess_is_base64(p->body, p->body_len))
-		return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, false);
+		return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name,
+			is & TASK_IS_FILE);
 	if (p->encoding_known)
 		return true;
 	/* A reader that does not know the encoding may guess. */
-	return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, is_message) &&
-		task_scan_encoded(t, DECODE_QP, p->body, p->body_len, name, is_message);
+	return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, is) &&
+		task_scan_encoded(t, DECODE_QP, p->body, p->body_len, name, is);
 }
 
 static bool on_part(void *arg, const struct mime_part *p)
@@ -191,7 +226,10 @@ static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t
 	for (size_t i = 0; i < len; i++)
 		if (msg[i] != '\0')
 			copy[n++] = msg[i];
+	const bool outer = t->in_guess;
+	t->in_guess = true;
 	enum mime_result got = mime_walk(copy, n, b, on_part, t);
+	t->in_guess = outer;
 	task_free(t, copy, len);
 	return got;
 }
@@ -205,11 +243,8 @@ bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is
 	const bool outer = t->root_is_decoded;
 	enum mime_result got;
 
-	if (t->level > t->r->opts.archive_max_level) {
-		task_over_limit(t, "messages in messages beyond av_scan_archive_max_level");
+	if (!task_enter(t))
 		return true; /* what lies beside it is still looked at */
-	}
-	t->level++;
 	t->root_is_decoded = root_is_decoded;
 	got = mime_walk(msg, len, &b, on_part, t);
 	if (got == MIME_OVER_BUDGET)
@@ -217,7 +252,7 @@ bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is
 	if (got != MIME_STOPPED)
 		got = walk_without_nul(t, msg, len, &b);
 	t->root_is_decoded = outer;
-	t->level--;
+	task_leave(t);
 	if (got == MIME_OVER_BUDGET)
 		task_over_limit(t, "the message has too many parts, levels or header lines");
 	return got != MIME_STOPPED;

@@ -1070,18 +1070,16 @@ END_TEST
 
 START_TEST(options_without_effect)
 {
-	static const char text[] = "[global]\nav_scan_obj_rtp = no\nav_block_ext = exe\n"
+	static const char text[] = "[global]\nav_scan_obj_rtp = no\n\n"
 		"status_sock_path = /x\n[smtp]\nav_scan_obj_rtp = no\nstatus_sock_path = /y\n"
 		"[wwwi]\nagent_enabled = yes\nlisten_port = 81\n";
 
 	/* one for each, where the value in force comes from */
 	expect_said(CONF_PROG_SMTP, text, "W 7: status_sock_path has no effect in this version\n"
 		"W 6: av_scan_obj_rtp has no effect in this version\n"
-		"W 3: av_block_ext has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
 	expect_said(CONF_PROG_DAEMON, text, "W 4: status_sock_path has no effect in this version\n"
 		"W 2: av_scan_obj_rtp has no effect in this version\n"
-		"W 3: av_block_ext has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
 	expect_said(CONF_PROG_TOOL, text, "");
 	/* what means the default, in whatever words, is no news */

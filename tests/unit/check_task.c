@@ -305,19 +305,19 @@ END_TEST
 
 START_TEST(what_is_not_looked_into_is_not_clean)
 {
-	static const char *const begins[] = { "PK\3\4", "Rar!", "7z\xbc\xaf\x27\x1c", "\x1f\x8b",
-		"BZh", "\3757zXZ", "MSCF", "\x78\x9f\x3e\x22" };
+	static const char *const begins[] = { "PK\3\4", "RE~^", "7z\xbc\xaf\x27\x1c", "\x1f\x8b\10",
+		"BZh91AY&SY", "xar!", "!<arch>\n", "\x78\x9f\x3e\x22" };
 
 	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
 		char *b64 = strdup(base64(text("%sand more", begins[i])));
-		bool is_tnef = begins[i][0] == 'x';
+		bool is_tnef = begins[i][1] == '\x9f';
 		for (unsigned on = 0; on < 2; on++) {
 			req.opts.obj_archives = on;
 			run(text("Content-Transfer-Encoding: base64\r\n\r\n%s", b64));
 			ck_assert_uint_eq(verdict.av, on || is_tnef ? VERDICT_AV_NOTSCANNED :
 				VERDICT_AV_CLEAN);
 		}
-		ck_assert_ptr_nonnull(strstr(verdict.reason, is_tnef ? "TNEF" : "archives"));
+		ck_assert_ptr_nonnull(strstr(verdict.reason, is_tnef ? "TNEF" : "archive"));
 		req.is_mail = false;
 		run(text("%sx", begins[i]));
 		ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
@@ -407,6 +407,52 @@ START_TEST(allowed_digest_of_a_container)
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
 	free(b64);
 	free(in);
+}
+END_TEST
+
+static const char mbox[] =
+	"From a@b Sat Nov 21 10:00:00 2026\r\nSubject: 1\r\n\r\nhello\r\n\r\n"
+	"From someone who says:\r\n\r\nFrom c@d Sat Nov 21 10:00:01 2026\r\n"
+	"Content-Transfer-Encoding: base64\r\n\r\n";
+
+/* Whatever is a separator for a reader, and not only in the first message. */
+START_TEST(found_in_a_mailbox)
+{
+	static const char cte[] = "Content-Transfer-Encoding: base64\r\n"
+		"Content-Type: application/mbox; name=x\r\n\r\n";
+	char *in = strdup(text("%s%s\r\n", mbox, base64(eicar)));
+
+	expect_infected(text("%s%s", cte, base64(in)));
+	req.is_mail = false;
+	expect_infected(in);
+	req.opts.obj_mailbox = false;
+	run(in);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	free(in);
+}
+END_TEST
+
+START_TEST(names_that_are_blocked_or_left_alone)
+{
+	char *msg = strdup(text("Content-Type: a/b; name=\"x.COM \"\r\n\r\n%s\r\n", eicar));
+
+	req.opts.block_ext = "exe:com";
+	run("Content-Type: a/b; name=\"x.COM \"\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	ck_assert_str_eq(verdict.virus, "Blocked/com");
+	req.opts.allow_name = "blocked/*";
+	run("Content-Type: a/b; name=x.com\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	req.opts.block_ext = "";
+	req.opts.ext_exclude = "com";
+	expect_infected(msg); /* the blank is odd */
+	run(text("Content-Type: a/b; name=x.com\r\n\r\n%s\r\n", eicar));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	req.opts.ext_exclude = "";
+	req.opts.obj_files = false;
+	run(msg);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	free(msg);
 }
 END_TEST
 
@@ -680,6 +726,8 @@ END_TEST
 START_TEST(memory_is_bounded)
 {
 	const size_t pad = 16u << 20;
+
+	req.opts.archive_max_size = 1;
 	char *msg = malloc(pad + 8192), *p = msg;
 
 	for (int i = 0; i < 9; i++)
@@ -775,6 +823,8 @@ int main(void)
 	tcase_add_test(t, allowed_names_pass);
 	tcase_add_test(t, allowed_digests_pass);
 	tcase_add_test(t, allowed_digest_of_a_container);
+	tcase_add_test(t, found_in_a_mailbox);
+	tcase_add_test(t, names_that_are_blocked_or_left_alone);
 	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, cleaned_parts);
 	tcase_add_test(t, what_is_never_altered);

@@ -4,7 +4,7 @@
 # The caller sets TOP (the source tree). Nothing is written into the tree: the
 # build works on a copy in a scratch directory that goes away at the end.
 
-BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev"
+BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev libarchive-dev"
 TEST_PACKAGES="check python3 postfix libidn2-dev"
 FULL_PACKAGES="clang valgrind xz-utils mandoc"
 

@@ -1,0 +1,24 @@
+/* file_ext.h - file name extensions, as av_block_ext and av_scan_ext_exclude
+ * list them. Pure.
+ *
+ * A name comes from a stranger, and what a system makes of it in the end may
+ * differ from how it looks: dots and blanks at the end fall away, ":$DATA"
+ * names the file before it, invisible and bidi characters hide where the name
+ * ends, fullwidth letters are letters. To block, every form counts; to leave a
+ * file unscanned, nothing may be odd about its name. */
+#ifndef ESETS_FILE_EXT_H
+#define ESETS_FILE_EXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define FILE_EXT_MAX 64
+
+/* Does any form of the name end in "." and an item of the list (separated by
+ * colons; case doesn't count; an item may hold dots, as in tar.gz)? The item,
+ * in lower case, goes to ext. */
+bool file_ext_is_blocked(const char *list, const char *name, char ext[FILE_EXT_MAX]);
+/* Does the name as it stands, and every form of it, end in one? */
+bool file_ext_is_excluded(const char *list, const char *name);
+
+#endif

@@ -1,0 +1,49 @@
+/* magic.h - which archives may these octets be? By content, never by name.
+ * Pure.
+ *
+ * A file may be several things at once, so every row that fits is told. */
+#ifndef ESETS_MAGIC_H
+#define ESETS_MAGIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum magic_format {
+	MAGIC_UNKNOWN,          /* an archive that nobody here can read */
+	MAGIC_ZIP, MAGIC_7Z, MAGIC_RAR, MAGIC_RAR5, MAGIC_CAB, MAGIC_TAR, MAGIC_CPIO,
+	MAGIC_AR, MAGIC_ISO, MAGIC_LHA,
+	/* one file each, compressed */
+	MAGIC_GZIP, MAGIC_BZIP2, MAGIC_XZ, MAGIC_LZMA, MAGIC_ZSTD, MAGIC_LZ4, MAGIC_LZIP,
+	MAGIC_COMPRESS,
+	MAGIC_TNEF
+};
+
+struct magic {
+	enum magic_format format;
+	const char *name;       /* "zip" */
+	bool is_weak;           /* so few octets that they may be there by chance */
+};
+
+#define MAGIC_MAX 8u
+
+/* What begins at the first octet. Returns how many rows of out are filled. */
+unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX]);
+/* Where the next rar, rar5, 7z or cab begins at or behind *from (zip has its
+ * own, zip_dir.h); *from moves behind it. */
+bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
+	size_t *at_out);
+static inline bool magic_is_stream(enum magic_format f)
+{
+	return f >= MAGIC_GZIP && f <= MAGIC_COMPRESS;
+}
+
+/* Does a header of tar begin here? */
+bool magic_is_tar(const void *data, size_t len);
+/* Where a compressed file ends: readers pass over what stands behind it, and
+ * some decompressors give nothing at all because of it. len where that is not
+ * to be told, or doesn't matter. */
+size_t magic_stream_end(enum magic_format f, const void *data, size_t len);
+/* The name that a gzip file has for what is in it (RFC 1952 FNAME), "" none. */
+void magic_gzip_name(const void *data, size_t len, char *out, size_t size);
+
+#endif

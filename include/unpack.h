@@ -1,0 +1,56 @@
+/* unpack.h - members of one archive in memory, one behind the other.
+ *
+ * The only module that knows libarchive, and that libarchive may be missing.
+ * One format is read at a time, the one that the caller names: no guessing, no
+ * decompressor inside a decompressor behind the caller's back, no program
+ * started, no file opened. Holds no more than one block of the member; limits
+ * are the caller's. One thread at a time per struct unpack. */
+#ifndef ESETS_UNPACK_H
+#define ESETS_UNPACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "magic.h"
+
+struct unpack;
+
+enum unpack_status {
+	UNPACK_OK,          /* a member, a block */
+	UNPACK_END,         /* no more of them */
+	UNPACK_ENCRYPTED,   /* needs a key */
+	UNPACK_BROKEN,      /* cannot be read: unpack_error */
+	UNPACK_STOPPED      /* go_on said no */
+};
+
+/* How an archive is read that has two tables of contents: zip by the directory
+ * at its end or by the headers on the way, ISO with Joliet names or without. */
+enum unpack_way { UNPACK_FIRST_WAY, UNPACK_SECOND_WAY };
+
+struct unpack_member {
+	const char *name;   /* UTF-8 or raw octets, "" unknown; until the next call */
+	uint64_t size;      /* as declared, 0 unknown; not to be believed */
+	bool is_dir;
+	bool is_encrypted;  /* its octets can't be read */
+};
+
+/* Asked between blocks: is there any point in going on? */
+typedef bool (*unpack_go_on_fn)(void *arg);
+
+/* Is there anything in this build that can read that format? */
+bool unpack_knows(enum magic_format f);
+/* The data is borrowed until unpack_close. NULL: no memory. */
+struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void *data,
+	size_t len, unpack_go_on_fn go_on, void *arg);
+enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out);
+/* The next block of the member; it belongs at *at (in between are zeros). */
+enum unpack_status unpack_read(struct unpack *u, const void **block, size_t *n, uint64_t *at);
+/* Octets of the archive that were used up, and where the last member began. */
+size_t unpack_position(const struct unpack *u);
+size_t unpack_member_position(const struct unpack *u);
+/* Why it is broken. */
+const char *unpack_error(const struct unpack *u);
+void unpack_close(struct unpack **up);
+
+#endif

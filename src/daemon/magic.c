@@ -1,0 +1,307 @@
+/* magic.c - which archives may these octets be, see magic.h. */
+#include "magic.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "str.h"
+
+#define TAR_BLOCK 512u
+#define TAR_SUM_AT 148u
+
+static uint32_t le32(const unsigned char *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* A number in octal digits, blanks around it. */
+static bool octal(const unsigned char *p, size_t n, unsigned *out)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] == ' ')
+		i++;
+	const size_t first = i;
+	for (*out = 0; i < n && p[i] >= '0' && p[i] <= '7'; i++)
+		*out = *out * 8 + (unsigned)(p[i] - '0');
+	return i > first;
+}
+
+/* The sum over the header with blanks for itself; some writers took octets for
+ * signed. */
+static bool is_tar(const unsigned char *p, size_t len)
+{
+	unsigned want, sum = 0;
+	int is_signed = 0;
+
+	if (len < TAR_BLOCK || !octal(p + TAR_SUM_AT, 8, &want))
+		return false;
+	for (size_t i = 0; i < TAR_BLOCK; i++) {
+		unsigned char c = i >= TAR_SUM_AT && i < TAR_SUM_AT + 8 ? ' ' : p[i];
+		sum += c;
+		is_signed += (signed char)c;
+	}
+	return sum == want || (is_signed >= 0 && (unsigned)is_signed == want);
+}
+
+static bool is_bzip2(const unsigned char *p, size_t len)
+{
+	return len >= 10 && p[3] >= '1' && p[3] <= '9' &&
+		(memcmp(p + 4, "\x31\x41\x59\x26\x53\x59", 6) == 0 ||
+		memcmp(p + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
+}
+
+/* No magic: properties, size of the dictionary, size, a first octet of zero. */
+static bool is_lzma(const unsigned char *p, size_t len)
+{
+	if (len < 14 || p[0] > 224 || p[13] != 0)
+		return false;
+	uint32_t dict = le32(p + 1), low = le32(p + 5), high = le32(p + 9);
+	return dict >= 4096 && ((dict & (dict - 1)) == 0 ||
+		((dict / 3) & (dict / 3 - 1)) == 0 || dict == UINT32_MAX) && dict % 2 == 0 &&
+		((low == UINT32_MAX && high == UINT32_MAX) || high < 64);
+}
+
+/* Frames of zstd and lz4 that are to be skipped may stand in front. */
+static bool is_frame(const unsigned char *p, size_t len, uint32_t magic)
+{
+	while (len >= 8 && (le32(p) & 0xfffffff0u) == 0x184d2a50u) {
+		uint64_t skip = 8 + (uint64_t)le32(p + 4);
+		if (skip >= len)
+			return false;
+		p += skip;
+		len -= (size_t)skip;
+	}
+	return len >= 4 && le32(p) == magic;
+}
+
+static bool is_zstd(const unsigned char *p, size_t len)
+{
+	return is_frame(p, len, 0xfd2fb528u);
+}
+
+static bool is_lz4(const unsigned char *p, size_t len)
+{
+	return is_frame(p, len, 0x184d2204u) || is_frame(p, len, 0x184c2102u);
+}
+
+static bool is_compress(const unsigned char *p, size_t len)
+{
+	return len > 3 && (p[2] & 0x1f) >= 9 && (p[2] & 0x1f) <= 16 && (p[2] & 0x60) == 0;
+}
+
+/* "-lh5-", "-lzs-", "-pm0-" and the like at the third octet, a level. */
+static bool is_lha(const unsigned char *p, size_t len)
+{
+	return len > 21 && (memcmp(p + 2, "-lh", 3) == 0 || memcmp(p + 2, "-lz", 3) == 0 ||
+		memcmp(p + 2, "-pm", 3) == 0) && p[6] == '-' && p[20] <= 3;
+}
+
+static bool is_arj(const unsigned char *p, size_t len)
+{
+	return len > 10 && (p[2] | p[3] << 8) <= 2600 && (p[2] | p[3] << 8) >= 30 && p[10] == 2;
+}
+
+/* The trailer of a disk image. */
+static bool is_dmg(const unsigned char *p, size_t len)
+{
+	return len >= 512 && memcmp(p + len - 512, "koly\0\0\0\4", 8) == 0;
+}
+
+static bool is_vhd(const unsigned char *p, size_t len)
+{
+	return len >= 512 && (memcmp(p, "conectix", 8) == 0 ||
+		memcmp(p + len - 512, "conectix", 8) == 0);
+}
+
+static bool is_cpio_odc(const unsigned char *p, size_t len)
+{
+	return len >= 76 && (p[5] == '1' || p[5] == '2' || p[5] == '7');
+}
+
+static bool is_cpio_binary(const unsigned char *p, size_t len)
+{
+	return len >= 26 && (memcmp(p, "\xc7\x71", 2) == 0 || memcmp(p, "\x71\xc7", 2) == 0);
+}
+
+struct row {
+	struct magic m;
+	size_t at;
+	const char *octets;
+	size_t n;
+	bool (*check)(const unsigned char *p, size_t len);
+};
+
+#define OCTETS(s) s, sizeof(s) - 1
+
+static const struct row rows[] = {
+	{ { MAGIC_ZIP, "zip", false }, 0, OCTETS("PK\3\4"), NULL },
+	{ { MAGIC_ZIP, "zip", false }, 0, OCTETS("PK\5\6"), NULL },
+	{ { MAGIC_ZIP, "zip", false }, 0, OCTETS("PK\7\10PK\3\4"), NULL },
+	{ { MAGIC_ZIP, "zip", false }, 0, OCTETS("PK00PK\3\4"), NULL },
+	{ { MAGIC_7Z, "7z", false }, 0, OCTETS("7z\xbc\xaf\x27\x1c"), NULL },
+	{ { MAGIC_RAR, "rar", false }, 0, OCTETS("Rar!\x1a\7\0"), NULL },
+	{ { MAGIC_RAR5, "rar", false }, 0, OCTETS("Rar!\x1a\7\1"), NULL },
+	{ { MAGIC_UNKNOWN, "rar of before 1995", false }, 0, OCTETS("RE~^"), NULL },
+	{ { MAGIC_CAB, "cab", false }, 0, OCTETS("MSCF\0\0\0\0"), NULL },
+	{ { MAGIC_GZIP, "gzip", false }, 0, OCTETS("\x1f\x8b\10"), NULL },
+	{ { MAGIC_BZIP2, "bzip2", false }, 0, OCTETS("BZh"), is_bzip2 },
+	{ { MAGIC_XZ, "xz", false }, 0, OCTETS("\xfd" "7zXZ\0"), NULL },
+	{ { MAGIC_LZMA, "lzma", true }, 0, OCTETS(""), is_lzma },
+	{ { MAGIC_ZSTD, "zstd", false }, 0, OCTETS(""), is_zstd },
+	{ { MAGIC_LZ4, "lz4", false }, 0, OCTETS(""), is_lz4 },
+	{ { MAGIC_LZIP, "lzip", false }, 0, OCTETS("LZIP\1"), NULL },
+	{ { MAGIC_COMPRESS, "compress", true }, 0, OCTETS("\x1f\x9d"), is_compress },
+	{ { MAGIC_TAR, "tar", false }, 257, OCTETS("ustar"), is_tar },
+	{ { MAGIC_TAR, "tar", true }, 0, OCTETS(""), is_tar },
+	{ { MAGIC_CPIO, "cpio", false }, 0, OCTETS("07070"), is_cpio_odc },
+	{ { MAGIC_CPIO, "cpio", true }, 0, OCTETS(""), is_cpio_binary },
+	{ { MAGIC_AR, "ar", false }, 0, OCTETS("!<arch>\n"), NULL },
+	{ { MAGIC_LHA, "lha", false }, 0, OCTETS(""), is_lha },
+	{ { MAGIC_ISO, "iso", false }, 32769, OCTETS("CD001"), NULL },
+	{ { MAGIC_UNKNOWN, "udf", false }, 34817, OCTETS("NSR0"), NULL },
+	{ { MAGIC_UNKNOWN, "udf", false }, 36865, OCTETS("NSR0"), NULL },
+	{ { MAGIC_UNKNOWN, "arj", false }, 0, OCTETS("\x60\xea"), is_arj },
+	{ { MAGIC_UNKNOWN, "ace", false }, 7, OCTETS("**ACE**"), NULL },
+	{ { MAGIC_UNKNOWN, "zoo", false }, 20, OCTETS("\xdc\xa7\xc4\xfd"), NULL },
+	{ { MAGIC_UNKNOWN, "alz", false }, 0, OCTETS("ALZ\1"), NULL },
+	{ { MAGIC_UNKNOWN, "egg", false }, 0, OCTETS("EGGA"), NULL },
+	{ { MAGIC_UNKNOWN, "xar", false }, 0, OCTETS("xar!"), NULL },
+	{ { MAGIC_UNKNOWN, "wim", false }, 0, OCTETS("MSWIM\0\0\0"), NULL },
+	{ { MAGIC_UNKNOWN, "rpm", false }, 0, OCTETS("\xed\xab\xee\xdb"), NULL },
+	{ { MAGIC_UNKNOWN, "lzop", false }, 0, OCTETS("\x89LZO\0\r\n\x1a\n"), NULL },
+	{ { MAGIC_UNKNOWN, "lrzip", false }, 0, OCTETS("LRZI\0"), NULL },
+	{ { MAGIC_UNKNOWN, "vhdx", false }, 0, OCTETS("vhdxfile"), NULL },
+	{ { MAGIC_UNKNOWN, "vhd", false }, 0, OCTETS(""), is_vhd },
+	{ { MAGIC_UNKNOWN, "dmg", false }, 0, OCTETS(""), is_dmg },
+	{ { MAGIC_TNEF, "TNEF", false }, 0, OCTETS("\x78\x9f\x3e\x22"), NULL },
+};
+
+unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX])
+{
+	const unsigned char *p = data;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && n < MAGIC_MAX; i++) {
+		const struct row *r = &rows[i];
+		if (len < r->at + r->n || memcmp(p + r->at, r->octets, r->n) != 0 ||
+		    (r->check != NULL && !r->check(p, len)))
+			continue;
+		if (n == 0 || out[n - 1].format != r->m.format || r->m.format == MAGIC_UNKNOWN)
+			out[n++] = r->m;
+	}
+	return n;
+}
+
+/* What follows the magic of a file that is no accident. */
+static bool is_rar_header(const unsigned char *p, size_t len)
+{
+	return len > 13 && p[9] == 0x73;
+}
+
+static bool is_7z_header(const unsigned char *p, size_t len)
+{
+	return len >= 32 && p[6] == 0 && p[7] < 16;
+}
+
+static bool is_cab_header(const unsigned char *p, size_t len)
+{
+	return len >= 36 && le32(p + 4) == 0 && le32(p + 12) == 0 && le32(p + 20) == 0 &&
+		p[25] == 1;
+}
+
+bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
+	size_t *at_out)
+{
+	static const struct row inside[] = {
+		{ { MAGIC_RAR, "", false }, 0, OCTETS("Rar!\x1a\7\0"), is_rar_header },
+		{ { MAGIC_RAR5, "", false }, 0, OCTETS("Rar!\x1a\7\1\0"), NULL },
+		{ { MAGIC_7Z, "", false }, 0, OCTETS("7z\xbc\xaf\x27\x1c"), is_7z_header },
+		{ { MAGIC_CAB, "", false }, 0, OCTETS("MSCF"), is_cab_header } };
+	const struct row *r = inside;
+
+	while (r->m.format != f)
+		r++;
+	while (*from < len) {
+		const unsigned char *start = (const unsigned char *)data + *from;
+		const unsigned char *p = memmem(start, len - *from, r->octets, r->n);
+		*from = p != NULL ? *from + (size_t)(p - start) + 1 : len;
+		if (p == NULL)
+			break;
+		*at_out = *from - 1;
+		if (r->check == NULL || r->check(p, len - *at_out))
+			return true;
+	}
+	return false;
+}
+
+/* A frame of zstd or one to be skipped, from its first octet (RFC 8878 3.1). 0:
+ * there is no whole one. */
+static size_t zstd_frame_len(const unsigned char *p, size_t len)
+{
+	static const unsigned char id_len[] = { 0, 1, 2, 4 }, size_len[] = { 0, 2, 4, 8 };
+
+	if (len >= 8 && (le32(p) & 0xfffffff0u) == 0x184d2a50u)
+		return len - 8 >= le32(p + 4) ? 8 + (size_t)le32(p + 4) : 0;
+	if (len < 6 || le32(p) != 0xfd2fb528u)
+		return 0;
+	const bool single = p[4] & 0x20;
+	size_t at = (single ? 5 : 6) + (size_t)id_len[p[4] & 3] +
+		(single && p[4] >> 6 == 0 ? 1u : size_len[p[4] >> 6]);
+	for (bool is_last = false; !is_last;) {
+		if (at > len || len - at < 3)
+			return 0;
+		uint32_t head = p[at] | (uint32_t)p[at + 1] << 8 | (uint32_t)p[at + 2] << 16;
+		is_last = head & 1;
+		at += 3 + ((head >> 1 & 3) == 1 ? 1 : head >> 3);
+	}
+	at += p[4] & 4 ? 4 : 0;
+	return at <= len ? at : 0;
+}
+
+/* Behind the last footer (its size is a multiple of four, flags as in the
+ * header). */
+static size_t xz_end(const unsigned char *p, size_t len)
+{
+	for (size_t at = len & ~(size_t)3; at >= 24; at -= 4)
+		if (p[at - 2] == 'Y' && p[at - 1] == 'Z' && memcmp(p + at - 4, p + 6, 2) == 0)
+			return at;
+	return len;
+}
+
+bool magic_is_tar(const void *data, size_t len)
+{
+	return is_tar(data, len);
+}
+
+size_t magic_stream_end(enum magic_format f, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	size_t at = 0, n;
+
+	if (f == MAGIC_XZ)
+		return xz_end(p, len);
+	if (f != MAGIC_ZSTD)
+		return len;
+	while (at < len && (n = zstd_frame_len(p + at, len - at)) > 0)
+		at += n;
+	return at > 0 ? at : len;
+}
+
+void magic_gzip_name(const void *data, size_t len, char *out, size_t size)
+{
+	const unsigned char *p = data;
+	size_t at = 10;
+
+	out[0] = '\0';
+	if (len < at || !(p[3] & 8))
+		return;
+	if (p[3] & 4) {
+		if (len < 12)
+			return;
+		at = 12 + (size_t)(p[10] | p[11] << 8);
+	}
+	const unsigned char *end = at < len ? memchr(p + at, '\0', len - at) : NULL;
+	if (end != NULL)
+		str_copy_n(out, size, p + at, (size_t)(end - (p + at)));
+}

@@ -1,0 +1,379 @@
+/* unpack.c - members of one archive, see unpack.h.
+ *
+ * A format reader of libarchive is a parser of hostile input: each is opened
+ * for one format only, reads from memory through callbacks (where cancelling
+ * is asked for), and is thrown away. Filters that would run a program are
+ * neither named here nor fallen back to; mtree, whose members are files of this
+ * machine, isn't either. Names are asked for under a UTF-8 locale of the
+ * thread, without which libarchive can't tell those that were UTF-16. */
+#include "config.h"
+
+#include "unpack.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_LIBARCHIVE
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#define BLOCK (64u << 10)      /* of the archive, between two questions */
+#define RETRIES_MAX 1000u      /* headers in a row that say: try the next */
+
+struct unpack {
+	struct archive *a;
+	const char *data;
+	size_t len, at;
+	unpack_go_on_fn go_on;
+	void *arg;
+	bool is_stopped, is_dead;  /* dead: there is nothing to read */
+	char why[128];
+};
+
+static locale_t utf8;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void locale_make(void)
+{
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+/* libarchive looks at the locale of the thread. */
+static locale_t locale_enter(void)
+{
+	pthread_once(&once, locale_make);
+	return utf8 != (locale_t)0 ? uselocale(utf8) : uselocale((locale_t)0);
+}
+
+static la_ssize_t on_read(struct archive *a, void *arg, const void **block)
+{
+	struct unpack *u = arg;
+	size_t n = u->len - u->at < BLOCK ? u->len - u->at : BLOCK;
+
+	if (!u->go_on(u->arg)) {
+		u->is_stopped = true;
+		archive_set_error(a, ECANCELED, "stopped");
+		return ARCHIVE_FATAL;
+	}
+	*block = u->data + u->at;
+	u->at += n;
+	return (la_ssize_t)n;
+}
+
+static la_int64_t on_skip(struct archive *a, void *arg, la_int64_t want)
+{
+	struct unpack *u = arg;
+	size_t left = u->len - u->at;
+
+	(void)a;
+	if (want < 0)
+		return 0;
+	size_t n = (uint64_t)want < left ? (size_t)want : left;
+	u->at += n;
+	return (la_int64_t)n;
+}
+
+static la_int64_t on_seek(struct archive *a, void *arg, la_int64_t offset, int whence)
+{
+	struct unpack *u = arg;
+	la_int64_t base = whence == SEEK_SET ? 0 : (la_int64_t)(whence == SEEK_CUR ? u->at : u->len);
+	la_int64_t to;
+
+	(void)a;
+	if (__builtin_add_overflow(base, offset, &to) || to < 0)
+		return ARCHIVE_FATAL;
+	u->at = (uint64_t)to < u->len ? (size_t)to : u->len;
+	return (la_int64_t)u->at;
+}
+
+typedef int (*support_fn)(struct archive *);
+
+static support_fn format_reader(enum magic_format f, enum unpack_way way)
+{
+	switch (f) {
+	case MAGIC_ZIP: return way == UNPACK_FIRST_WAY ?
+		archive_read_support_format_zip_seekable : archive_read_support_format_zip_streamable;
+	case MAGIC_7Z: return archive_read_support_format_7zip;
+	case MAGIC_RAR: return archive_read_support_format_rar;
+	case MAGIC_RAR5: return archive_read_support_format_rar5;
+	case MAGIC_CAB: return archive_read_support_format_cab;
+	case MAGIC_TAR: return archive_read_support_format_tar;
+	case MAGIC_CPIO: return archive_read_support_format_cpio;
+	case MAGIC_AR: return archive_read_support_format_ar;
+	case MAGIC_ISO: return archive_read_support_format_iso9660;
+	case MAGIC_LHA: return archive_read_support_format_lha;
+	default: return archive_read_support_format_raw;
+	}
+}
+
+struct filter {
+	support_fn support;
+	int code;
+};
+
+/* code 0: no filter, an archive proper. */
+static struct filter filter_of(enum magic_format f)
+{
+	switch (f) {
+	case MAGIC_GZIP: return (struct filter){ archive_read_support_filter_gzip,
+		ARCHIVE_FILTER_GZIP };
+	case MAGIC_BZIP2: return (struct filter){ archive_read_support_filter_bzip2,
+		ARCHIVE_FILTER_BZIP2 };
+	case MAGIC_XZ: return (struct filter){ archive_read_support_filter_xz, ARCHIVE_FILTER_XZ };
+	case MAGIC_LZMA: return (struct filter){ archive_read_support_filter_lzma,
+		ARCHIVE_FILTER_LZMA };
+	case MAGIC_ZSTD: return (struct filter){ archive_read_support_filter_zstd,
+		ARCHIVE_FILTER_ZSTD };
+	case MAGIC_LZ4: return (struct filter){ archive_read_support_filter_lz4,
+		ARCHIVE_FILTER_LZ4 };
+	case MAGIC_LZIP: return (struct filter){ archive_read_support_filter_lzip,
+		ARCHIVE_FILTER_LZIP };
+	case MAGIC_COMPRESS: return (struct filter){ archive_read_support_filter_compress,
+		ARCHIVE_FILTER_COMPRESS };
+	default: return (struct filter){ NULL, 0 };
+	}
+}
+
+/* OK only where libarchive has the decompressor in it: it says WARN where it
+ * would run a program. */
+static bool is_built_in(const struct filter *f)
+{
+	struct archive *a = archive_read_new();
+	bool yes = a != NULL && f->support(a) == ARCHIVE_OK;
+
+	if (a != NULL)
+		archive_read_free(a);
+	return yes;
+}
+
+bool unpack_knows(enum magic_format f)
+{
+	const struct filter filter = filter_of(f);
+
+	if (f == MAGIC_UNKNOWN || f == MAGIC_TNEF)
+		return false;
+	return filter.code == 0 || is_built_in(&filter);
+}
+
+static void keep_error(struct unpack *u)
+{
+	const char *text = archive_error_string(u->a);
+
+	snprintf(u->why, sizeof u->why, "%s", text != NULL ? text : "no reason given");
+}
+
+/* Exactly one filter, not as many as fit in each other. The reader of compress
+ * must not be asked for by its code: it reads before there is anything. */
+static int add_filter(struct archive *a, const struct filter *f)
+{
+	if (!is_built_in(f))
+		return ARCHIVE_FATAL;
+	return f->code == ARCHIVE_FILTER_COMPRESS ? f->support(a) :
+		archive_read_append_filter(a, f->code);
+}
+
+/* Options that a reader doesn't have are no error. */
+static int set_up(struct unpack *u, enum magic_format f, enum unpack_way way)
+{
+	const struct filter filter = filter_of(f);
+	int got = format_reader(f, way)(u->a);
+
+	if (got != ARCHIVE_OK)
+		return got;
+	if (filter.code != 0 && (got = add_filter(u->a, &filter)) != ARCHIVE_OK)
+		return got;
+	/* What has a bad sum is shown by readers all the same. */
+	if (f == MAGIC_ZIP)
+		archive_read_set_format_option(u->a, "zip", "ignorecrc32", "1");
+	if (f == MAGIC_ISO && way == UNPACK_SECOND_WAY)
+		archive_read_set_format_option(u->a, "iso9660", "joliet", NULL);
+	archive_read_set_read_callback(u->a, on_read);
+	archive_read_set_skip_callback(u->a, on_skip);
+	archive_read_set_seek_callback(u->a, on_seek);
+	archive_read_set_callback_data(u->a, u);
+	return archive_read_open1(u->a);
+}
+
+struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void *data,
+	size_t len, unpack_go_on_fn go_on, void *arg)
+{
+	struct unpack *u = calloc(1, sizeof *u);
+
+	if (u == NULL)
+		return NULL;
+	*u = (struct unpack){ .a = archive_read_new(), .data = data, .len = len, .go_on = go_on,
+		.arg = arg };
+	if (u->a == NULL) {
+		free(u);
+		return NULL;
+	}
+	const locale_t old = locale_enter();
+	if (set_up(u, f, way) != ARCHIVE_OK) {
+		keep_error(u);
+		u->is_dead = true;
+	}
+	uselocale(old);
+	return u;
+}
+
+/* Which of them is it? Some readers tell of encryption in words only. */
+static enum unpack_status failure(struct unpack *u)
+{
+	if (u->is_stopped)
+		return UNPACK_STOPPED;
+	keep_error(u);
+	return archive_read_has_encrypted_entries(u->a) == 1 || strstr(u->why, "ncrypt") != NULL ?
+		UNPACK_ENCRYPTED : UNPACK_BROKEN;
+}
+
+static int next_header(struct unpack *u, struct archive_entry **entry)
+{
+	int got = ARCHIVE_RETRY;
+
+	for (unsigned i = 0; got == ARCHIVE_RETRY && i < RETRIES_MAX; i++)
+		got = archive_read_next_header(u->a, entry);
+	return got;
+}
+
+enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out)
+{
+	struct archive_entry *e = NULL;
+
+	if (u->is_dead)
+		return u->is_stopped ? UNPACK_STOPPED : UNPACK_BROKEN;
+	const locale_t old = locale_enter();
+	const int got = next_header(u, &e);
+	*out = (struct unpack_member){ .name = "" };
+	if ((got == ARCHIVE_OK || got == ARCHIVE_WARN) && e != NULL) {
+		const char *name = archive_entry_pathname(e);
+		if (name == NULL)
+			name = archive_entry_pathname_utf8(e);
+		out->name = name != NULL ? name : "";
+		out->size = archive_entry_size_is_set(e) && archive_entry_size(e) > 0 ?
+			(uint64_t)archive_entry_size(e) : 0;
+		out->is_dir = archive_entry_filetype(e) == AE_IFDIR;
+		out->is_encrypted = archive_entry_is_encrypted(e) != 0;
+	}
+	uselocale(old);
+	if (got == ARCHIVE_EOF)
+		return UNPACK_END;
+	return got == ARCHIVE_OK || got == ARCHIVE_WARN ? UNPACK_OK : failure(u);
+}
+
+enum unpack_status unpack_read(struct unpack *u, const void **block, size_t *n, uint64_t *at)
+{
+	la_int64_t offset = 0;
+
+	*block = NULL;
+	*n = 0;
+	if (!u->go_on(u->arg)) {
+		u->is_stopped = true;
+		return UNPACK_STOPPED;
+	}
+	const locale_t old = locale_enter();
+	const int got = archive_read_data_block(u->a, block, n, &offset);
+	uselocale(old);
+	*at = offset > 0 ? (uint64_t)offset : 0;
+	if (got == ARCHIVE_EOF)
+		return UNPACK_END;
+	/* The last block of a member whose size is not what was declared comes
+	 * with a warning. */
+	return got == ARCHIVE_OK || got == ARCHIVE_WARN ? UNPACK_OK : failure(u);
+}
+
+static size_t within(const struct unpack *u, la_int64_t at)
+{
+	return at <= 0 ? 0 : (uint64_t)at < u->len ? (size_t)at : u->len;
+}
+
+size_t unpack_position(const struct unpack *u)
+{
+	return within(u, archive_filter_bytes(u->a, 0));
+}
+
+size_t unpack_member_position(const struct unpack *u)
+{
+	return within(u, archive_read_header_position(u->a));
+}
+
+const char *unpack_error(const struct unpack *u)
+{
+	return u->why[0] != '\0' ? u->why : "nothing in it";
+}
+
+void unpack_close(struct unpack **up)
+{
+	struct unpack *u = *up;
+
+	*up = NULL;
+	if (u == NULL)
+		return;
+	archive_read_free(u->a);
+	free(u);
+}
+
+#else /* no libarchive: nothing is known, and nothing is opened */
+
+bool unpack_knows(enum magic_format f)
+{
+	(void)f;
+	return false;
+}
+
+struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void *data,
+	size_t len, unpack_go_on_fn go_on, void *arg)
+{
+	(void)f;
+	(void)way;
+	(void)data;
+	(void)len;
+	(void)go_on;
+	(void)arg;
+	return NULL;
+}
+
+enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out)
+{
+	(void)u;
+	*out = (struct unpack_member){ .name = "" };
+	return UNPACK_END;
+}
+
+enum unpack_status unpack_read(struct unpack *u, const void **block, size_t *n, uint64_t *at)
+{
+	(void)u;
+	*block = NULL;
+	*n = 0;
+	*at = 0;
+	return UNPACK_END;
+}
+
+size_t unpack_position(const struct unpack *u)
+{
+	(void)u;
+	return 0;
+}
+
+size_t unpack_member_position(const struct unpack *u)
+{
+	(void)u;
+	return 0;
+}
+
+const char *unpack_error(const struct unpack *u)
+{
+	(void)u;
+	return "";
+}
+
+void unpack_close(struct unpack **up)
+{
+	*up = NULL;
+}
+
+#endif

@@ -1,0 +1,180 @@
+/* zip_dir.c - do all readers of a zip file see the same, see zip_dir.h.
+ * Source: PKWARE APPNOTE 6.3.9, chapter 4. */
+#include "zip_dir.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define LOCAL_LEN 30u
+#define ENTRY_LEN 46u
+#define END_LEN 22u
+#define COMMENT_MAX 65535u
+#define DESCRIPTOR 8u            /* flag: sizes stand behind the data */
+#define METHOD_MAX 99u
+#define VERSION_MAX 63u
+#define NONE UINT32_MAX          /* the true number is in a ZIP64 field */
+
+static uint32_t u16(const unsigned char *p)
+{
+	return p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t u32(const unsigned char *p)
+{
+	return u16(p) | u16(p + 2) << 16;
+}
+
+/* From where to where the directory of an end record reaches; it stands right
+ * before the record, whatever offset is written there. */
+static bool dir_of(const unsigned char *p, size_t end_at, size_t *dir_at)
+{
+	size_t size = u32(p + end_at + 12);
+
+	if (size > end_at)
+		return false;
+	*dir_at = end_at - size;
+	return size >= ENTRY_LEN && memcmp(p + *dir_at, "PK\1\2", 4) == 0;
+}
+
+/* Does a header at the given place say the same as the directory's entry? */
+static bool is_same(const unsigned char *p, size_t at, size_t limit, const unsigned char *e)
+{
+	const unsigned char *l = p + at;
+
+	if (limit - at < LOCAL_LEN || memcmp(l, "PK\3\4", 4) != 0)
+		return false;
+	const uint32_t name_len = u16(e + 28), flags = u16(e + 8);
+	if (u16(l + 6) != flags || u16(l + 8) != u16(e + 10) || u16(l + 26) != name_len ||
+	    limit - at - LOCAL_LEN < name_len || memcmp(l + LOCAL_LEN, e + ENTRY_LEN, name_len) != 0)
+		return false;
+	const bool is_empty = u32(l + 14) == 0 && u32(l + 18) == 0 && u32(l + 22) == 0;
+	return memcmp(l + 14, e + 16, 12) == 0 || ((flags & DESCRIPTOR) && is_empty);
+}
+
+/* One entry of the directory, whose member has to begin at *at and to end
+ * where the next one (or the directory) begins. */
+static bool entry_is_plain(const unsigned char *p, const unsigned char *e, size_t *at,
+	size_t next, size_t dir_at)
+{
+	const uint32_t packed = u32(e + 20);
+
+	if (packed == NONE || u32(e + 24) == NONE || u16(e + 34) != 0 || u32(e + 42) != *at ||
+	    next > dir_at || next < *at || !is_same(p, *at, next, e) ||
+	    memchr(e + ENTRY_LEN, '\0', u16(e + 28)) != NULL)
+		return false;
+	const size_t data = *at + LOCAL_LEN + u16(p + *at + 26) + u16(p + *at + 28);
+	if (data > next || next - data < packed)
+		return false;
+	const size_t rest = next - data - packed;
+	*at = next;
+	return rest == 0 || ((u16(e + 8) & DESCRIPTOR) && (rest == 12 || rest == 16));
+}
+
+static bool dir_is_plain(const unsigned char *p, size_t dir_at, size_t end_at, uint32_t count)
+{
+	size_t at = 0, e = dir_at;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (end_at - e < ENTRY_LEN || memcmp(p + e, "PK\1\2", 4) != 0)
+			return false;
+		size_t len = ENTRY_LEN + u16(p + e + 28) + u16(p + e + 30) + u16(p + e + 32);
+		if (end_at - e < len)
+			return false;
+		bool is_last = i + 1 == count;
+		if (!is_last && end_at - e - len < ENTRY_LEN)
+			return false;
+		size_t next = is_last ? dir_at : u32(p + e + len + 42);
+		if (!entry_is_plain(p, p + e, &at, next, dir_at))
+			return false;
+		e += len;
+	}
+	return e == end_at && at == dir_at;
+}
+
+bool zip_dir_is_plain(const void *data, size_t len, size_t *end_out)
+{
+	const unsigned char *p = data;
+	size_t from = len, end, dir_at;
+	bool has_dir;
+
+	if (!zip_dir_prev_end(data, len, &from, &end, &has_dir) || !has_dir)
+		return false;
+	const unsigned char *r = p + end - END_LEN;
+	const uint32_t count = u16(r + 10);
+	if (u16(r + 20) != len - end || u16(r + 4) != 0 || u16(r + 6) != 0 ||
+	    u16(r + 8) != count || !dir_of(p, end - END_LEN, &dir_at) || u32(r + 16) != dir_at)
+		return false;
+	*end_out = end;
+	return dir_is_plain(p, dir_at, end - END_LEN, count);
+}
+
+bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_out,
+	bool *has_dir_out)
+{
+	const unsigned char *p = data;
+	const size_t least = len > END_LEN + COMMENT_MAX ? len - END_LEN - COMMENT_MAX : 0;
+	size_t at = *from, dir_at;
+
+	if (len < END_LEN)
+		return false;
+	if (at > len - END_LEN + 1)
+		at = len - END_LEN + 1;
+	while (at-- > least) {
+		if (memcmp(p + at, "PK\5\6", 4) != 0)
+			continue;
+		*from = at;
+		*end_out = at + END_LEN;
+		*has_dir_out = dir_of(p, at, &dir_at);
+		return true;
+	}
+	*from = 0;
+	return false;
+}
+
+static bool is_likely_local(const unsigned char *p, size_t len)
+{
+	return len >= LOCAL_LEN && p[4] <= VERSION_MAX && (p[7] & 0xd0) == 0 &&
+		u16(p + 8) <= METHOD_MAX && u16(p + 26) > 0 && u16(p + 26) <= 4096 &&
+		len - LOCAL_LEN >= u16(p + 26) && p[LOCAL_LEN] != '\0';
+}
+
+bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_out)
+{
+	while (*from < len) {
+		const unsigned char *start = (const unsigned char *)data + *from;
+		const unsigned char *p = memmem(start, len - *from, "PK\3\4", 4);
+		if (p == NULL)
+			break;
+		*at_out = *from + (size_t)(p - start);
+		*from = *at_out + 4;
+		if (is_likely_local(p, len - *at_out))
+			return true;
+	}
+	*from = len;
+	return false;
+}
+
+bool zip_dir_next_name(const void *data, size_t len, size_t *from, const char **name_out,
+	size_t *n_out)
+{
+	while (*from < len) {
+		const unsigned char *start = (const unsigned char *)data + *from;
+		const unsigned char *p = memmem(start, len - *from, "PK", 2);
+		if (p == NULL)
+			break;
+		const size_t at = *from + (size_t)(p - start);
+		*from = at + 2;
+		const bool is_local = len - at > LOCAL_LEN && memcmp(p, "PK\3\4", 4) == 0;
+		const bool is_entry = len - at > ENTRY_LEN && memcmp(p, "PK\1\2", 4) == 0;
+		if (!is_local && !is_entry)
+			continue;
+		const size_t n = u16(p + (is_local ? 26 : 28)), head = is_local ? LOCAL_LEN : ENTRY_LEN;
+		if (n == 0 || n > len - at - head)
+			continue;
+		*name_out = (const char *)p + head;
+		*n_out = n;
+		return true;
+	}
+	*from = len;
+	return false;
+}

@@ -1,0 +1,212 @@
+/* check_magic.c - which archives octets may be; do zip readers agree. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "magic.h"
+#include "zip_dir.h"
+
+struct sample {
+	const char *octets;
+	size_t n;
+	const char *name;      /* "" none */
+};
+
+#define SAMPLE(s, name) { s, sizeof(s) - 1, name }
+
+static const struct sample samples[] = {
+	SAMPLE("", ""),
+	SAMPLE("PK\3\4", "zip"), SAMPLE("PK\5\6", "zip"), SAMPLE("PK\7\10PK\3\4", "zip"),
+	SAMPLE("PK\3", ""), SAMPLE("xPK\3\4", ""),
+	SAMPLE("Rar!\x1a\7\0", "rar"), SAMPLE("Rar!\x1a\7\1", "rar"), SAMPLE("Rar!", ""),
+	SAMPLE("7z\xbc\xaf\x27\x1c", "7z"), SAMPLE("7z text", ""),
+	SAMPLE("MSCF\0\0\0\0", "cab"), SAMPLE("MSCF", ""),
+	SAMPLE("\x1f\x8b\10", "gzip"), SAMPLE("\x1f\x8b\7", ""),
+	SAMPLE("BZh91AY&SY", "bzip2"), SAMPLE("BZh9\x17\x72\x45\x38\x50\x90", "bzip2"),
+	SAMPLE("BZh9 is text", ""),
+	SAMPLE("\xfd" "7zXZ\0", "xz"),
+	SAMPLE("\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", "lzma"),
+	SAMPLE("\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\1", ""),
+	SAMPLE("\x28\xb5\x2f\xfd", "zstd"), SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x\x28\xb5\x2f\xfd", "zstd"),
+	SAMPLE("\x50\x2a\x4d\x18\xff\xff\xff\xffx\x28\xb5\x2f\xfd", ""),
+	SAMPLE("\x04\x22\x4d\x18", "lz4"), SAMPLE("LZIP\1", "lzip"),
+	SAMPLE("\x1f\x9d\x90x", "compress"), SAMPLE("\x1f\x9d\xffx", ""),
+	SAMPLE("!<arch>\n", "ar"),
+	SAMPLE("\x20\0-lh5-\1\0\0\0\1\0\0\0\0\0\0\0\x20\0\0", "lha"),
+	SAMPLE("\x78\x9f\x3e\x22", "TNEF"), SAMPLE("xar!", "xar"),
+};
+
+START_TEST(at_the_start)
+{
+	struct magic m[MAGIC_MAX];
+	const struct sample *s = &samples[_i];
+	char *exact = malloc(s->n + 1);
+
+	memcpy(exact, s->octets, s->n);
+	unsigned n = magic_at_start(exact, s->n, m);
+	ck_assert_msg(n == (s->name[0] != '\0'), "%d: %u", _i, n);
+	if (n > 0)
+		ck_assert_str_eq(m[0].name, s->name);
+	free(exact);
+}
+END_TEST
+
+START_TEST(several_at_once)
+{
+	static char d[40000];
+	struct magic m[MAGIC_MAX];
+
+	memcpy(d + 257, "ustar", 5);
+	unsigned sum = 8 * ' ';
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)d[i];
+	ck_assert_int_eq(snprintf(d + 148, 8, "%06o", sum), 6);
+	memcpy(d + 32769, "CD001", 5);
+	memcpy(d + 34817, "NSR02", 5);
+	ck_assert_uint_eq(magic_at_start(d, sizeof d, m), 3);
+	ck_assert_int_eq(m[0].format, MAGIC_TAR);
+	ck_assert_int_eq(m[1].format, MAGIC_ISO);
+	ck_assert_int_eq(m[2].format, MAGIC_UNKNOWN);
+	ck_assert(magic_is_tar(d, 512));
+	ck_assert(!magic_is_tar(d, 511));
+	d[0] = 'x';
+	ck_assert(!magic_is_tar(d, 512));
+}
+END_TEST
+
+START_TEST(inside)
+{
+	static const char d[] = "MZ..Rar!\x1a\7\0..\x73......Rar!\x1a\7\1\0..7z\xbc\xaf\x27\x1c\0\4";
+	size_t from = 1, at;
+
+	ck_assert(magic_inside(MAGIC_RAR, d, sizeof d, &from, &at));
+	ck_assert_uint_eq(at, 4);
+	ck_assert(!magic_inside(MAGIC_RAR, d, sizeof d, &from, &at));
+	from = 1;
+	ck_assert(magic_inside(MAGIC_RAR5, d, sizeof d, &from, &at));
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_7Z, d, sizeof d, &from, &at)); /* too short */
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_CAB, d, sizeof d, &from, &at));
+}
+END_TEST
+
+START_TEST(ends_of_streams)
+{
+	static const char zst[] = "\x28\xb5\x2f\xfd\x20\3\x19\0\0abc" "junk";
+	static const char xz[] = "\xfd" "7zXZ\0\0\4CRC_" "block___" "CRC_BSIZ\0\4YZ" "junk!";
+	static const char named[] = "\x1f\x8b\10\10\0\0\0\0\0\0a.exe\0data";
+	char name[16];
+
+	ck_assert_uint_eq(magic_stream_end(MAGIC_ZSTD, zst, sizeof zst - 1), sizeof zst - 5);
+	ck_assert_uint_eq(magic_stream_end(MAGIC_ZSTD, zst, 10), 10);
+	ck_assert_uint_eq(magic_stream_end(MAGIC_XZ, xz, sizeof xz - 1), sizeof xz - 6);
+	ck_assert_uint_eq(magic_stream_end(MAGIC_XZ, xz, 20), 20);
+	ck_assert_uint_eq(magic_stream_end(MAGIC_GZIP, xz, 20), 20);
+	magic_gzip_name(named, sizeof named - 1, name, sizeof name);
+	ck_assert_str_eq(name, "a.exe");
+	magic_gzip_name(named, 13, name, sizeof name);
+	ck_assert_str_eq(name, "");
+	magic_gzip_name(named, 9, name, sizeof name);
+	ck_assert_str_eq(name, "");
+}
+END_TEST
+
+/* ---- zip --------------------------------------------------------------------- */
+
+/* Two members "a" and "b" of the octet 'x', stored. */
+#define LOCAL(n) "PK\3\4\x14\0\0\0\0\0\0\0\0\0\x83\x16\xdc\x8c\1\0\0\0\1\0\0\0\1\0\0\0" n "x"
+#define ENTRY(n, at) "PK\1\2\x14\0\x14\0\0\0\0\0\0\0\0\0\x83\x16\xdc\x8c\1\0\0\0\1\0\0\0" \
+	"\1\0\0\0\0\0\0\0\0\0\0\0\0\0" at "\0\0\0" n
+#define END_AT(at, comment) "PK\5\6\0\0\0\0\2\0\2\0\x5e\0\0\0" at "\0\0\0" comment
+static const char plain[] = LOCAL("a") LOCAL("b") ENTRY("a", "\0") ENTRY("b", "\x20")
+	END_AT("\x40", "\0\0");
+
+static bool is_plain(const void *p, size_t n)
+{
+	size_t end;
+	char *exact = malloc(n + 1);
+
+	memcpy(exact, p, n);
+	bool yes = zip_dir_is_plain(exact, n, &end);
+	ck_assert(!yes || end <= n);
+	free(exact);
+	return yes;
+}
+
+/* Whatever octet is changed in a header, and wherever it is cut, it is plain no
+ * more, but for what says nothing of what is where. */
+START_TEST(plain_zip)
+{
+	char d[sizeof plain + 10];
+	const size_t n = sizeof plain - 1;
+	unsigned still = 0;
+
+	ck_assert(is_plain(plain, n));
+	for (size_t i = 0; i < n; i++) {
+		ck_assert(!is_plain(plain, i));
+		memcpy(d, plain, n);
+		d[i] = (char)(d[i] ^ 0x55);
+		still += is_plain(d, n);
+	}
+	/* Versions, times, attributes, the data. */
+	ck_assert_uint_eq(still, 2 * (2 + 4 + 1) + 2 * (4 + 4 + 2 + 4));
+	memcpy(d, plain, n);
+	memcpy(d + n, "x", 1);
+	ck_assert(!is_plain(d, n + 1));
+	d[n - 2] = 1;
+	ck_assert(is_plain(d, n + 1));
+}
+END_TEST
+
+START_TEST(ends_and_headers_are_found)
+{
+	static const char two[] = LOCAL("a") LOCAL("b") ENTRY("a", "\0") ENTRY("b", "\x20")
+		END_AT("\x40", "\x16\0") "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+	size_t n = sizeof two - 1, from = n, end, at;
+	bool has_dir;
+	const char *name;
+
+	ck_assert(!is_plain(two, n));
+	ck_assert(zip_dir_prev_end(two, n, &from, &end, &has_dir));
+	ck_assert(!has_dir);
+	ck_assert_uint_eq(end, n);
+	ck_assert(zip_dir_prev_end(two, n, &from, &end, &has_dir));
+	ck_assert(has_dir);
+	ck_assert_uint_eq(end, n - 22);
+	ck_assert(!zip_dir_prev_end(two, n, &from, &end, &has_dir));
+	from = 0;
+	ck_assert(zip_dir_next_local(two, n, &from, &at));
+	ck_assert_uint_eq(at, 0);
+	ck_assert(zip_dir_next_local(two, n, &from, &at));
+	ck_assert_uint_eq(at, 32);
+	ck_assert(!zip_dir_next_local(two, n, &from, &at));
+	from = 0;
+	unsigned names = 0;
+	while (zip_dir_next_name(two, n, &from, &name, &end)) {
+		ck_assert_uint_eq(end, 1);
+		ck_assert_int_eq(*name, "abab"[names++]);
+	}
+	ck_assert_uint_eq(names, 4);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("magic");
+	TCase *t = tcase_create("magic");
+
+	suite_add_tcase(s, t);
+	tcase_add_loop_test(t, at_the_start, 0, sizeof samples / sizeof samples[0]);
+	tcase_add_test(t, several_at_once);
+	tcase_add_test(t, inside);
+	tcase_add_test(t, ends_of_streams);
+	tcase_add_test(t, plain_zip);
+	tcase_add_test(t, ends_and_headers_are_found);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
