@@ -6,6 +6,7 @@
 #ifndef ESETS_ENGINE_CONN_H
 #define ESETS_ENGINE_CONN_H
 
+#include "buf.h"
 #include "engine.h"
 #include "net.h"
 
@@ -42,10 +43,15 @@ int engine_conn_send_fd(struct engine_conn *c, const void *p, size_t n, int fd);
 void engine_conn_end(struct engine_conn *c);
 /* Octets read, 0 the engine has hung up (no trouble yet), -1 trouble. */
 ptrdiff_t engine_conn_recv(struct engine_conn *c, void *p, size_t n);
+/* The same to the end of a buffer; more than it may hold is trouble too. */
+ptrdiff_t engine_conn_read(struct engine_conn *c, struct buf *b);
 /* Notes that it said something it may not say, or hung up where an answer was
  * due. Returns -1. */
 int engine_conn_garbage(struct engine_conn *c, const char *why);
 int engine_conn_hung_up(struct engine_conn *c);
+/* May the text, which strangers chose, stand in a header line that is sent? Not
+ * empty, not too long, no control characters. */
+bool engine_conn_is_header(const char *s);
 /* "Connection refused", "no answer in time". */
 const char *engine_conn_text(const struct engine_conn *c);
 

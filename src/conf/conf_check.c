@@ -186,7 +186,7 @@ int conf_check_url(const char *text, char *why, size_t size)
 		return bad(why, size, text, "must begin with http://");
 	p += 3;
 	size_t n = strcspn(p, "/?#");
-	if (n == 0 || n >= sizeof(host) || strpbrk(text, " \"@") != NULL)
+	if (n == 0 || n >= sizeof(host) || strpbrk(text, " \"@?#,") != NULL || strlen(text) > 1000)
 		return bad(why, size, text, "is not http://host:port");
 	str_copy_n(host, sizeof(host), p, n);
 	if (what_of_host(host) != NULL && what_of_host_port(host) != NULL)

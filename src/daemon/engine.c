@@ -14,12 +14,15 @@
 #include "engine_clamd.h"
 #include "engine_gate.h"
 #include "engine_hash.h"
+#include "engine_rspamd.h"
+#include "engine_spamd.h"
 #include "str.h"
 
 #define ENGINES_MAX 8u
 #define NAME_MAX_OCTETS 32
 
-static const struct engine *const all[] = { &engine_builtin, &engine_clamd };
+static const struct engine *const all[] = { &engine_builtin, &engine_clamd,
+	&engine_spamd, &engine_rspamd };
 
 struct engine_list {
 	const struct engine *e[ENGINES_MAX];
@@ -194,7 +197,9 @@ enum engine_status engines_as(const struct engine_object *o, const struct scan_r
 		struct engine_result one = { .score_milli = 0 };
 		enum engine_status s = as_list.e[i]->as != NULL ?
 			as_list.e[i]->as(o, o->marks & (1u << i), req, call, &one) : ENGINE_CLEAN;
-		if (is_worse(s, worst) || (worst == ENGINE_CLEAN && one.score_milli > r->score_milli)) {
+		/* The first engine's score may be below zero. */
+		if (i == 0 || is_worse(s, worst) ||
+		    (worst == ENGINE_CLEAN && one.score_milli > r->score_milli)) {
 			worst = s;
 			*r = one;
 		}

@@ -14,6 +14,8 @@
 #include "str.h"
 
 #define SLICE_MS 50       /* a requester that has gone is noticed after it */
+#define READ_MAX 16384
+#define HEADER_MAX 1000
 #define FULL_WAIT_MS 10   /* until a UNIX socket with a full queue is tried again */
 
 static long long now_ms(void)
@@ -181,4 +183,25 @@ ptrdiff_t engine_conn_recv(struct engine_conn *c, void *p, size_t n)
 		if (errno != EAGAIN && errno != EINTR)
 			return trouble(c, ENGINE_REFUSED, errno);
 	}
+}
+
+ptrdiff_t engine_conn_read(struct engine_conn *c, struct buf *b)
+{
+	unsigned char in[READ_MAX];
+	ptrdiff_t n = engine_conn_recv(c, in, sizeof in);
+
+	if (n > 0 && buf_append(b, in, (size_t)n) < 0)
+		return engine_conn_garbage(c, "an answer that is too long");
+	return n;
+}
+
+bool engine_conn_is_header(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	}
+	return n > 0 && n <= HEADER_MAX;
 }

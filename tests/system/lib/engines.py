@@ -3,6 +3,7 @@ ones with a configuration of their own in the scratch directory."""
 
 import array
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -286,6 +287,74 @@ def receive(sock, size):
     return data, list(fds)
 
 
+def read_head(sock):
+    """A request line and headers, up to the empty line."""
+    lines = read_until(sock, b"\r\n\r\n").decode("latin-1").split("\r\n")[:-2]
+    headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
+    check(all(len(pair) == 2 for pair in headers), "%r" % lines)
+    return lines[0], headers
+
+
+def length_of(headers):
+    return next((int(value) for key, value in headers if key.lower() == "content-length"), 0)
+
+
+def spam_line(score, limit=5.0, code=b"0 EX_OK", more=b""):
+    """An answer of spamd."""
+    return b"SPAMD/1.1 %s\r\n%sSpam: %s ; %.1f / %.1f\r\n\r\n" % (
+        code, more, b"True" if score >= limit else b"False", score, limit)
+
+
+class FakeSpamd(FakeEngine):
+    def __init__(self, t, *answers, name="spamd", **kw):
+        super().__init__(t, *(answers or (lambda asked: spam_line(
+            9.5 if messages.GTUBE in asked.content else 0.5),)), name=name, **kw)
+
+    def serve(self, sock):
+        if self.is_deaf:
+            return self._answer(sock, None, SILENCE)
+        line, headers = read_head(sock)
+        if line.startswith("PING "):
+            self.probes += 1
+            return sock.sendall(b"SPAMD/1.5 0 PONG\r\n")
+        content = read_exactly(sock, length_of(headers))
+        return self.scanned(sock, Asked(line, content, headers))
+
+
+def http(body, status=b"200 OK", length=True, more=b""):
+    return b"HTTP/1.1 %s\r\nServer: fake\r\n%s%s\r\n%s" % (
+        status, b"Content-Length: %d\r\n" % len(body) if length else b"", more, body)
+
+
+def action(name, score, **more):
+    """An answer of rspamd."""
+    return http(json.dumps({"is_skipped": False, "score": score, "required_score": 15.0,
+                            "action": name, "symbols": {"X": {"score": 1.0, "options": ["a"]}},
+                            **more}).encode())
+
+
+class FakeRspamd(FakeEngine):
+    def __init__(self, t, *answers, name="rspamd", **kw):
+        super().__init__(t, *(answers or (lambda asked: action("reject", 20.0)
+                                          if messages.GTUBE in asked.content
+                                          else action("no action", 0.5),)),
+                         name=name, tcp=True, **kw)
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def serve(self, sock):
+        if self.is_deaf:
+            return self._answer(sock, None, SILENCE)
+        line, headers = read_head(sock)
+        if line.startswith("GET "):
+            self.probes += 1
+            return sock.sendall(http(b"pong\r\n"))
+        content = read_exactly(sock, length_of(headers))
+        return self.scanned(sock, Asked(line, content, headers))
+
+
 # --- real ones -----------------------------------------------------------------
 
 class RealEngine:
@@ -371,3 +440,100 @@ class RealClamd(RealEngine):
                 return sock.recv(10) == b"PONG\0"
         except OSError:
             return False
+
+
+def can_talk(address, question, answer):
+    """Does a program at an address say what is expected?"""
+    is_path = isinstance(address, str)
+    try:
+        with socket.socket(socket.AF_UNIX if is_path else socket.AF_INET) as sock:
+            sock.settimeout(5 * SLOW)
+            sock.connect(address)
+            sock.sendall(question)
+            return sock.recv(64).startswith(answer)
+    except OSError:
+        return False
+
+
+class RealSpamd(RealEngine):
+    """spamd with rules of its own, without any test that needs a network."""
+
+    def __init__(self, t):
+        super().__init__(t, "spamd")
+        self.addr = t.path("spamd.sock")
+        t.write("sa/init.pre", "loadplugin Mail::SpamAssassin::Plugin::Check\n")
+        t.write("sa/local.cf", "required_score 5\nadd_header all Status _YESNO_, tests=_TESTS_\n"
+                "header T_BAD Subject =~ /buy now/\nscore T_BAD 6.5\n"
+                "header T_NICE Subject =~ /friend/\nscore T_NICE -2.5\n")
+        self.start()
+
+    def start(self):
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        self.run(["-L", "--socketpath=" + self.addr, "--socketmode=0666", "-C", self.t.path("sa"),
+                  "--siteconfigpath=" + self.t.path("sa"), "-x", "-m", "2", "--min-children=1",
+                  "-s", "stderr", *user],
+                 lambda: can_talk(self.addr, b"PING SPAMC/1.5\r\n\r\n", b"SPAMD/"))
+
+
+RSPAMD_CONF = """\
+options {
+  filters = "regexp";
+  tempdir = "%(dir)s";
+  url_tld = "%(dir)s/tld.inc";
+  disable_hyperscan = true;
+  pidfile = "%(dir)s/pid";
+  rrd = "";
+  dns { nameserver = ["127.0.0.1:1"]; timeout = 0.1s; retransmits = 1; }
+}
+logging { type = "console"; level = "info"; }
+actions { reject = 15; rewrite_subject = 8; add_header = 6; greylist = 4; }
+lang_detection { languages = "%(dir)s/languages"; }
+regexp {
+  T_BAD { re = 'Subject=/buy now/{header}'; score = 7; }
+  T_WORSE { re = 'Subject=/much worse/{header}'; score = 9; }
+  T_GREY { re = 'Subject=/greyish/{header}'; score = 4.5; }
+  T_NICE { re = 'Subject=/friend/{header}'; score = -2.5; }
+}
+worker "normal" { bind_socket = "127.0.0.1:%(port)d"; count = 1; }
+lua = "%(dir)s/local.lua";
+"""
+
+# Says with which envelope it was asked, and refuses for now on demand.
+RSPAMD_LUA = """\
+rspamd_config:register_symbol({name='T_LOCAL', type='prefilter', priority=10, callback=function(task)
+  if task:get_subject() == 'softly' then
+    task:set_pre_result('soft reject', 'Try again later')
+  elseif task:get_subject() == 'envelope' then
+    local from = task:get_from('smtp')
+    local rcpt = task:get_recipients('smtp')
+    local ok = from[1].addr == 's@example.org' and #rcpt == 2 and rcpt[2].addr == 'r2@example.net'
+      and task:get_ip():to_string() == '192.0.2.7' and task:get_helo() == 'client.example'
+      and task:get_queue_id() == 'Q1'
+    if ok then task:set_pre_result('reject', 'as told') end
+  end
+end})
+"""
+
+
+class RealRspamd(RealEngine):
+    """rspamd with rules of its own, without a network or any other service."""
+
+    def __init__(self, t):
+        super().__init__(t, "rspamd")
+        self.port = free_port()
+        folder = t.path("rspamd")
+        os.makedirs(os.path.join(folder, "languages"))
+        os.chmod(folder, 0o777)
+        t.write("rspamd/tld.inc", "com\norg\nnet\nexample\n")
+        t.write("rspamd/local.lua", RSPAMD_LUA)
+        t.write("rspamd.conf", RSPAMD_CONF % {"dir": folder, "port": self.port})
+        self.start()
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def start(self):
+        user = ["-i", "-u", "nobody", "-g", "nogroup"] if os.geteuid() == 0 else []
+        self.run(["-f", "-c", self.t.path("rspamd.conf"), *user],
+                 lambda: can_talk(("127.0.0.1", self.port), b"GET /ping HTTP/1.0\r\n\r\n", b"HTTP/1.1 200"))
