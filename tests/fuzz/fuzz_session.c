@@ -7,8 +7,8 @@
  *   I4  one end of data in it, by every rule
  *   I6  STARTTLS is never offered
  *   I7  each reply belongs to its command, in order, and none is too many
- * Input: two octets of configuration, then records: an octet that says what
- * happens, and its arguments. */
+ * Input: two octets of configuration (its size has some, too), then records: an
+ * octet that says what happens, and its arguments. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -280,6 +280,14 @@ static void on_answer(struct world *w, bool by_octet)
 	pump(w);
 }
 
+/* Before it has the whole message: with what it was given already, or not. */
+static void on_early(struct world *w)
+{
+	if (w->link == LINK_UP && model_server_is_early(&w->m, next(w), &w->s_wire))
+		give_server(w);
+	pump(w);
+}
+
 static void on_rogue(struct world *w)
 {
 	size_t n = next(w) % 64, left = (size_t)(w->end - w->in);
@@ -409,6 +417,9 @@ static void happen(struct world *w)
 	case 28:
 		w->scan_down = !w->scan_down;
 		break;
+	case 30:
+		on_early(w);
+		break;
 	case 31:
 		on_much(w);
 		break;
@@ -469,6 +480,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->in = data;
 	w->end = data + size;
 	configure(w);
+	w->conf.smtp.server_xclient = (size & 30) == 30;
 	session_init(&w->s, &w->env, 1, &client, &client, size & 1);
 	model_init(&w->m, &w->s, &w->conf);
 	session_start(&w->s);

@@ -376,6 +376,7 @@ static void check_ehlo(const struct model *m, const char *p, size_t n)
 		struct fuzz_text word = { NULL, 0, 0 };
 		fuzz_add(&word, p + 4, (size_t)(lf - p) - 5);
 		must(!has_one_of(&word, never));
+		must(m->s->is_trusted || !has_verb(&word, "XCLIENT", 0));
 		must(m->conf->smtp.chunking != CONF_CHUNKING_NO || !has_verb(&word, "CHUNKING", 0));
 		fuzz_free(&word);
 	}
@@ -476,7 +477,9 @@ static void on_reply(struct model *m, const char *p, size_t n)
 	struct model_owed *o = &m->owed[m->owed_first];
 	switch (o->kind) {
 	case MODEL_OWED_BANNER:
-		must(m->is_rogue || (c != NULL && c->kind == MODEL_BANNER));
+		/* Or that of a server that was told by us who the client is. */
+		must(m->is_rogue || (c != NULL && (c->kind == MODEL_BANNER ||
+			(m->conf->smtp.server_xclient && has_verb(&c->line, "XCLIENT", 0)))));
 		break;
 	case MODEL_OWED_SYNTAX:
 		/* A QUIT to us alone may look a little odd. */
@@ -556,6 +559,7 @@ void model_server_down(struct model *m)
 	m->server_in.len = 0;
 	m->server_data = m->server_auth = m->server_mail = false;
 	m->server_chunk = 0;
+	m->is_early = false;
 }
 
 void model_server_up(struct model *m)
@@ -605,7 +609,9 @@ static void on_message(struct model *m, const struct fuzz_text *got)
 	must(m->is_complete && m->is_accepted && !m->is_dotted);
 	m->is_dotted = true;
 	must(is_message(m, got));
-	hear(m, MODEL_DOT);
+	if (!m->is_early)
+		hear(m, MODEL_DOT);
+	m->is_early = false;
 }
 
 static void on_dot(struct model *m)
@@ -626,6 +632,12 @@ static void on_dot(struct model *m)
 	must(ref_dot_decode(m->server_in.p, n, true, got.p, &got.len, &used) && used == n);
 	on_message(m, &got);
 	fuzz_free(&got);
+}
+
+static void forget_line(struct model *m)
+{
+	m->nheard--;
+	fuzz_free(&m->heard[m->nheard].line);
 }
 
 static void on_line(struct model *m)
@@ -656,8 +668,7 @@ static void on_line(struct model *m)
 	must(sscanf(p, "BDAT %llu LAST\r", (unsigned long long *)&m->server_chunk) == 1);
 	if (m->server_chunk == 0) {
 		const struct fuzz_text none = { NULL, 0, 0 };
-		m->nheard--;                 /* the chunk's end is what is answered */
-		fuzz_free(&m->heard[m->nheard].line);
+		forget_line(m);              /* the chunk's end is what is answered */
 		on_message(m, &none);
 	}
 }
@@ -673,8 +684,8 @@ static void on_octet(struct model *m, char c)
 		if (n < m->server_chunk)
 			return;
 		/* One answer for the command and its chunk. */
-		m->nheard--;
-		fuzz_free(&m->heard[m->nheard].line);
+		if (!m->is_early)
+			forget_line(m);
 		on_message(m, &m->server_in);
 		m->server_chunk = 0;
 	} else if (m->server_data) {
@@ -751,7 +762,8 @@ bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct 
 	snprintf(text, sizeof text, "%d%cmx tag%u.\r\n", c->code, lines ? '-' : ' ', m->answered);
 	fuzz_add(out, text, strlen(text));
 	if (is_ehlo)
-		snprintf(text, sizeof text, "%s%s%s250-STARTTLS\r\n250-BURL\r\n250 DSN\r\n",
+		snprintf(text, sizeof text, "%s%s%s250-STARTTLS\r\n250-BURL\r\n"
+			"250-XCLIENT NAME ADDR\r\n250 DSN\r\n",
 			caps & 1 ? "250-PIPELINING\r\n" : "",
 			caps & 2 ? "250-CHUNKING\r\n250-BINARYMIME\r\n" : "",
 			caps & 4 ? "250-SIZE 200\r\n" : "");
@@ -765,5 +777,24 @@ bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct 
 		m->server_data = true;
 	else
 		m->server_auth = true;
+	return true;
+}
+
+bool model_server_is_early(struct model *m, uint8_t choice, struct fuzz_text *out)
+{
+	char text[64];
+
+	if (m->is_rogue || m->is_early || !m->is_accepted ||
+	    (!m->server_data && m->server_chunk == 0))
+		return false;
+	struct model_command *c = m->server_data ? hear(m, MODEL_DOT) : &m->heard[m->nheard - 1];
+	must(++m->answered == m->nheard);
+	m->is_early = true;
+	c->kind = MODEL_DOT;
+	c->message = m->message;
+	c->code = code_for(c, choice);
+	m->server_mail = false;
+	snprintf(text, sizeof text, "%d mx tag%u.\r\n", c->code, m->answered);
+	fuzz_add(out, text, strlen(text));
 	return true;
 }

@@ -73,6 +73,7 @@ struct model {
 	unsigned message;
 
 	bool server_data, server_auth, server_mail;
+	bool is_early;           /* the message under way has its answer already */
 	uint64_t server_chunk;   /* octets of BDAT to come, 0 none */
 	struct fuzz_text server_in;
 	struct model_command *heard;
@@ -93,6 +94,8 @@ void model_server_down(struct model *m);
 void model_server_gets(struct model *m, const uint8_t *p, size_t n);
 /* Answers the oldest command; false: there is none. */
 bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct fuzz_text *out);
+/* Answers the message that has only begun to come; false: there is none. */
+bool model_server_is_early(struct model *m, uint8_t choice, struct fuzz_text *out);
 
 /* The message that is complete now, as the scanner must see it. */
 void model_scan(struct model *m, const uint8_t *p, size_t n);
