@@ -2,7 +2,9 @@
  *
  * The decoder is a byte machine with a fast path: inside a line it looks for
  * the next LF with memchr and hands on whole runs of clean lines, so that a
- * usual message costs two passes of memchr and no copy of its own. */
+ * usual message costs two passes of memchr and no copy of its own. Short pieces
+ * (a line end that was put right, say) are collected before the sink sees them:
+ * a body of nothing but those must not cost a call for each. */
 #include "smtp_dot.h"
 
 #include <string.h>
@@ -26,13 +28,38 @@ void smtp_dot_init_chunks(struct smtp_dot *d, bool keep_newlines)
 	d->no_dots = true;
 }
 
+#define ROOM 4096u
+#define SHORT 512u
+
 struct dot_out {
 	struct smtp_dot *d;
 	smtp_dot_sink_fn sink;
 	void *arg;
+	size_t n;             /* octets collected */
+	char room[ROOM];
 };
 
-static void emit(const struct dot_out *o, const char *p, size_t n)
+static void out_init(struct dot_out *o, struct smtp_dot *d, smtp_dot_sink_fn sink, void *arg)
+{
+	o->d = d;
+	o->sink = sink;
+	o->arg = arg;
+	o->n = 0;
+}
+
+static void to_sink(struct dot_out *o, const char *p, size_t n)
+{
+	if (n > 0 && !o->d->sink_failed && o->sink(o->arg, p, n) < 0)
+		o->d->sink_failed = true;
+}
+
+static void flush(struct dot_out *o)
+{
+	to_sink(o, o->room, o->n);
+	o->n = 0;
+}
+
+static void emit(struct dot_out *o, const char *p, size_t n)
 {
 	struct smtp_dot *d = o->d;
 
@@ -41,12 +68,18 @@ static void emit(const struct dot_out *o, const char *p, size_t n)
 	if (d->is_bol && p[0] == '.')
 		d->has_dot_lines = true;
 	d->is_bol = p[n - 1] == '\n';
-	if (!d->sink_failed && o->sink(o->arg, p, n) < 0)
-		d->sink_failed = true;
+	if (n > SHORT || n > ROOM - o->n)
+		flush(o);
+	if (n > SHORT) {
+		to_sink(o, p, n);
+		return;
+	}
+	memcpy(o->room + o->n, p, n);
+	o->n += n;
 }
 
 /* A bare CR or LF goes out as a line end of its own. */
-static void emit_bare(const struct dot_out *o, const char *octet)
+static void emit_bare(struct dot_out *o, const char *octet)
 {
 	o->d->has_bare = true;
 	if (o->d->keep_newlines)
@@ -57,7 +90,7 @@ static void emit_bare(const struct dot_out *o, const char *octet)
 
 /* Passes on what is certain from p (in state DOT_LINE) and returns where the
  * byte machine must look again. Clean lines are handed on together. */
-static const char *fast_lines(const struct dot_out *o, const char *p, const char *end)
+static const char *fast_lines(struct dot_out *o, const char *p, const char *end)
 {
 	const char *run = p;
 
@@ -91,7 +124,7 @@ static const char *fast_lines(const struct dot_out *o, const char *p, const char
 
 /* Behind the CR of a "dot CR" that was no end of data, or of any bare CR:
  * the octet c decides. Returns false if c must be looked at again. */
-static bool after_cr(const struct dot_out *o, char c)
+static bool after_cr(struct dot_out *o, char c)
 {
 	if (c == '\n') {
 		emit(o, "\r\n", 2);
@@ -103,11 +136,11 @@ static bool after_cr(const struct dot_out *o, char c)
 	return c == '\r';
 }
 
-int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn sink,
-	void *arg, size_t *used_out)
+/* To the end of data, or of the input. Returns the octets used. */
+static size_t push(struct dot_out *o, const char *in, size_t n, bool *is_end)
 {
+	struct smtp_dot *d = o->d;
 	const char *p = in, *end = p + n;
-	const struct dot_out o = { d, sink, arg };
 
 	while (p < end) {
 		switch ((enum dot_state)d->state) {
@@ -120,10 +153,10 @@ int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn
 			d->state = DOT_LINE;
 			break;
 		case DOT_LINE:
-			p = fast_lines(&o, p, end);
+			p = fast_lines(o, p, end);
 			break;
 		case DOT_CR:
-			p += after_cr(&o, *p);
+			p += after_cr(o, *p);
 			break;
 		case DOT_DOT:
 			/* The stuffed dot is gone whatever follows (RFC 5321 4.5.2). */
@@ -136,23 +169,36 @@ int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn
 			break;
 		case DOT_DOT_CR:
 			if (*p == '\n') {
-				*used_out = (size_t)(p + 1 - (const char *)in);
-				return 1;
+				*is_end = true;
+				return (size_t)(p + 1 - in);
 			}
-			p += after_cr(&o, *p);
+			p += after_cr(o, *p);
 			break;
 		}
 	}
-	*used_out = n;
-	return 0;
+	return n;
+}
+
+int smtp_dot_push(struct smtp_dot *d, const void *in, size_t n, smtp_dot_sink_fn sink,
+	void *arg, size_t *used_out)
+{
+	struct dot_out o;
+	bool is_end = false;
+
+	out_init(&o, d, sink, arg);
+	*used_out = push(&o, in, n, &is_end);
+	flush(&o);
+	return is_end;
 }
 
 void smtp_dot_end(struct smtp_dot *d, smtp_dot_sink_fn sink, void *arg)
 {
-	const struct dot_out o = { d, sink, arg };
+	struct dot_out o;
 
+	out_init(&o, d, sink, arg);
 	if (d->state == DOT_CR)
 		emit_bare(&o, "\r");
+	flush(&o);
 	d->state = DOT_BOL;
 }
 

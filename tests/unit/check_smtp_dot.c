@@ -316,8 +316,10 @@ static int refuse_second(void *arg, const void *p, size_t n)
 /* A sink that can take no more is not asked again; the end is still found. */
 START_TEST(sink_fails)
 {
-	static const char in[] = "a\nb\nc\r\nd\n..\r\n.\r\nQUIT\r\n";
+	static char in[12000 + sizeof "\r\n..\r\n.\r\nQUIT\r\n"];
 
+	memset(in, '\n', 12000);
+	strcpy(in + 12000, "\r\n..\r\n.\r\nQUIT\r\n");
 	for (unsigned mode = 0; mode < SPLIT_MODES; mode++) {
 		struct split cut = split_init(mode);
 		struct smtp_dot d;
@@ -337,11 +339,42 @@ START_TEST(sink_fails)
 }
 END_TEST
 
+static int count(void *arg, const void *p, size_t n)
+{
+	unsigned *calls = arg;
+
+	(void)p;
+	(void)n;
+	++*calls;
+	return 0;
+}
+
+/* Line ends of one octet cost no call each, and every octet arrives. */
+START_TEST(few_calls_for_many_newlines)
+{
+	static char in[65536];
+	static const char *const bodies[] = { "\n", "\r", "\r\n", ".\r", ".\n", "x\n.\n" };
+
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		const size_t len = strlen(bodies[i]);
+		struct smtp_dot d;
+		unsigned calls = 0;
+		size_t used;
+		for (size_t k = 0; k < sizeof in; k++)
+			in[k] = bodies[i][k % len];
+		smtp_dot_init(&d, false);
+		ck_assert_int_eq(smtp_dot_push(&d, in, sizeof in, count, &calls, &used), 0);
+		ck_assert_uint_le(calls, 2 * sizeof in / 3500 + 2);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("smtp_dot");
 	TCase *tc = tcase_create("smtp_dot");
 
+	tcase_add_test(tc, few_calls_for_many_newlines);
 	tcase_add_test(tc, known_bodies);
 	tcase_add_loop_test(tc, every_short_body, 0, 9);
 	tcase_add_test(tc, random_bodies);
