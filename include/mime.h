@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "decode.h"
 
@@ -25,6 +26,10 @@ struct mime_budget {
 	unsigned max_depth;     /* multipart nesting */
 	unsigned max_parts;     /* reports, so readings of one part count each */
 	unsigned max_headers;   /* header lines per part looked at */
+	/* Steps that walks may take, about one for each octet looked at: shared by
+	 * all walks that point to it, at the end 0. NULL: bounded by len and
+	 * max_depth. */
+	uint64_t *work_left;
 	/* Asked now and then while no part comes up, with mime_walk's arg; false
 	 * stops the walk. May be NULL. */
 	bool (*go_on)(void *arg);

@@ -25,6 +25,8 @@
 
 #define OCTETS_FREE (64u << 20)      /* decoded in any task, however small */
 #define OCTETS_FACTOR 16u            /* and so many times the message */
+#define WALK_FREE (256u << 20)       /* steps over parts, a fraction of a second */
+#define WALK_FACTOR 64u              /* an octet: levels times readings */
 #define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
 #define LIVE_FACTOR 4u
 #define UNPACK_FACTOR 4u             /* av_scan_archive_max_size, of all archives */
@@ -293,6 +295,7 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		.call = { .deadline_ms = deadline_ms, .cancelled = cancelled, .arg = arg },
 		.objects_left = r->opts.archive_max_files > 0 ?
 			r->opts.archive_max_files : 1,
+		.walk_left = WALK_FREE + WALK_FACTOR * r->size,
 		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size,
 		.live_left = LIVE_FREE + LIVE_FACTOR * r->size + r->opts.archive_max_size,
 		.unpack_total_left = UNPACK_FACTOR * r->opts.archive_max_size };

@@ -25,6 +25,7 @@ struct task {
 	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
 	unsigned objects_left;
 	uint64_t octets_left;
+	uint64_t walk_left;              /* steps of mime_walk */
 	uint64_t live_left;              /* octets that may be allocated still */
 	uint64_t unpack_left;            /* of the outermost archive at work */
 	uint64_t unpack_total_left;      /* of all archives */

@@ -239,6 +239,7 @@ bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is
 	/* Multiparts are reported too, though they are no objects. */
 	const struct mime_budget b = { .max_depth = MIME_DEPTH_MAX,
 		.max_parts = 2 * t->objects_left + 64, .max_headers = MIME_HEADERS_MAX,
+		.work_left = &t->walk_left,
 		.go_on = walk_goes_on };
 	const bool outer = t->root_is_decoded;
 	enum mime_result got;

@@ -24,7 +24,7 @@ struct walk {
 	const struct mime_budget *budget;
 	mime_part_fn fn;
 	void *arg;
-	uint64_t work_left, work_unasked;
+	uint64_t *work_left, work_unasked;
 	unsigned number;
 	bool is_over, is_stopped, has_ended;
 	struct mime_part part;   /* the one being reported */
@@ -48,12 +48,12 @@ static void walk_part(struct walk *w, const char *p, size_t n, const struct wher
 
 static void charge(struct walk *w, uint64_t work)
 {
-	if (work > w->work_left) {
-		w->work_left = 0;
+	if (work > *w->work_left) {
+		*w->work_left = 0;
 		w->is_over = w->has_ended = true;
 		return;
 	}
-	w->work_left -= work;
+	*w->work_left -= work;
 	w->work_unasked += work;
 	if (w->work_unasked < ASK_WORK || w->has_ended)
 		return;
@@ -436,7 +436,8 @@ enum mime_result mime_walk(const char *msg, size_t len, const struct mime_budget
 
 	/* Each level is searched once, or a few times where readers differ.
 	 * Ambiguous levels in each other double the work: that ends here. */
-	w.work_left = ((uint64_t)len + 65536) * ((uint64_t)b->max_depth + 64);
+	uint64_t work = ((uint64_t)len + 65536) * ((uint64_t)b->max_depth + 64);
+	w.work_left = b->work_left != NULL ? b->work_left : &work;
 	walk_part(&w, msg, len, &at);
 	if (w.is_stopped)
 		return MIME_STOPPED;

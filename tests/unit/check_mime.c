@@ -65,7 +65,7 @@ static bool keep_part(void *arg, const struct mime_part *p)
 
 static enum mime_result walk(struct got *g, const char *msg, size_t len)
 {
-	const struct mime_budget b = { 20, 1000, 100, NULL };
+	const struct mime_budget b = { 20, 1000, 100, NULL, NULL };
 	char *copy = malloc(len + (len == 0)); /* so that a read beyond it is seen */
 
 	need(copy != NULL);
@@ -549,7 +549,7 @@ static void add_level(struct text *t, int level)
 
 START_TEST(many_parts)
 {
-	struct mime_budget b = { 100, 10001, 1000, NULL };
+	struct mime_budget b = { 100, 10001, 1000, NULL, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -572,7 +572,7 @@ END_TEST
 
 START_TEST(depth)
 {
-	struct mime_budget b = { 100, 10000, 1000, NULL };
+	struct mime_budget b = { 100, 10000, 1000, NULL, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -622,7 +622,7 @@ static bool ignore_part(void *arg, const struct mime_part *part)
  * asked all the same, and can stop it. */
 START_TEST(asked_while_nothing_comes)
 {
-	const struct mime_budget b = { 100, 10000, 1000, ask };
+	const struct mime_budget b = { 100, 10000, 1000, NULL, ask };
 	struct text t = { 0 };
 	struct asked a = { 0 };
 
@@ -642,7 +642,7 @@ END_TEST
 /* What is too deep hides nothing beside it. */
 START_TEST(depth_goes_on)
 {
-	const struct mime_budget b = { 1, 100, 100, NULL };
+	const struct mime_budget b = { 1, 100, 100, NULL, NULL };
 	static const char msg[] = MIXED "--abc\nContent-Type: multipart/mixed; boundary=xyz\n\n"
 		"--xyz\n\none\n--xyz--\n--abc\n\ntwo\n--abc--\n";
 	struct got g = { .msg = msg, .len = sizeof msg - 1 };
@@ -656,7 +656,7 @@ END_TEST
 
 START_TEST(header_limits)
 {
-	const struct mime_budget b = { 100, 100, 50, NULL };
+	const struct mime_budget b = { 100, 100, 50, NULL, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 
@@ -714,7 +714,7 @@ END_TEST
 /* Messages of 8 MB made to cost much: the test's time limit is the check. */
 static unsigned check_costly(const char *head, const char *repeat)
 {
-	const struct mime_budget b = { 100, 10000, 1000, NULL };
+	const struct mime_budget b = { 100, 10000, 1000, NULL, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
 

@@ -786,6 +786,35 @@ START_TEST(gives_up_inside_a_walk)
 }
 END_TEST
 
+static unsigned times_asked;
+
+static bool on_none(void *arg)
+{
+	(void)arg;
+	times_asked++;
+	return false;
+}
+
+/* Multiparts in each other, whose boundaries begin alike, are walked again and
+ * again; all walks of a message share one budget. Steps are counted, not time:
+ * the caller is asked each million of them. */
+START_TEST(walks_share_a_budget)
+{
+	const size_t size = 1u << 20;
+	char *msg = malloc(size + 128);
+	size_t n = 0;
+
+	for (unsigned i = 0; n < size; i++)
+		n += (size_t)sprintf(msg + n,
+			"Content-Type: multipart/mixed; boundary=b%u\r\n\r\n--b%u\r\n", i, i);
+	times_asked = 0;
+	ck_assert(run_until(msg, n, now_ms() + 60000, on_none));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_OVERLIMIT);
+	ck_assert_uint_lt(times_asked, 1000);
+	free(msg);
+}
+END_TEST
+
 START_TEST(no_engine)
 {
 	static struct conf c;
@@ -839,6 +868,7 @@ int main(void)
 	tcase_add_test(t, memory_is_bounded);
 	tcase_add_test(t, time_and_cancel);
 	tcase_add_test(t, gives_up_inside_a_walk);
+	tcase_add_test(t, walks_share_a_budget);
 	tcase_add_test(t, no_engine);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
