@@ -193,6 +193,17 @@ static void pair_uncount(struct pair *p)
 	p->counted = false;
 }
 
+/* No session for this one. It does not count as one while it goes: those who
+ * are refused must not keep the next one out. */
+static void refuse(struct pair *p, enum session_end why)
+{
+	session_refuse(&p->s, why);
+	pair_uncount(p);
+	stats_sub(ST_SESSIONS_OPEN, 1);
+	p->is_refused = true;
+	p->t->nrefused++;
+}
+
 /* The client is known, by its connection or by what the balancer said; or it is
  * not, and then the balancer's own address earns it no trust. */
 static void pair_begin(struct pair *p, bool is_known)
@@ -207,11 +218,10 @@ static void pair_begin(struct pair *p, bool is_known)
 		p->counted = true;
 	}
 	if (!net_cidrs_match(w->allowed.list, w->allowed.n, &p->s.client)) {
-		session_refuse(&p->s, SESSION_END_NOT_ALLOWED);
+		refuse(p, SESSION_END_NOT_ALLOWED);
 	} else if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions ||
 	           sessions > c->max_sessions_per_client) {
-		session_refuse(&p->s, SESSION_END_BUSY);
-		pair_uncount(p); /* or those refused would keep the next one out */
+		refuse(p, SESSION_END_BUSY);
 	} else {
 		session_start(&p->s);
 	}
@@ -295,7 +305,10 @@ void pair_free(struct pair *p)
 	if (p->next != NULL)
 		p->next->prev = p->prev;
 	t->npairs--;
-	stats_sub(ST_SESSIONS_OPEN, 1);
+	if (p->is_refused)
+		t->nrefused--;
+	else
+		stats_sub(ST_SESSIONS_OPEN, 1);
 	pair_uncount(p);
 	dial_end(p);
 	conn_close(&p->server);
@@ -309,7 +322,8 @@ void pair_free(struct pair *p)
 static void pair_finish(struct pair *p)
 {
 	if (p->s.client_dead || p->client.write_dead || p->s.client_eof ||
-	    p->s.end == SESSION_END_QUIT) {
+	    p->s.end == SESSION_END_QUIT ||
+	    (p->is_refused && p->t->nrefused > WORKER_REFUSED_MAX)) {
 		pair_free(p);
 		return;
 	}

@@ -14,6 +14,7 @@ struct scan_client;
 #define WORKER_CONNECT_MS 10000     /* for one address of the server */
 #define WORKER_PROXY_MS 10000       /* for the PROXY header to come */
 #define WORKER_LINGER_MS 2000       /* for the client to read its last reply */
+#define WORKER_REFUSED_MAX 100u     /* refused ones of a thread that are given it */
 
 struct worker {                     /* one per process, constant for threads */
 	struct worker_inherit in;
@@ -35,6 +36,7 @@ struct worker_thread {
 	struct scan_client *scan;
 	struct pair *pairs;             /* all, newest first */
 	unsigned npairs;
+	unsigned nrefused;              /* of these: told no, and not yet gone */
 	atomic_int phase;               /* enum worker_phase, set by the main thread */
 	int wake_fd;                    /* eventfd: look at phase */
 	struct event *ev_wake, *ev_tick, *ev_listen[LISTEN_MAX];
@@ -57,6 +59,7 @@ struct pair {
 	/* the beginning */
 	bool await_proxy;               /* a PROXY header must come first */
 	bool counted;                   /* in clients */
+	bool is_refused;                /* no session: does not count as one */
 	/* the end */
 	bool lingering;
 	long long linger_until_ms;
