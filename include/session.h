@@ -115,6 +115,9 @@ struct session {
 	bool server_bye;           /* its last reply says that it closes */
 	bool authed;               /* AUTH or XCLIENT succeeded: no replay */
 	bool esmtp;                /* EHLO, not HELO */
+	bool told_chunking;        /* its EHLO reply had CHUNKING, whatever a server
+	                            * dialled later has */
+	unsigned char refusals;    /* refused verbs that were logged */
 	bool barrier;              /* nothing is parsed before the queue is empty */
 	bool running;              /* inside session_run */
 	uint64_t id;
@@ -134,6 +137,7 @@ struct session {
 	struct session_xforward *xforward;
 	struct session_msg *msg;   /* from DATA or the first BDAT to the final reply */
 	uint64_t chunk_left;       /* octets of the chunk still to come */
+	long long chunk_start_ms;
 	const char *chunk_error;   /* they are eaten, this is the reply; else NULL */
 	bool chunk_last;
 	struct scan_job *job;

@@ -355,19 +355,19 @@ static long long deadline_ms(const struct session *s, enum session_event *who)
 		if (session_is_owed(s))
 			break;
 		*who = EV_CLITIME;
-		return client;
+		if (s->msg == NULL)
+			return client;
+		data = s->msg->start_ms + 1000LL * c->timeout_data;
+		return data < client ? data : client; /* between two chunks */
 	case ST_AUTH:
 	case ST_ORPHAN:
 		*who = EV_CLITIME;
 		return client;
 	case ST_CHUNK:
-		*who = EV_CLITIME;
-		if (s->msg == NULL)
-			return client;
-		__attribute__((fallthrough));
 	case ST_BODY:
 		*who = EV_CLITIME;
-		data = s->msg->start_ms + 1000LL * c->timeout_data;
+		data = (s->msg != NULL ? s->msg->start_ms : s->chunk_start_ms) +
+			1000LL * c->timeout_data;
 		return data < client ? data : client;
 	case ST_DIAL:   /* whoever dials gives up on its own */
 	case ST_SCAN:   /* the request has its own deadline */

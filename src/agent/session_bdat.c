@@ -55,9 +55,7 @@ static void chunk_end(struct session *s)
 
 void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd)
 {
-	const struct smtp_ehlo_cfg cfg = session_ehlo_cfg(s);
-
-	if (!s->esmtp || !smtp_ehlo_has_chunking(&cfg, &s->info)) {
+	if (!s->told_chunking) {
 		session_say(s, cmd->reply);
 		return;
 	}
@@ -69,7 +67,7 @@ void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd)
 		s->envelope.nrcpts_total == 0 ? REPLY_NO_RCPT : NULL;
 	if (s->chunk_error == NULL && s->msg == NULL && !session_mail_begin(s, true))
 		return;
-	s->client_since_ms = s->env->now_ms;
+	s->client_since_ms = s->chunk_start_ms = s->env->now_ms;
 	session_set_state(s, ST_CHUNK);
 	if (s->chunk_left == 0)
 		chunk_end(s);

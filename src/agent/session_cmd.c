@@ -19,6 +19,7 @@
 #define REPLY_NO_MAIL "503 5.5.1 DATA without MAIL"
 #define REPLY_IN_CHUNKS "503 5.5.1 A message is under way by BDAT"
 #define REPLY_OTHER_SETTINGS "452 4.5.3 Recipient has other settings, send it separately"
+#define REFUSALS_LOGGED 10   /* of one session */
 #define REPLY_TOO_LONG "500 5.5.2 Line too long"
 
 bool session_is_owed(const struct session *s)
@@ -259,7 +260,10 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd,
 		session_bdat_begin(s, cmd);
 		break;
 	case SMTP_CMD_REFUSE:
-		log_info("refused verb=%s", smtp_verb_name(cmd->verb));
+		if (s->refusals < REFUSALS_LOGGED) {
+			s->refusals++;
+			log_info("refused verb=%s", smtp_verb_name(cmd->verb));
+		}
 		answer(s, cmd->reply);
 		break;
 	}
@@ -436,8 +440,10 @@ static void apply(struct session *s, struct session_pending *e)
 	case SMTP_VERB_HELO:
 		forget_transaction(s);
 		keep_helo(s, e);
-		if (!s->esmtp)
+		if (!s->esmtp) {
 			s->info = (struct smtp_ehlo_info){ .size_max = 0 };
+			s->told_chunking = false;
+		}
 		break;
 	case SMTP_VERB_MAIL:
 		session_envelope_clear(s);
@@ -462,6 +468,7 @@ static void apply(struct session *s, struct session_pending *e)
 		free(s->helo);
 		s->helo = NULL;
 		s->info = (struct smtp_ehlo_info){ .size_max = 0 };
+		s->told_chunking = false;
 		break;
 	case SMTP_VERB_XFORWARD:
 		keep_xforward(s, &e->line);
@@ -485,6 +492,7 @@ static void pass_reply(struct session *s, enum smtp_verb verb)
 		session_close(s, SESSION_END_MEMORY);
 	else
 		session_to_client(s, buf_head(&out), buf_len(&out));
+	s->told_chunking = smtp_ehlo_has_chunking(&cfg, &s->info);
 	buf_fini(&out);
 }
 

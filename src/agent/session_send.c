@@ -3,6 +3,7 @@
  * The spool with what this proxy adds at its places, dot-stuffed; a BINARYMIME
  * message as one chunk of BDAT instead, since it has no lines. Nothing is sent
  * beyond what the server takes: the rest waits in the spool. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,8 @@ static bool give_spool(struct session *s, uint64_t max)
 	ssize_t n = spool_read(m->spool, m->sent, chunk, max < sizeof chunk ? max : sizeof chunk);
 
 	if (n <= 0) {
+		if (n == 0)
+			errno = EIO; /* shorter than it was */
 		spool_broken(s);
 		return false;
 	}
