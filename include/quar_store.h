@@ -28,6 +28,8 @@ void quar_store_fini(struct quar_store *s);
 /* Opens the directory if that was not done; makes it (0700) if it is missing.
  * 1 it is open now, 0 it was before, -1 with errno. */
 int quar_store_open(struct quar_store *s);
+/* Was the open directory removed? Whatever has its name now is another one. */
+bool quar_store_is_gone(const struct quar_store *s);
 /* Keeps the octets 0 to m->size of fd, which must be a regular file, with what
  * m says; its id, time_s and sha256 are set here. 0 and the id: both files are
  * on the disk. -1 with a text: nothing is left of it. */

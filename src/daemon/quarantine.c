@@ -159,6 +159,12 @@ static void loop(struct keeper *k, int sigfd)
 		int n = poll(p, 2, EXPIRE_MS);
 		if (n > 0 && p[0].revents != 0)
 			return;
+		/* This process is confined to what is gone; its successor takes what
+		 * has the name now, and the request that waits. */
+		if (quar_store_is_gone(&k->store)) {
+			log_warning("quarantine: %s was removed, I start anew", k->cfg->dir);
+			return;
+		}
 		if (n > 0 && (p[1].revents & POLLIN) != 0)
 			take(k);
 		else if (n > 0 && p[1].revents != 0)

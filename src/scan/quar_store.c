@@ -50,6 +50,13 @@ int quar_store_open(struct quar_store *s)
 	return s->dir < 0 ? -1 : 1;
 }
 
+bool quar_store_is_gone(const struct quar_store *s)
+{
+	struct stat st;
+
+	return s->dir >= 0 && (fstat(s->dir, &st) < 0 || st.st_nlink == 0);
+}
+
 /* --- bounds ------------------------------------------------------------------ */
 
 static void note_change(struct quar_store *s)
