@@ -24,7 +24,7 @@
 #include "net.h"
 #include "quar_store.h"
 
-#define EXPIRE_MS 60000
+#define EXPIRE_MS 600000
 #define LOG_BURST 10
 
 struct keeper {

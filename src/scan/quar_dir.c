@@ -232,7 +232,14 @@ int quar_dir_write(int fd, const void *p, size_t n)
 	return 0;
 }
 
-int quar_dir_write_meta(int dir, const struct quar_meta *m)
+/* Written, given to its owner (-1: ours) and on the disk. */
+static int fill(int fd, const struct buf *b, uid_t uid, gid_t gid)
+{
+	return fchown(fd, uid, gid) == 0 && quar_dir_write(fd, buf_head(b), buf_len(b)) == 0 ?
+		fsync(fd) : -1;
+}
+
+static int write_meta(int dir, const struct quar_meta *m, uid_t uid, gid_t gid)
 {
 	struct buf b = BUF_INIT(KV_MAX);
 	char name[QUAR_NAME_SIZE];
@@ -245,7 +252,7 @@ int quar_dir_write_meta(int dir, const struct quar_meta *m)
 	if (quar_meta_format(m, &b) == 0)
 		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0) {
-		rc = quar_dir_write(fd, buf_head(&b), buf_len(&b)) == 0 ? fsync(fd) : -1;
+		rc = fill(fd, &b, uid, gid);
 		int error = errno;
 		if (close(fd) < 0)
 			rc = -1;
@@ -256,6 +263,11 @@ int quar_dir_write_meta(int dir, const struct quar_meta *m)
 	}
 	buf_fini(&b);
 	return rc;
+}
+
+int quar_dir_write_meta(int dir, const struct quar_meta *m)
+{
+	return write_meta(dir, m, (uid_t)-1, (gid_t)-1);
 }
 
 int quar_dir_commit(int dir, const char *id, enum quar_file tmp)
@@ -284,10 +296,9 @@ int quar_dir_rewrite_meta(int dir, const struct quar_meta *m)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	unlinkat(dir, tmp, 0); /* of one that was killed */
-	if (quar_dir_write_meta(dir, m) < 0)
+	if (write_meta(dir, m, st.st_uid, st.st_gid) < 0)
 		return -1;
-	if (fchownat(dir, tmp, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    quar_dir_commit(dir, m->id, QUAR_FILE_META_TMP) == 0)
+	if (quar_dir_commit(dir, m->id, QUAR_FILE_META_TMP) == 0)
 		return 0;
 	int error = errno;
 	unlinkat(dir, tmp, 0);

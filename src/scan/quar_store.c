@@ -83,7 +83,10 @@ static int refresh(struct quar_store *s, int64_t now_s)
 	s->first = 0;
 	note_change(s); /* before it: what happens meanwhile makes it stale */
 	s->listed_s = now_s;
-	return quar_dir_list(s->dir, &s->list);
+	if (quar_dir_list(s->dir, &s->list) == 0)
+		return 0;
+	s->listed_s = 0; /* not all of it */
+	return -1;
 }
 
 static int remove_first(struct quar_store *s)

@@ -108,11 +108,16 @@ static bool read_meta(const struct tool *t, const char *id, struct quar_meta *m,
 
 static int list_one(const struct tool *t, const char *id)
 {
+	char why[200], name[QUAR_NAME_SIZE];
 	struct scan_msg_store store;
 	struct quar_meta m;
 
-	if (!read_meta(t, id, &m, &store))
-		return EX_SOME_FAILED;
+	if (quar_dir_read_meta(t->dir, id, &m, &store, why, sizeof why) < 0) {
+		/* One that has gone since the directory was read is no failure. */
+		quar_dir_name(name, id, QUAR_FILE_META);
+		return faccessat(t->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ? 0 :
+			complain(id, why);
+	}
 	if (quar_filter_match(&t->filter, &m))
 		(t->is_json ? quar_text_json : quar_text_line)(&m, stdout);
 	scan_msg_store_fini(&store);
