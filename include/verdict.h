@@ -2,8 +2,9 @@
  *
  * av is a set of kinds that apply together (one part infected, another
  * encrypted); empty means that every engine called every object clean.
- * The names are bounded and come from a scanner that is not trusted: they are
- * cleaned before they meet a log, a header or a reply. */
+ * The texts are bounded and come from a scanner that is not trusted: whoever
+ * reads them off the wire makes them safe for a log (scan_verdict_parse), once;
+ * in the daemon they are as they came. */
 #ifndef ESETS_VERDICT_H
 #define ESETS_VERDICT_H
 
@@ -51,7 +52,7 @@ enum verdict_quarantine {
 #define VERDICT_PARTS_MAX 64
 
 struct verdict_part {
-	char name[VERDICT_NAME_MAX];    /* "part 2: invoice.exe", cleaned */
+	char name[VERDICT_NAME_MAX];    /* "part 2: invoice.exe" */
 	char virus[VERDICT_NAME_MAX];   /* "" unless infected; clean: a find that was allowed */
 	unsigned av;                    /* VERDICT_AV_* of this object alone */
 };

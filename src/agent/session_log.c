@@ -2,7 +2,8 @@
  *
  * The keys of the summary line, their order and their quotes are those that
  * existing log readers match on (esets.cfg(5), syslog_class); further keys
- * follow behind hop. Peer text is cleaned and bounded. */
+ * follow behind hop. Peer text is cleaned and bounded; that of a verdict was when
+ * it came. */
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -36,13 +37,12 @@ static void log_parts(const struct session_msg *m)
 {
 	for (unsigned i = 0; i < m->verdict.nparts; i++) {
 		const struct verdict_part *p = &m->verdict.parts[i];
-		char name[FIELD_MAX], virus[FIELD_MAX];
 		bool is_allowed = p->av == VERDICT_AV_CLEAN && p->virus[0] != '\0';
 		bool is_part = p->av != VERDICT_AV_CLEAN || is_allowed;
 		enum log_class c = is_part && log_wants(LC_PART) ? LC_PART : LC_PARTALL;
 		log_line(c, priority(m),
 			"vdb=%s, agent=smtp, name=\"%s\", virus=\"%s\", action=\"%s\", info=\"\", avstatus=\"%s\", hop=\"%s\"",
-			m->verdict.vdb, clean(name, p->name), clean(virus, p->virus),
+			m->verdict.vdb, p->name, p->virus,
 			is_allowed ? "allowed" : "", verdict_av_text(p->av), policy_action_hop(m->result.action));
 	}
 }
@@ -73,7 +73,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 {
 	enum log_class c = is_notable(m) && log_wants(LC_SUMM) ? LC_SUMM : LC_SUMMALL;
 	char from[FIELD_MAX], to[FIELD_MAX], subject[FIELD_MAX], date[FIELD_MAX];
-	char virus[FIELD_MAX], info[FIELD_MAX], sender[FIELD_MAX], msgid[FIELD_MAX];
+	char sender[FIELD_MAX], msgid[FIELD_MAX];
 	char client[FIELD_MAX], section[FIELD_MAX], peer[NET_ADDR_TEXT];
 	const struct verdict *v = &m->verdict;
 	const char *would = m->would.action != POLICY_ACCEPT ? policy_action_hop(m->would.action) :
@@ -90,8 +90,8 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\", "
 		"section=\"%s\", dry_run=\"%s\", quarantine=\"%s\"",
 		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
-		clean(subject, m->hdr.subject), clean(date, m->hdr.date), clean(virus, v->virus),
-		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", clean(info, info_text(m)),
+		clean(subject, m->hdr.subject), clean(date, m->hdr.date), v->virus,
+		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", info_text(m),
 		av_text(m),
 		policy_action_hop(m->result.action), verdict_as_text(v->as),
 		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),

@@ -740,7 +740,7 @@ static bool give_verdict(struct player *p, char *kind, const char *text)
 	if (strncmp(kind, "part", 4) == 0 && (v.parts = calloc(1, sizeof *v.parts)) != NULL) {
 		v.nparts = 1;
 		v.parts[0].av = v.av;
-		str_copy(v.parts[0].name, sizeof v.parts[0].name, "part 2: \"a\"");
+		str_copy(v.parts[0].name, sizeof v.parts[0].name, "part 2: \\\"a\\\"");
 		str_copy(v.parts[0].virus, sizeof v.parts[0].virus, name);
 	}
 	if (strcmp(kind, "part-allowed") != 0)
