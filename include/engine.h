@@ -32,6 +32,7 @@ struct engine_result {
 	char name[VERDICT_NAME_MAX];      /* FOUND: signature name */
 	char reason[VERDICT_REASON_MAX];  /* others: why */
 	int score_milli;                  /* as */
+	bool is_inside;                   /* FOUND: perhaps in what the object holds */
 };
 
 /* How long a scan may take, and whether anybody still waits for it. */
@@ -43,6 +44,7 @@ struct engine_call {
 
 struct engine {
 	const char *name;                 /* as in av_engines, as_engines */
+	bool looks_inside;                /* finds in a container what lies in it */
 	/* Parent, before the fork: load data. 0, -1 logged. NULL: nothing to do. */
 	int (*load)(const struct conf *c);
 	/* "builtin:EICAR+123" piece for vdb. */

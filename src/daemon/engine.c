@@ -159,6 +159,7 @@ enum engine_status engines_av(struct engine_object *o, const struct scan_opts *o
 			str_copy(o->allowed, sizeof o->allowed, one.name);
 			s = ENGINE_CLEAN; /* for this engine: the others are still asked */
 		}
+		one.is_inside = av_list.e[i]->looks_inside;
 		if (is_worse(s, worst)) {
 			worst = s;
 			*r = one;

@@ -241,5 +241,5 @@ static void watch(const struct engine_call *call)
 }
 
 const struct engine engine_clamd = {
-	.name = "clamd", .load = load, .version = version, .av = av, .watch = watch,
+	.name = "clamd", .looks_inside = true, .load = load, .version = version, .av = av, .watch = watch,
 };

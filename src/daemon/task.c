@@ -225,16 +225,18 @@ static void scan_all(struct task *t, const struct content *c)
 	const struct scan_request *r = t->r;
 	const char *name = r->is_mail ? "message" : r->name;
 	const char *data = c->p != NULL ? c->p : "";
+	struct task_scope scope;
 
-	if (!task_scan_object(t, data, c->len, name, true))
-		return;
-	if (r->is_mail) {
+	task_scope_begin(t, &scope);
+	bool on = task_scan_object(t, data, c->len, name, true);
+	if (on && r->is_mail) {
 		size_t from = guess_mail_start(data, c->len);
 		task_walk_message(t, data + from, c->len - from, false);
-	} else {
+	} else if (on) {
 		task_check_name(t, name, name);
 		task_look_into(t, data, c->len, name, TASK_IS_FILE);
 	}
+	task_scope_end(t, &scope, name);
 }
 
 /* Takes the infected parts out and looks again: cleaned is only what nothing

@@ -36,6 +36,7 @@ struct task {
 	bool root_is_decoded;            /* walks an encoded multipart's content */
 	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */
 	unsigned allowed;                /* finds that did not count */
+	struct task_held *held;          /* finds in what is around, innermost first */
 	unsigned finds;                  /* that did */
 	char last_virus[VERDICT_NAME_MAX];
 	/* For cleaning: the message as it came, what is to be taken out of it. */
@@ -44,6 +45,16 @@ struct task {
 	struct task_cuts *cuts;          /* NULL none; task_clean.c's */
 	bool must_not_clean;
 	struct verdict_part parts[VERDICT_PARTS_MAX];
+};
+
+/* A find in an object while what lies inside it is looked at: an engine that
+ * opens containers itself finds in the container what av_allow_hash lets pass
+ * inside. Where an object inside had the same find and was allowed, this one
+ * is none either. */
+struct task_held {
+	char virus[VERDICT_NAME_MAX];    /* "" none */
+	bool is_explained;
+	struct task_held *outer;
 };
 
 /* ---- task.c: budget -------------------------------------------------------- */
@@ -71,8 +82,12 @@ void task_free(struct task *t, void *p, size_t size);
 
 /* ---- task_object.c --------------------------------------------------------- */
 
-/* Gives one object to the engines; sets in_allowed, which holds for what lies
- * inside it too: the caller puts the old value back behind that. */
+/* Around task_scan_object and the look into the same object: what is allowed,
+ * and a find that may be explained, hold until the end. */
+struct task_scope { bool in_allowed; struct task_held held; };
+void task_scope_begin(struct task *t, struct task_scope *s);
+void task_scope_end(struct task *t, struct task_scope *s, const char *name);
+/* Gives one object to the engines, within a scope. */
 bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
 	bool is_message);
 /* An object of that name is of kind av (one VERDICT_AV_*), and why. */

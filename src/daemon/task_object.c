@@ -65,6 +65,48 @@ static void note_allowed(struct task *t, const struct engine_object *o)
 		o->is_allowed ? "av_allow_hash" : "av_allow_name");
 }
 
+/* ---- finds ------------------------------------------------------------------ */
+
+static void count_find(struct task *t, const char *name, const char *virus)
+{
+	t->v->av |= VERDICT_AV_INFECTED;
+	t->finds++;
+	str_copy(t->last_virus, sizeof t->last_virus, virus);
+	if (t->v->virus[0] == '\0')
+		str_copy(t->v->virus, sizeof t->v->virus, virus);
+	add_part(t, name, VERDICT_AV_INFECTED, virus);
+}
+
+static void on_allowed(struct task *t, const struct engine_object *o)
+{
+	note_allowed(t, o);
+	add_part(t, o->name, VERDICT_AV_CLEAN, o->allowed);
+	for (struct task_held *h = t->held; o->is_allowed && h != NULL; h = h->outer)
+		h->is_explained |= strcmp(h->virus, o->allowed) == 0;
+}
+
+void task_scope_begin(struct task *t, struct task_scope *s)
+{
+	*s = (struct task_scope){ .in_allowed = t->in_allowed, .held.outer = t->held };
+	t->held = &s->held;
+}
+
+void task_scope_end(struct task *t, struct task_scope *s, const char *name)
+{
+	struct engine_object o = { .name = name, .is_allowed = true };
+
+	t->held = s->held.outer;
+	t->in_allowed = s->in_allowed;
+	if (s->held.virus[0] == '\0')
+		return;
+	if (!s->held.is_explained) {
+		count_find(t, name, s->held.virus);
+		return;
+	}
+	str_copy(o.allowed, sizeof o.allowed, s->held.virus);
+	on_allowed(t, &o);
+}
+
 bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
 	bool is_message)
 {
@@ -87,18 +129,21 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
 	if (!t->r->want_av)
 		return true;
-	t->v->av |= av_of(s);
-	if (s == ENGINE_FOUND) {
-		t->finds++;
-		str_copy(t->last_virus, sizeof t->last_virus, r.name);
-	}
-	if (s == ENGINE_FOUND && t->v->virus[0] == '\0')
-		str_copy(t->v->virus, sizeof t->v->virus, r.name);
-	else if (s != ENGINE_FOUND && s != ENGINE_CLEAN)
-		task_reason(t, r.reason);
 	if (o.allowed[0] != '\0')
-		note_allowed(t, &o);
-	add_part(t, name, av_of(s), s == ENGINE_FOUND ? r.name : o.allowed);
+		on_allowed(t, &o);
+	if (s == ENGINE_FOUND && r.is_inside && t->r->opts.allow_hash[0] != '\0') {
+		str_copy(t->held->virus, sizeof t->held->virus, r.name);
+		return true;
+	}
+	if (s == ENGINE_FOUND) {
+		count_find(t, name, r.name);
+		return true;
+	}
+	t->v->av |= av_of(s);
+	if (s != ENGINE_CLEAN)
+		task_reason(t, r.reason);
+	if (s != ENGINE_CLEAN || o.allowed[0] == '\0')
+		add_part(t, name, av_of(s), "");
 	return true;
 }
 
@@ -121,12 +166,7 @@ void task_check_name(struct task *t, const char *name, const char *shown)
 	snprintf(virus, sizeof virus, "Blocked/%s", ext);
 	if (allow_has_name(t->r->opts.allow_name, virus))
 		return;
-	t->v->av |= VERDICT_AV_INFECTED;
-	t->finds++;
-	str_copy(t->last_virus, sizeof t->last_virus, virus);
-	if (t->v->virus[0] == '\0')
-		str_copy(t->v->virus, sizeof t->v->virus, virus);
-	add_part(t, shown, VERDICT_AV_INFECTED, virus);
+	count_find(t, shown, virus);
 }
 
 bool task_is_excluded(const struct task *t, const char *name)

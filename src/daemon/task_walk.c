@@ -57,13 +57,14 @@ bool task_look_into(struct task *t, const char *data, size_t len, const char *na
 bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
 	unsigned is)
 {
-	const bool outer = t->in_allowed;
+	struct task_scope scope;
 	const bool is_wanted = !(is & TASK_IS_FILE) || t->r->opts.obj_files;
-	bool on = is_wanted ? task_scan_object(t, data, len, name, false) : task_take_object(t);
 
+	task_scope_begin(t, &scope);
+	bool on = is_wanted ? task_scan_object(t, data, len, name, false) : task_take_object(t);
 	if (on)
 		on = task_look_into(t, data, len, name, is);
-	t->in_allowed = outer;
+	task_scope_end(t, &scope, name);
 	return on;
 }
 
