@@ -140,7 +140,7 @@ bool task_scan_archive(struct task *t, const char *data, size_t len, const char 
 
 /* ---- task_mbox.c ----------------------------------------------------------- */
 
-/* Do the octets begin like a mailbox of more than one message? Pure. */
+/* Do the octets begin like a mailbox? Pure. */
 bool guess_is_mailbox(const char *p, size_t len);
 /* Scans what lies inside each of its messages. */
 bool task_walk_mailbox(struct task *t, const char *p, size_t len);
