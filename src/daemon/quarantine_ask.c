@@ -127,6 +127,7 @@ void quarantine_ask(int ask_fd, const struct scan_request *r, int fd, long long 
 
 	if (!r->opts.quarantine || !verdict_is_for_quarantine(v))
 		return;
+	log_debug("a copy for the quarantine is asked for");
 	v->quarantine = VERDICT_QUARANTINE_STORED;
 	if (ask(&w, ask_fd, r, fd, v) == 0)
 		return;
