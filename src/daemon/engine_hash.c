@@ -21,16 +21,11 @@
 
 #include "allow.h"
 #include "log.h"
+#include "sig_line.h"
 #include "str.h"
 
-#define DIGEST_MAX 32u
-#define SIZE_ANY UINT32_MAX
 #define LINE_MAX_OCTETS 1024
 #define BAD_LINES_LOGGED 10u
-
-enum kind { KIND_MD5, KIND_SHA1, KIND_SHA256, KIND_COUNT };
-
-static const size_t digest_len[KIND_COUNT] = { 16, 20, 32 };
 
 /* Records lie behind each other without padding: digest, size, name. */
 struct table {
@@ -42,7 +37,7 @@ struct table {
 };
 
 struct db {
-	struct table t[KIND_COUNT];
+	struct table t[SIG_KIND_COUNT];
 	char *names;             /* NUL-terminated, one behind the other */
 	size_t names_len, names_cap;
 	size_t last_name;        /* many lines in a row have the same name */
@@ -52,23 +47,23 @@ struct db {
 };
 
 static struct db *db;
-static EVP_MD *algorithms[KIND_COUNT];
+static EVP_MD *algorithms[SIG_KIND_COUNT];
 
-static size_t rec_len(enum kind k)
+static size_t rec_len(enum sig_kind k)
 {
-	return digest_len[k] + 2 * sizeof(uint32_t);
+	return sig_digest_len[k] + 2 * sizeof(uint32_t);
 }
 
-static unsigned char *rec_at(const struct table *t, enum kind k, size_t i)
+static unsigned char *rec_at(const struct table *t, enum sig_kind k, size_t i)
 {
 	return t->rec + i * rec_len(k);
 }
 
-static uint32_t rec_u32(const unsigned char *rec, enum kind k, unsigned which)
+static uint32_t rec_u32(const unsigned char *rec, enum sig_kind k, unsigned which)
 {
 	uint32_t v;
 
-	memcpy(&v, rec + digest_len[k] + which * sizeof v, sizeof v);
+	memcpy(&v, rec + sig_digest_len[k] + which * sizeof v, sizeof v);
 	return v;
 }
 
@@ -79,7 +74,7 @@ static void db_free(struct db **dp)
 	*dp = NULL;
 	if (d == NULL)
 		return;
-	for (int k = 0; k < KIND_COUNT; k++) {
+	for (int k = 0; k < SIG_KIND_COUNT; k++) {
 		free(d->t[k].rec);
 		free(d->t[k].sizes);
 	}
@@ -111,98 +106,28 @@ static int64_t add_name(struct db *d, const char *name)
 	return (int64_t)d->last_name;
 }
 
-static int add_record(struct db *d, enum kind k, const unsigned char *digest, uint32_t size,
-	const char *name)
+static int add_record(struct db *d, const struct sig *sig)
 {
-	struct table *t = &d->t[k];
-	int64_t at = add_name(d, name);
+	const size_t len = sig_digest_len[sig->kind];
+	struct table *t = &d->t[sig->kind];
+	int64_t at = add_name(d, sig->name);
 
 	if (at < 0)
 		return -1;
 	if (t->n == t->cap) {
 		size_t cap = t->cap > 0 ? t->cap + t->cap / 2 : 256;
-		unsigned char *p = realloc(t->rec, cap * rec_len(k));
+		unsigned char *p = realloc(t->rec, cap * rec_len(sig->kind));
 		if (p == NULL)
 			return -1;
 		t->rec = p;
 		t->cap = cap;
 	}
-	unsigned char *rec = rec_at(t, k, t->n++);
+	unsigned char *rec = rec_at(t, sig->kind, t->n++);
 	uint32_t name_at = (uint32_t)at;
-	memcpy(rec, digest, digest_len[k]);
-	memcpy(rec + digest_len[k], &size, sizeof size);
-	memcpy(rec + digest_len[k] + sizeof size, &name_at, sizeof name_at);
+	memcpy(rec, sig->digest, len);
+	memcpy(rec + len, &sig->size, sizeof sig->size);
+	memcpy(rec + len + sizeof sig->size, &name_at, sizeof name_at);
 	return 0;
-}
-
-static enum kind kind_of_hex(size_t n)
-{
-	for (int k = 0; k < KIND_COUNT; k++) {
-		if (n == 2 * digest_len[k])
-			return (enum kind)k;
-	}
-	return KIND_COUNT;
-}
-
-/* Cuts the next field off at the separator; NULL: there is none left. */
-static char *cut(char **p, char sep)
-{
-	char *field = *p;
-
-	if (field == NULL)
-		return NULL;
-	char *end = strchr(field, sep);
-	*p = end != NULL ? end + 1 : NULL;
-	if (end != NULL)
-		*end = '\0';
-	return field;
-}
-
-/* "digest:size:name[:level]". 1 taken, 0 bad line, -1 out of memory. */
-static int parse_clamav(struct db *d, char *line, bool md5)
-{
-	unsigned char digest[DIGEST_MAX];
-	char *p = line;
-	const char *hex = cut(&p, ':'), *size = cut(&p, ':'), *name = cut(&p, ':');
-	enum kind k = kind_of_hex(strlen(hex));
-	uint64_t octets = SIZE_ANY;
-
-	if (size == NULL || name == NULL || name[0] == '\0' || k == KIND_COUNT ||
-	    (k == KIND_MD5) != md5 || str_unhex(digest, digest_len[k], hex) < 0)
-		return 0;
-	if (strcmp(size, "*") != 0 && (str_parse_u64(size, &octets) < 0 || octets >= SIZE_ANY))
-		return 0;
-	return add_record(d, k, digest, (uint32_t)octets, name) == 0 ? 1 : -1;
-}
-
-/* "digest", "digest name", "digest *name" as sha256sum prints it. */
-static int parse_plain(struct db *d, char *line)
-{
-	unsigned char digest[DIGEST_MAX];
-	size_t n = strcspn(line, " \t");
-	const char *name = line + n + strspn(line + n, " \t*");
-
-	if (n != 2 * digest_len[KIND_SHA256] || str_unhex(digest, DIGEST_MAX, line) < 0)
-		return 0;
-	return add_record(d, KIND_SHA256, digest, SIZE_ANY, *name != '\0' ? name : "Listed.SHA256") == 0 ?
-		1 : -1;
-}
-
-enum format { FORMAT_NONE, FORMAT_HDB, FORMAT_HSB, FORMAT_PLAIN };
-
-static enum format format_of(const char *file)
-{
-	const char *dot = strrchr(file, '.');
-
-	if (file[0] == '.' || dot == NULL)
-		return FORMAT_NONE;
-	if (strcmp(dot, ".hdb") == 0)
-		return FORMAT_HDB;
-	if (strcmp(dot, ".hsb") == 0)
-		return FORMAT_HSB;
-	if (strcmp(dot, ".sha256") == 0 || strcmp(dot, ".txt") == 0)
-		return FORMAT_PLAIN;
-	return FORMAT_NONE;
 }
 
 /* A file that somebody may believe to be in use. */
@@ -219,13 +144,12 @@ static void bad_line(struct db *d, const char *path, unsigned long number)
 		log_warning("%s:%lu: not a signature, skipped", path, number);
 }
 
-static int load_stream(struct db *d, FILE *f, const char *path, enum format format)
+static int load_stream(struct db *d, FILE *f, const char *path, enum sig_format format)
 {
 	char line[LINE_MAX_OCTETS];
 	bool skip = false;   /* the rest of a line that was too long */
 
 	for (unsigned long number = 1; fgets(line, sizeof line, f) != NULL;) {
-		size_t n = strcspn(line, "\r\n");
 		bool whole = strchr(line, '\n') != NULL || feof(f);
 		bool was_skip = skip;
 		skip = !whole;
@@ -235,14 +159,12 @@ static int load_stream(struct db *d, FILE *f, const char *path, enum format form
 			number += whole;
 			continue;
 		}
-		while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
-			n--;
-		line[n] = '\0';
-		int got = n == 0 || line[0] == '#' ? 1 : format == FORMAT_PLAIN ?
-			parse_plain(d, line) : parse_clamav(d, line, format == FORMAT_HDB);
-		if (got < 0)
+		line[strcspn(line, "\r\n")] = '\0';
+		struct sig sig;
+		int got = sig_line_parse(line, format, &sig);
+		if (got > 0 && add_record(d, &sig) < 0)
 			return -1;
-		if (got == 0)
+		if (got < 0)
 			bad_line(d, path, number);
 		number++;
 	}
@@ -253,7 +175,7 @@ static size_t count_of(const struct db *d)
 {
 	size_t n = 0;
 
-	for (int k = 0; k < KIND_COUNT; k++)
+	for (int k = 0; k < SIG_KIND_COUNT; k++)
 		n += d->t[k].n;
 	return n;
 }
@@ -285,10 +207,10 @@ static void log_age(const struct db *d, const char *path)
 static int load_file(struct db *d, const char *dir, const char *file, char *why, size_t why_size)
 {
 	char path[4096];
-	enum format format = format_of(file);
+	enum sig_format format = sig_format_of(file);
 
 	snprintf(path, sizeof path, "%s/%s", dir, file);
-	if (format == FORMAT_NONE) {
+	if (format == SIG_NONE) {
 		if (is_notable(file))
 			log_warning("%s: not loaded, its name ends in none of .hdb .hsb .sha256 .txt",
 				path);
@@ -326,7 +248,7 @@ static int compare_u32(const void *a, const void *b)
 
 static void swap_records(unsigned char *a, unsigned char *b, size_t n)
 {
-	unsigned char tmp[DIGEST_MAX + 2 * sizeof(uint32_t)];
+	unsigned char tmp[SIG_DIGEST_MAX + 2 * sizeof(uint32_t)];
 
 	memcpy(tmp, a, n);
 	memcpy(a, b, n);
@@ -366,7 +288,7 @@ static void sort_records(unsigned char *rec, size_t n, size_t len, size_t octet,
 }
 
 /* Sorted, and its sizes known. */
-static int finish_table(struct table *t, enum kind k)
+static int finish_table(struct table *t, enum sig_kind k)
 {
 	if (t->n == 0)
 		return 0;
@@ -374,10 +296,10 @@ static int finish_table(struct table *t, enum kind k)
 	if (rec != NULL)
 		t->rec = rec;
 	t->cap = t->n;
-	sort_records(t->rec, t->n, rec_len(k), 0, digest_len[k]);
+	sort_records(t->rec, t->n, rec_len(k), 0, sig_digest_len[k]);
 	size_t n = 0;
 	for (size_t i = 0; i < t->n; i++)
-		n += rec_u32(rec_at(t, k, i), k, 0) != SIZE_ANY;
+		n += rec_u32(rec_at(t, k, i), k, 0) != SIG_SIZE_ANY;
 	t->any_size = n < t->n;
 	if (n == 0)
 		return 0;
@@ -386,7 +308,7 @@ static int finish_table(struct table *t, enum kind k)
 		return -1;
 	for (size_t i = 0, w = 0; i < t->n; i++) {
 		uint32_t size = rec_u32(rec_at(t, k, i), k, 0);
-		if (size != SIZE_ANY)
+		if (size != SIG_SIZE_ANY)
 			t->sizes[w++] = size;
 	}
 	qsort(t->sizes, n, sizeof *t->sizes, compare_u32);
@@ -399,14 +321,14 @@ static int finish_table(struct table *t, enum kind k)
 
 static int fetch_algorithms(void)
 {
-	static const char *const names[KIND_COUNT] = { "MD5", "SHA1", "SHA256" };
+	static const char *const names[SIG_KIND_COUNT] = { "MD5", "SHA1", "SHA256" };
 
-	for (int k = 0; k < KIND_COUNT; k++) {
+	for (int k = 0; k < SIG_KIND_COUNT; k++) {
 		if (algorithms[k] == NULL)
 			algorithms[k] = EVP_MD_fetch(NULL, names[k], NULL);
 	}
 	/* A system may forbid MD5; its signatures are then of no use. */
-	return algorithms[KIND_SHA256] != NULL ? 0 : -1;
+	return algorithms[SIG_SHA256] != NULL ? 0 : -1;
 }
 
 static int load_dir(struct db *d, DIR *dir, const char *path, char *why, size_t why_size)
@@ -417,8 +339,8 @@ static int load_dir(struct db *d, DIR *dir, const char *path, char *why, size_t 
 		if (load_file(d, path, e->d_name, why, why_size) < 0)
 			return -1;
 	}
-	for (int k = 0; k < KIND_COUNT; k++) {
-		if (finish_table(&d->t[k], (enum kind)k) < 0) {
+	for (int k = 0; k < SIG_KIND_COUNT; k++) {
+		if (finish_table(&d->t[k], (enum sig_kind)k) < 0) {
 			snprintf(why, why_size, "out of memory");
 			return -1;
 		}
@@ -457,7 +379,7 @@ int engine_hash_load(const char *path, char *why, size_t why_size)
 void engine_hash_unload(void)
 {
 	db_free(&db);
-	for (int k = 0; k < KIND_COUNT; k++) {
+	for (int k = 0; k < SIG_KIND_COUNT; k++) {
 		EVP_MD_free(algorithms[k]);
 		algorithms[k] = NULL;
 	}
@@ -480,7 +402,7 @@ static uint64_t prefix(const unsigned char *p)
 }
 
 /* First record whose digest is not below the given one. */
-static size_t lower_bound(const struct table *t, enum kind k, const unsigned char *digest)
+static size_t lower_bound(const struct table *t, enum sig_kind k, const unsigned char *digest)
 {
 	size_t lo = 0, hi = t->n;
 	uint64_t want = prefix(digest), lo_key = 0, hi_key = UINT64_MAX;
@@ -494,7 +416,7 @@ static size_t lower_bound(const struct table *t, enum kind k, const unsigned cha
 			mid = lo + (size_t)(part * (double)(hi - lo - 1));
 		}
 		const unsigned char *rec = rec_at(t, k, mid);
-		if (memcmp(rec, digest, digest_len[k]) < 0) {
+		if (memcmp(rec, digest, sig_digest_len[k]) < 0) {
 			lo = mid + 1;
 			lo_key = prefix(rec);
 		} else {
@@ -505,17 +427,17 @@ static size_t lower_bound(const struct table *t, enum kind k, const unsigned cha
 	return lo;
 }
 
-static const char *look_up(const struct db *d, enum kind k, const unsigned char *digest,
+static const char *look_up(const struct db *d, enum sig_kind k, const unsigned char *digest,
 	uint32_t size)
 {
 	const struct table *t = &d->t[k];
 
 	for (size_t i = lower_bound(t, k, digest); i < t->n; i++) {
 		const unsigned char *rec = rec_at(t, k, i);
-		if (memcmp(rec, digest, digest_len[k]) != 0)
+		if (memcmp(rec, digest, sig_digest_len[k]) != 0)
 			break;
 		uint32_t want = rec_u32(rec, k, 0);
-		if (want == SIZE_ANY || want == size)
+		if (want == SIG_SIZE_ANY || want == size)
 			return d->names + rec_u32(rec, k, 1);
 	}
 	return NULL;
@@ -527,12 +449,12 @@ static bool has_size(const struct table *t, uint32_t size)
 		sizeof *t->sizes, compare_u32) != NULL);
 }
 
-static int digest_of(enum kind k, const struct engine_object *o, unsigned char out[EVP_MAX_MD_SIZE])
+static int digest_of(enum sig_kind k, const struct engine_object *o, unsigned char out[EVP_MAX_MD_SIZE])
 {
-	if (k == KIND_SHA256 && o->sha256_hex[0] != '\0')
-		return str_unhex(out, digest_len[KIND_SHA256], o->sha256_hex);
+	if (k == SIG_SHA256 && o->sha256_hex[0] != '\0')
+		return str_unhex(out, sig_digest_len[SIG_SHA256], o->sha256_hex);
 	/* Without this engine in force nothing was fetched. */
-	const EVP_MD *md = algorithms[k] == NULL && k == KIND_SHA256 ? EVP_sha256() : algorithms[k];
+	const EVP_MD *md = algorithms[k] == NULL && k == SIG_SHA256 ? EVP_sha256() : algorithms[k];
 	return EVP_Digest(o->len > 0 ? (const void *)o->data : "", o->len, out, NULL, md,
 		NULL) == 1 ? 0 : -1;
 }
@@ -543,9 +465,9 @@ int engine_hash_sha256(struct engine_object *o)
 
 	if (o->sha256_hex[0] != '\0')
 		return 0;
-	if (digest_of(KIND_SHA256, o, digest) < 0)
+	if (digest_of(SIG_SHA256, o, digest) < 0)
 		return -1;
-	str_hex(o->sha256_hex, digest, digest_len[KIND_SHA256]);
+	str_hex(o->sha256_hex, digest, sig_digest_len[SIG_SHA256]);
 	return 0;
 }
 
@@ -553,22 +475,22 @@ enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_n
 	struct engine_result *r)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	const uint32_t size = o->len < SIZE_ANY ? (uint32_t)o->len : SIZE_ANY - 1;
+	const uint32_t size = o->len < SIG_SIZE_ANY ? (uint32_t)o->len : SIG_SIZE_ANY - 1;
 
 	r->name[0] = '\0';
-	for (int k = KIND_COUNT - 1; k >= 0; k--) {
-		bool wanted = k == KIND_SHA256 && o->want_sha256;
+	for (int k = SIG_KIND_COUNT - 1; k >= 0; k--) {
+		bool wanted = k == SIG_SHA256 && o->want_sha256;
 		bool useful = db != NULL && db->t[k].n > 0 && algorithms[k] != NULL &&
 			has_size(&db->t[k], size);
 		if (!wanted && !useful)
 			continue;
-		if (digest_of((enum kind)k, o, digest) < 0) {
+		if (digest_of((enum sig_kind)k, o, digest) < 0) {
 			str_copy(r->reason, sizeof r->reason, "hashing failed");
 			return ENGINE_ERROR;
 		}
 		if (wanted)
-			str_hex(o->sha256_hex, digest, digest_len[KIND_SHA256]);
-		const char *name = useful ? look_up(db, (enum kind)k, digest, size) : NULL;
+			str_hex(o->sha256_hex, digest, sig_digest_len[SIG_SHA256]);
+		const char *name = useful ? look_up(db, (enum sig_kind)k, digest, size) : NULL;
 		if (name == NULL)
 			continue;
 		str_copy(r->name, sizeof r->name, name);
