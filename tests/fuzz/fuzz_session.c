@@ -211,14 +211,15 @@ static void on_raw(struct world *w, bool by_octet)
 	client_sends(w, p, n, by_octet);
 }
 
+/* New ones go to the end: inputs name them by their number. */
 static const char *const lines[] = {
 	"EHLO c\r\n", "HELO c\r\n", "MAIL FROM:<a@b>\r\n", "RCPT TO:<c@d>\r\n", "DATA\r\n",
 	"MAIL FROM:<a@b> BODY=BINARYMIME\r\n", "BDAT 5\r\n", "BDAT 9 LAST\r\n", "BDAT 0 LAST\r\n",
 	"RSET\r\n", "NOOP\n", "QUIT\r\n", "AUTH LOGIN\r\n", "AUTH PLAIN AA==\r\n", "c2VjcmV0\r\n",
 	"*\r\n", "STARTTLS\r\n", " \tburl x\r\n", "XYZZY\r\n", "XFORWARD ADDR=192.0.2.1\r\n",
 	"XCLIENT ADDR=192.0.2.1\r\n", "NOOP\rBDAT 3 LAST\r\n", "VRFY\0x\n", "\r\n",
-	"RCPT TO:<e@f>\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<e@d>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
 	"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n",
+	"RCPT TO:<e@f>\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<e@d>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
 };
 static const char *const pieces[] = {
 	"Subject: \xa5\r\n\r\n\xa5 text\r\n", ".\r\n", "\r\n.\r\n", "\n.\n", "\r.\r", "\n.\r\n",
@@ -323,6 +324,22 @@ static void on_gone(struct world *w)
 	pump(w);
 }
 
+/* The message as a scanner cleaned it that means no good. */
+static int cleaned(struct world *w, bool *may_go)
+{
+	struct fuzz_text t = { NULL, 0, 0 };
+	int fd = memfd_create("cleaned", MFD_CLOEXEC);
+
+	for (int n = next(w) % 4; n > 0; n--) {
+		const char *p = pieces[next(w) % (sizeof pieces / sizeof *pieces)];
+		fuzz_add(&t, p, strlen(p));
+	}
+	must(fd >= 0 && (t.len == 0 || write(fd, t.p, t.len) == (ssize_t)t.len));
+	*may_go = model_cleaned(&w->m, t.p, t.len);
+	fuzz_free(&t);
+	return fd;
+}
+
 static void on_verdict(struct world *w)
 {
 	static const unsigned kinds[] = { 0, VERDICT_AV_INFECTED, VERDICT_AV_UNAVAILABLE,
@@ -330,6 +347,8 @@ static void on_verdict(struct world *w)
 	uint8_t choice = next(w);
 	struct verdict v = { .av = kinds[choice % 8],
 		.as = w->wants_as ? VERDICT_AS_CLEAN : VERDICT_AS_NONE };
+	const bool cleans = w->conf.smtp.scan.opts.clean_mode != SCAN_CLEAN_NONE;
+	bool may_go = true;
 	int fd = -1;
 
 	if (w->s.job == NULL)
@@ -337,15 +356,15 @@ static void on_verdict(struct world *w)
 	if (choice / 8 % 4 == 3)
 		v.quarantine = VERDICT_QUARANTINE_FAILED;
 	if (v.av & VERDICT_AV_DELETED)
-		fd = memfd_create("cleaned", MFD_CLOEXEC);
+		fd = cleans ? cleaned(w, &may_go) : memfd_create("cleaned", MFD_CLOEXEC);
 	struct verdict seen = v;
-	if (seen.av & VERDICT_AV_DELETED)
+	if ((seen.av & VERDICT_AV_DELETED) && !cleans)
 		verdict_unavailable(&seen, ""); /* it was not asked to clean */
 	const struct policy_actions actions = model_actions(&w->m);
 	enum policy_action a = policy_decide(&actions, &seen).action;
 	if (seen.quarantine == VERDICT_QUARANTINE_FAILED)
 		a = POLICY_DEFER;
-	model_decided(&w->m, a == POLICY_ACCEPT, a == POLICY_DISCARD);
+	model_decided(&w->m, a == POLICY_ACCEPT && may_go, a == POLICY_DISCARD && may_go);
 	strcpy(v.virus, "Bad\r\n250 Ok");
 	session_on_verdict(&w->s, &v, fd);
 	pump(w);
@@ -430,7 +449,7 @@ static void happen(struct world *w)
 	pump(w);
 }
 
-static void configure(struct world *w)
+static void configure(struct world *w, size_t size)
 {
 	struct conf_smtp *c = &w->conf.smtp;
 	uint8_t a = next(w), b = next(w);
@@ -449,6 +468,7 @@ static void configure(struct world *w)
 		c->scan.actions.av = POLICY_ACCEPT;
 	else if ((b >> 1 & 7) == 6)
 		c->scan.actions.av = POLICY_DISCARD;
+	c->server_xclient = (size & 30) == 30;
 	c->scan.av_subject_prefix = c->scan.as_subject_prefix = "";
 	/* Their two bits have a value to spare. */
 	if ((a >> 1 & 3) == 3) {
@@ -458,7 +478,8 @@ static void configure(struct world *w)
 		c->user_config_recipients = CONF_RCPT_STRICTEST;
 	}
 	c->scan.opts = (struct scan_opts){ .timeout_s = 60, .ext_exclude = "", .block_ext = "",
-		.allow_hash = "", .allow_name = "" };
+		.allow_hash = "", .allow_name = "",
+		.clean_mode = size & 32 ? SCAN_CLEAN_STANDARD : SCAN_CLEAN_NONE };
 	w->conf.global.scan = c->scan;
 	w->conf.global.scan.actions.av_infected = b & 1 ? POLICY_REJECT : POLICY_DISCARD;
 	w->caps = b >> 4 & 7;
@@ -479,8 +500,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_open("fuzz", &silent);
 	w->in = data;
 	w->end = data + size;
-	configure(w);
-	w->conf.smtp.server_xclient = (size & 30) == 30;
+	configure(w, size);
 	session_init(&w->s, &w->env, 1, &client, &client, size & 1);
 	model_init(&w->m, &w->s, &w->conf);
 	session_start(&w->s);

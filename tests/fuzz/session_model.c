@@ -534,6 +534,17 @@ void model_scan(struct model *m, const uint8_t *p, size_t n)
 	must(n == m->body.len && (n == 0 || memcmp(p, m->body.p, n) == 0));
 }
 
+bool model_cleaned(struct model *m, const char *p, size_t n)
+{
+	char *out = malloc(2 * n + 1);
+
+	must(out != NULL);
+	set_text(&m->body, out, ref_newlines(p, n, m->is_binary || keeps_newlines(m), out));
+	free(out);
+	return m->is_binary || m->conf->smtp.bare_newline != CONF_BARE_REJECT ||
+		(m->body.len == n && (n == 0 || memcmp(m->body.p, p, n) == 0));
+}
+
 void model_decided(struct model *m, bool is_accepted, bool is_discarded)
 {
 	m->is_accepted = is_accepted;

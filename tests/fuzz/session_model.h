@@ -99,6 +99,8 @@ bool model_server_is_early(struct model *m, uint8_t choice, struct fuzz_text *ou
 
 /* The message that is complete now, as the scanner must see it. */
 void model_scan(struct model *m, const uint8_t *p, size_t n);
+/* What the scanner made of it, if that may take its place: false, it may not. */
+bool model_cleaned(struct model *m, const char *p, size_t n);
 void model_decided(struct model *m, bool is_accepted, bool is_discarded);
 
 /* The actions that hold for the transaction: by recipients whose address
