@@ -169,12 +169,20 @@ class FakeEngine:
             self.most_at_work = max(self.most_at_work, self.at_work)
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         try:
-            self._answer(sock, asked, answer)
+            answer = self._wait_answer(sock, asked, answer)
         finally:
+            # before the answer: the next scan may be here before sendall is back
             with self._lock:
                 self.at_work -= 1
+        if answer is not CLOSE:
+            sock.sendall(answer)
 
     def _answer(self, sock, asked, answer):
+        answer = self._wait_answer(sock, asked, answer)
+        if answer is not CLOSE:
+            sock.sendall(answer)
+
+    def _wait_answer(self, sock, asked, answer):
         if callable(answer):
             answer = answer(asked)
         if answer is SILENCE:
@@ -183,10 +191,9 @@ class FakeEngine:
             while not answer.event.wait(0.01):
                 if self.ends_with_client and peer_has_gone(sock):
                     self.gone += 1
-                    return
+                    return CLOSE
             answer = answer.answer
-        if answer is not CLOSE:
-            sock.sendall(answer)
+        return answer
 
     ends_with_client = True
 
