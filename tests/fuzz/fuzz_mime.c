@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	struct seen s = { .msg = (const char *)data + 1, .len = size - 1,
-		.budget = { data[0] % (DEPTH_MAX + 1), 1 + data[0] * 4u, 1 + data[0] / 4u, NULL } };
+		.budget = { .max_depth = data[0] % (DEPTH_MAX + 1), .max_parts = 1 + data[0] * 4u,
+			.max_headers = 1 + data[0] / 4u } };
 	enum mime_result r = mime_walk(s.msg, s.len, &s.budget, on_part, &s);
 	unsigned n = s.n;
 
