@@ -1,0 +1,75 @@
+"""Every kind of object, every encoding, every place of a message: what is to be
+found in each combination."""
+
+import archives
+import messages
+
+EICAR = messages.EICAR
+
+def unencoded(octets):
+    return octets
+
+
+def quoted(octets):
+    return b"".join(b"=%02X" % c + (b"=\r\n" if n % 24 == 23 else b"")
+                    for n, c in enumerate(octets)) + b"=\r\n"
+
+
+ENCODINGS = {"base64": (messages.b64, b"base64"), "quoted-printable": (quoted, b"quoted-printable"),
+             "uuencode": (messages.uu, b"x-uuencode"), "binary": (unencoded, b"binary")}
+
+
+def at_top(octets, encode, name):
+    header, body = messages.attachment(encode(octets), name, b"f.bin")
+    return messages.head() + b"MIME-Version: 1.0\r\n" + header + b"\r\n" + body
+
+
+def in_multipart(octets, encode, name):
+    return messages.multipart(messages.TEXT_PART,
+                              messages.attachment(encode(octets), name, b"f.bin"))
+
+
+def in_forwarded(octets, encode, name):
+    return messages.nested(in_multipart(octets, encode, name), 1)
+
+
+def in_two_archives(octets, encode, name):
+    return in_multipart(archives.packed("zip", archives.packed("tar.gz", octets, "f.bin"), "f.tgz"),
+                        encode, name)
+
+
+PLACES = {"top": at_top, "multipart": in_multipart, "forwarded": in_forwarded,
+          "archives": in_two_archives}
+
+PLAIN = {
+    "plain": EICAR,
+    "html": b"<html><body>hello</body></html>\r\n",
+    "rfc822": messages.multipart(messages.TEXT_PART,
+                                 messages.attachment(messages.b64(EICAR), b"base64")),
+    "uu in text": b"as promised:\r\n\r\n" + messages.uu(EICAR) + b"\r\nbye\r\n",
+    "mbox": (b"From a@b Sat Nov 21 10:00:00 2026\r\n" + messages.clean() + b"\r\n"
+             b"From c@d Sat Nov 21 10:00:01 2026\r\n" + messages.multipart(
+                 messages.TEXT_PART, messages.attachment(messages.b64(EICAR), b"base64"))),
+}
+OBJECTS = list(PLAIN) + archives.KINDS + ["compress", "sfx zip", "sfx 7z", "sfx rar4", "sfx cab"]
+
+
+def object_of(kind):
+    if kind == "html":
+        # Inline text with the file behind it in the same part cannot be told
+        # from text, so the page carries it as uuencode.
+        return PLAIN[kind] + messages.uu(EICAR)
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if kind == "compress":
+        return archives.compress(EICAR)
+    if kind.startswith("sfx "):
+        return b"MZ" + bytes(500) + archives.packed(kind[4:], EICAR)
+    return archives.packed(kind, EICAR)
+
+
+def combinations(kind):
+    """(what it is, the message) for each encoding and place."""
+    for encoding, (encode, name) in ENCODINGS.items():
+        for place, put in PLACES.items():
+            yield "%s, %s, %s" % (kind, encoding, place), put(object_of(kind), encode, name)
