@@ -28,6 +28,7 @@
 #include "task.h"
 
 #define REQUEST_WAIT_MS 10000
+#define STOP_GRACE_MS 500
 #define ANSWER_WAIT_MS 5000
 #define NAME_SIZE 64
 #define NSS_BUF_SIZE 65536
@@ -170,21 +171,25 @@ struct request {
 	struct scan_msg_store store;
 };
 
-/* Waits for the caller's packet; gives up when the worker stops. */
+/* Waits for the caller's packet. A worker that drains or stops still serves
+ * whom it has accepted: nobody else can. When it stops the packet must be on
+ * its way. */
 static bool wait_request(const struct server_pool *p, int conn)
 {
 	long long end_ms = now_ms() + REQUEST_WAIT_MS;
 
-	for (;;) {
-		/* A worker that drains still serves whom it has accepted. */
-		bool is_draining = atomic_load(&p->state) == SERVER_DRAIN;
+	for (bool is_stopping = false;;) {
+		int state = atomic_load(&p->state);
 		struct pollfd pf[2] = { { .fd = conn, .events = POLLIN },
-			{ .fd = is_draining ? -1 : p->stop_fd, .events = POLLIN } };
+			{ .fd = state == SERVER_RUN ? p->stop_fd : -1, .events = POLLIN } };
+		if (state == SERVER_STOP && !is_stopping && end_ms > now_ms() + STOP_GRACE_MS)
+			end_ms = now_ms() + STOP_GRACE_MS;
+		is_stopping = state == SERVER_STOP;
 		long long left = end_ms - now_ms();
-		if (left <= 0 || atomic_load(&p->state) == SERVER_STOP)
+		if (left <= 0)
 			return false;
 		/* Draining may still become stopping, and stop_fd would not tell. */
-		if (is_draining && left > 500)
+		if (state == SERVER_DRAIN && left > 500)
 			left = 500;
 		if (poll(pf, 2, (int)left) > 0 && pf[0].revents != 0)
 			return true;
