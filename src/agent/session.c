@@ -66,7 +66,7 @@ void session_fini(struct session *s)
 	if (s->job != NULL)
 		s->env->ops->scan_cancel(s, &s->job);
 	session_mail_free(s);
-	session_cmd_fini(s);
+	session_reply_fini(s);
 	session_greet_fini(s);
 	smtp_reply_fini(&s->reply);
 	buf_fini(&s->c_in);

@@ -63,7 +63,7 @@ static void on_gone(struct session *s)
 	 * that said so: none of ours are needed then. */
 	if (s->server_bye) {
 		session_close(s, SESSION_END_SERVER_BYE);
-	} else if (session_cmd_is_quit_owed(s)) {
+	} else if (session_queue_is_quit(s)) {
 		session_say(s, "221 2.0.0 Bye");
 		session_close(s, SESSION_END_QUIT);
 	} else {
@@ -252,7 +252,7 @@ void session_act(struct session *s, enum session_action a)
 		session_greet_end(s, false);
 		break;
 	case ACT_REPLY:
-		session_cmd_reply(s);
+		session_reply_take(s);
 		break;
 	case ACT_END_421:
 		on_421(s);

@@ -2,7 +2,9 @@
  *   session.c       life, events, time, the end
  *   session_greet.c what a new server connection must hear first
  *   session_rcpt.c  recipients and their settings
- *   session_cmd.c   client commands, the queue of owed replies, the envelope
+ *   session_cmd.c   client commands
+ *   session_queue.c the replies that are owed for them
+ *   session_reply.c the server's replies, and what they change: the envelope
  *   session_act.c   what the actions of the transition table do
  *   session_mail.c  one message: body in, scan, policy
  *   session_clean.c the cleaned message in its place
@@ -104,18 +106,29 @@ void session_log_ctx(const struct session *s);
 size_t session_cmd_next(struct session *s, const char *p, size_t n);
 size_t session_cmd_auth(struct session *s, const char *p, size_t n);
 size_t session_cmd_orphan(struct session *s, const char *p, size_t n);
-/* The reply in s->reply answers the oldest command of the queue. */
-void session_cmd_reply(struct session *s);
-void session_cmd_fini(struct session *s);
+
+/* session_queue.c */
 bool session_is_owed(const struct session *s);
-/* Entry i of the queue, the oldest first. */
-const struct session_pending *session_cmd_pending(const struct session *s, unsigned i);
 /* Is QUIT the only command whose reply is owed? */
-bool session_cmd_is_quit_owed(const struct session *s);
+bool session_queue_is_quit(const struct session *s);
+/* Entry i, the oldest first. */
+struct session_pending *session_queue_at(const struct session *s, unsigned i);
+/* A new last entry; NULL: no memory. */
+struct session_pending *session_queue_push(struct session *s);
+void session_queue_pop(struct session *s);
+/* Gives the client the replies of our own whose turn has come. */
+void session_queue_flush(struct session *s);
+/* A reply of our own in its turn; text is not copied. */
+void session_queue_answer(struct session *s, const char *text);
+
+/* session_reply.c */
+/* The reply in s->reply answers the oldest command of the queue. */
+void session_reply_take(struct session *s);
+void session_reply_fini(struct session *s);
 void session_envelope_clear(struct session *s);
+void session_xforward_clear(struct session *s);
 /* What the EHLO filter needs to know of this client. */
 struct smtp_ehlo_cfg session_ehlo_cfg(const struct session *s);
-void session_xforward_clear(struct session *s);
 
 /* session_greet.c */
 void session_greet_up(struct session *s);

@@ -56,7 +56,7 @@ enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_
 	    s->msg != NULL || !conf_has_users(c))
 		return SESSION_RCPT_GOES;
 	for (unsigned i = 0; i < s->queue_len; i++) {
-		const struct session_pending *e = session_cmd_pending(s, i);
+		const struct session_pending *e = session_queue_at(s, i);
 		const enum smtp_verb verb = (enum smtp_verb)e->verb;
 		if (e->local != NULL)
 			continue;

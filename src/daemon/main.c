@@ -34,6 +34,7 @@
 #include "proc.h"
 #include "quarantine.h"
 #include "server.h"
+#include "start_check.h"
 #include "stats.h"
 #include "str.h"
 #include "supervise.h"
@@ -198,20 +199,13 @@ static int worker_run(void *ctx, unsigned slot)
 	return status;
 }
 
-/* Is a copy asked for anywhere? Users' own settings are the agent's to read. */
-static bool wants_quarantine(const struct conf *c)
-{
-	return c->global.scan.opts.quarantine || c->smtp.scan.opts.quarantine ||
-		c->global.mod.user_config[0] != '\0' || c->smtp.mod.user_config[0] != '\0';
-}
-
 /* Not fatal: without it mail that is to be kept is deferred, and other mail
  * goes on. */
 static void quarantine_make_dir(const struct master *m)
 {
 	const char *dir = m->conf->global.scan.quarantine_dir;
 
-	if (wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
+	if (start_check_wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
 		log_error("av_quarantine_dir: %s cannot be made: %s", dir, strerror(errno));
 }
 
@@ -300,112 +294,6 @@ static const struct supervise_cb callbacks = {
 
 /* --- start --------------------------------------------------------------- */
 
-/* A failure that a setting is to blame for: says where it was made. */
-__attribute__((noreturn, format(printf, 3, 4)))
-static void fatal_option(const struct master *m, const char *name, const char *fmt, ...)
-{
-	char text[WHY_SIZE];
-	const char *origin = conf_origin(m->conf, "global", name);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (strcmp(origin, "default") == 0)
-		log_fatal(CONF_EX_CONFIG, "%s: %s", name, text);
-	else
-		log_fatal(CONF_EX_CONFIG, "%s: %s: %s", origin, name, text);
-}
-
-/* Something about a setting, which ends a start if it is an error. */
-static void blame_option(const struct master *m, const char *name, bool is_error,
-	const char *text)
-{
-	const char *origin = conf_origin(m->conf, "global", name);
-	bool is_default = strcmp(origin, "default") == 0;
-
-	if (is_error && !m->cli.check_config)
-		fatal_option(m, name, "%s", text);
-	(is_error ? log_error : log_warning)("%s%s%s: %s", is_default ? "" : origin,
-		is_default ? "" : ": ", name, text);
-}
-
-/* Whoever only checks may have fewer rights than what starts later. */
-static bool is_place_usable(const struct master *m, const char *name, const char *path,
-	mode_t type)
-{
-	char text[WHY_SIZE];
-
-	if (proc_try_file(path, type, true) == 0)
-		return true;
-	bool is_error = errno != EACCES || !m->cli.check_config || geteuid() == 0;
-	snprintf(text, sizeof text, "%s: %s", path, strerror(errno));
-	blame_option(m, name, is_error, text);
-	return !is_error;
-}
-
-static bool are_signatures_usable(const struct master *m)
-{
-	const char *path = m->conf->global.av_signature_dir;
-	char text[WHY_SIZE];
-	struct stat st;
-	int error = 0;
-
-	if (stat(path, &st) < 0)
-		error = errno == ENOENT ? 0 : errno;
-	else if (!S_ISDIR(st.st_mode))
-		error = ENOTDIR;
-	if (error == 0)
-		return true;
-	snprintf(text, sizeof text, "%s: %s", path, strerror(error));
-	blame_option(m, "av_signature_dir", true, text);
-	return false;
-}
-
-static bool is_quarantine_usable(const struct master *m)
-{
-	const char *dir = m->conf->global.scan.quarantine_dir;
-	char text[WHY_SIZE];
-
-	if (!wants_quarantine(m->conf) || proc_try_dir(dir) == 0)
-		return true;
-	bool is_error = errno != EACCES || !m->cli.check_config || geteuid() == 0;
-	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));
-	blame_option(m, "av_quarantine_dir", is_error, text);
-	return !is_error;
-}
-
-/* It runs as somebody else, who may be allowed more or less than we are. */
-static bool is_script_usable(const struct master *m)
-{
-	const char *path = m->conf->global.exec_script;
-	struct stat st;
-
-	if (path[0] == '\0')
-		return true;
-	bool is_there = stat(path, &st) == 0;
-	if (is_there && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
-		return true;
-	/* An EACCES may be ours alone. */
-	bool is_error = is_there || errno != EACCES;
-	blame_option(m, "exec_script", is_error, is_there ? "it is no program" : strerror(errno));
-	return !is_error;
-}
-
-/* What would prevent the start and needs no socket, all of it: the same for
- * --check-config, which makes nothing, as for the start. */
-static bool are_paths_usable(const struct master *m)
-{
-	const struct conf_global *g = &m->conf->global;
-	bool ok = is_place_usable(m, "daemon_sock_path", g->daemon_sock_path, S_IFSOCK);
-
-	if (!m->cli.foreground || g->mod.pid_file_is_set)
-		ok &= is_place_usable(m, "pid_file", g->mod.pid_file, S_IFREG);
-	ok &= is_quarantine_usable(m);
-	ok &= is_script_usable(m);
-	return are_signatures_usable(m) && ok;
-}
-
 static void identity_resolve(struct master *m)
 {
 	const struct conf_module *mod = &m->conf->global.mod;
@@ -414,7 +302,7 @@ static void identity_resolve(struct master *m)
 	if (proc_identity_get(mod->user, mod->group, &m->id, why, sizeof why) < 0) {
 		bool is_group = strncmp(why, "group:", 6) == 0;
 		const char *text = strchr(why, ' ');
-		fatal_option(m, is_group ? "group" : "user", "%s", text != NULL ? text + 1 : why);
+		start_check_fatal(m->conf, is_group ? "group" : "user", "%s", text != NULL ? text + 1 : why);
 	}
 	if (geteuid() != 0)
 		log_info("not started as root: user and group have no effect");
@@ -437,7 +325,7 @@ static void pidfile_take(struct master *m)
 	if (errno == EWOULDBLOCK)
 		log_fatal(EX_RUNNING, "already running with pid %ld (%s)", (long)other,
 			mod->pid_file);
-	fatal_option(m, "pid_file", "%s: %s", mod->pid_file, strerror(errno));
+	start_check_fatal(m->conf, "pid_file", "%s: %s", mod->pid_file, strerror(errno));
 }
 
 /* Binds with the group's id in force, so that the socket is the group's from
@@ -466,15 +354,15 @@ static void socket_bind(struct master *m)
 
 	m->sock.addr.family = AF_UNIX;
 	if (!str_copy(m->sock.path, sizeof m->sock.path, path))
-		fatal_option(m, "daemon_sock_path", "the path is too long");
+		start_check_fatal(m->conf, "daemon_sock_path", "the path is too long");
 	if (proc_make_parent_dir(path, 0755, &m->id) < 0)
-		fatal_option(m, "daemon_sock_path", "its directory cannot be made: %s",
+		start_check_fatal(m->conf, "daemon_sock_path", "its directory cannot be made: %s",
 			strerror(errno));
 	m->listen_fd = listen_as_group(m);
 	if (m->listen_fd < 0 && errno == EADDRINUSE)
 		log_fatal(EX_RUNNING, "already running: somebody answers on %s", path);
 	if (m->listen_fd < 0)
-		fatal_option(m, "daemon_sock_path", "%s: %s", path, strerror(errno));
+		start_check_fatal(m->conf, "daemon_sock_path", "%s: %s", path, strerror(errno));
 	if (stat(path, &st) == 0) {
 		m->sock_dev = st.st_dev;
 		m->sock_ino = st.st_ino;
@@ -502,7 +390,7 @@ static void engines_start(struct master *m)
 	size_t n = strcspn(why, ":");
 	str_copy_n(name, sizeof name, why, n);
 	if (why[n] == ':' && why[n + 1] == ' ')
-		fatal_option(m, name, "%s", why + n + 2);
+		start_check_fatal(m->conf, name, "%s", why + n + 2);
 	log_fatal(CONF_EX_CONFIG, "%s", why);
 }
 
@@ -578,7 +466,7 @@ static int with_conf(struct master *m)
 		log_configure(&m->conf->global.mod, true);
 	notes_flush(m);
 	identity_resolve(m);
-	if (!are_paths_usable(m))
+	if (!start_check_paths(m->conf, &m->cli))
 		return CONF_EX_CONFIG;
 	if (m->cli.check_config) {
 		printf("%s: configuration is in order\n", m->conf->path);

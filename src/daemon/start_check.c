@@ -1,0 +1,130 @@
+/* start_check.c - what would prevent the start of esets_daemon, see
+ * start_check.h. */
+#include "start_check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "proc.h"
+
+#define WHY_SIZE 512
+
+struct check {
+	const struct conf *conf;
+	const struct conf_cli *cli;
+};
+
+void start_check_fatal(const struct conf *c, const char *name, const char *fmt, ...)
+{
+	char text[WHY_SIZE];
+	const char *origin = conf_origin(c, "global", name);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (strcmp(origin, "default") == 0)
+		log_fatal(CONF_EX_CONFIG, "%s: %s", name, text);
+	else
+		log_fatal(CONF_EX_CONFIG, "%s: %s: %s", origin, name, text);
+}
+
+/* Something about a setting, which ends a start if it is an error. */
+static void blame_option(const struct check *k, const char *name, bool is_error,
+	const char *text)
+{
+	const struct conf *c = k->conf;
+	const char *origin = conf_origin(c, "global", name);
+	bool is_default = strcmp(origin, "default") == 0;
+
+	if (is_error && !k->cli->check_config)
+		start_check_fatal(c, name, "%s", text);
+	(is_error ? log_error : log_warning)("%s%s%s: %s", is_default ? "" : origin,
+		is_default ? "" : ": ", name, text);
+}
+
+/* Whoever only checks may have fewer rights than what starts later. */
+static bool is_place_usable(const struct check *k, const char *name, const char *path,
+	mode_t type)
+{
+	char text[WHY_SIZE];
+
+	if (proc_try_file(path, type, true) == 0)
+		return true;
+	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
+	snprintf(text, sizeof text, "%s: %s", path, strerror(errno));
+	blame_option(k, name, is_error, text);
+	return !is_error;
+}
+
+static bool are_signatures_usable(const struct check *k)
+{
+	const char *path = k->conf->global.av_signature_dir;
+	char text[WHY_SIZE];
+	struct stat st;
+	int error = 0;
+
+	if (stat(path, &st) < 0)
+		error = errno == ENOENT ? 0 : errno;
+	else if (!S_ISDIR(st.st_mode))
+		error = ENOTDIR;
+	if (error == 0)
+		return true;
+	snprintf(text, sizeof text, "%s: %s", path, strerror(error));
+	blame_option(k, "av_signature_dir", true, text);
+	return false;
+}
+
+static bool is_quarantine_usable(const struct check *k)
+{
+	const char *dir = k->conf->global.scan.quarantine_dir;
+	char text[WHY_SIZE];
+
+	if (!start_check_wants_quarantine(k->conf) || proc_try_dir(dir) == 0)
+		return true;
+	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
+	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));
+	blame_option(k, "av_quarantine_dir", is_error, text);
+	return !is_error;
+}
+
+/* It runs as somebody else, who may be allowed more or less than we are. */
+static bool is_script_usable(const struct check *k)
+{
+	const char *path = k->conf->global.exec_script;
+	struct stat st;
+
+	if (path[0] == '\0')
+		return true;
+	bool is_there = stat(path, &st) == 0;
+	if (is_there && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
+		return true;
+	/* An EACCES may be ours alone. */
+	bool is_error = is_there || errno != EACCES;
+	blame_option(k, "exec_script", is_error, is_there ? "it is no program" : strerror(errno));
+	return !is_error;
+}
+
+bool start_check_paths(const struct conf *c, const struct conf_cli *cli)
+{
+	const struct check check = { c, cli }, *k = &check;
+	const struct conf_global *g = &c->global;
+	bool ok = is_place_usable(k, "daemon_sock_path", g->daemon_sock_path, S_IFSOCK);
+
+	if (!k->cli->foreground || g->mod.pid_file_is_set)
+		ok &= is_place_usable(k, "pid_file", g->mod.pid_file, S_IFREG);
+	ok &= is_quarantine_usable(k);
+	ok &= is_script_usable(k);
+	return are_signatures_usable(k) && ok;
+}
+
+bool start_check_wants_quarantine(const struct conf *c)
+{
+	return c->global.scan.opts.quarantine || c->smtp.scan.opts.quarantine ||
+		c->global.mod.user_config[0] != '\0' || c->smtp.mod.user_config[0] != '\0';
+}
