@@ -5,6 +5,7 @@
 #define ESETS_START_CHECK_H
 
 #include "conf.h"
+#include "proc.h"
 
 /* A failure that a setting is to blame for: says where it was made, and ends
  * the program with CONF_EX_CONFIG. */
@@ -13,7 +14,8 @@ void start_check_fatal(const struct conf *c, const char *name, const char *fmt, 
 /* Can the files and directories be used that the settings name? Says what is
  * wrong, all of it with --check-config, else ends the program at the first
  * error. */
-bool start_check_paths(const struct conf *c, const struct conf_cli *cli);
+bool start_check_paths(const struct conf *c, const struct conf_cli *cli,
+	const struct proc_identity *id);
 /* Is a copy asked for anywhere? Users' own settings are the agent's to read. */
 bool start_check_wants_quarantine(const struct conf *c);
 

@@ -389,8 +389,13 @@ void pair_tick(struct pair *p)
 		return;
 	}
 	if (p->await_proxy) {
-		if (now - p->s.start_ms >= WORKER_PROXY_MS)
+		if (now - p->s.start_ms >= WORKER_PROXY_MS) {
+			char peer[NET_ADDR_TEXT];
+			log_ctx_set(NULL);
+			log_warning("no PROXY header came from %s, which is in listen_proxy_protocol",
+				net_addr_text(&p->s.client, peer));
 			pair_free(p);
+		}
 		return;
 	}
 	if (p->connecting && now >= p->connect_until_ms)

@@ -20,9 +20,16 @@ static const char *clean(char out[FIELD_MAX], const char *text)
 	return str_clean(out, FIELD_MAX, text, strlen(text));
 }
 
+static bool is_av_scanned(const struct session_msg *m)
+{
+	return m->has_verdict && policy_wants(&m->settings->actions).av;
+}
+
+/* Anything but clean and accepted; what was accepted unscanned is not clean. */
 static bool is_notable(const struct session_msg *m)
 {
-	return m->verdict.av != VERDICT_AV_CLEAN || m->verdict.as == VERDICT_AS_SPAM ||
+	return m->verdict.av != VERDICT_AV_CLEAN || !is_av_scanned(m) ||
+		m->verdict.as == VERDICT_AS_SPAM ||
 		m->verdict.as == VERDICT_AS_NOTSCANNED || m->fail != FAIL_NONE ||
 		m->result.action != POLICY_ACCEPT || m->would.action != POLICY_ACCEPT;
 }
@@ -63,8 +70,7 @@ static const char *info_text(const struct session_msg *m)
 /* A verdict of the spam engines alone says nothing of viruses. */
 static const char *av_text(const struct session_msg *m)
 {
-	if (m->verdict.av == VERDICT_AV_CLEAN &&
-	    (!m->has_verdict || !policy_wants(&m->settings->actions).av))
+	if (m->verdict.av == VERDICT_AV_CLEAN && !is_av_scanned(m))
 		return "not scanned";
 	return verdict_av_text(m->verdict.av);
 }

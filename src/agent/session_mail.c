@@ -323,7 +323,8 @@ const char *session_mail_why(const struct session_msg *m, enum policy_level by, 
 	str_ascii(name, sizeof name, m->verdict.virus);
 	switch (by) {
 	case POLICY_BY_INFECTED:
-		snprintf(out, size, "infected with %s", name);
+		snprintf(out, size, strncmp(name, "Blocked/", 8) == 0 ?
+			"holds a file of a type that is not allowed, %s" : "infected with %s", name);
 		break;
 	case POLICY_BY_DELETED:
 		snprintf(out, size, "was infected with %s", name);

@@ -200,8 +200,8 @@ static void thread_fini(struct worker_thread *t)
 		scan_client_free(&t->scan);
 	if (t->base != NULL)
 		event_base_free(t->base);
-	if (t->wake_fd >= 0)
-		close(t->wake_fd);
+	/* wake_fd stays open: the main thread may still write to it, and would hit
+	 * whatever had its number by then. */
 }
 
 static void *thread_main(void *arg)
@@ -331,6 +331,8 @@ int worker_run(const struct worker_inherit *in)
 		log_warning("sessions did not finish within timeout_stop");
 		_exit(status); /* threads still run: nothing may be freed under them */
 	}
+	for (unsigned i = 0; i < n; i++)
+		close(threads[i].wake_fd);
 	free(w.trusted.list);
 	free(w.allowed.list);
 	free(w.balancers.list);

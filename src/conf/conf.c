@@ -426,6 +426,17 @@ static void check_quarantine(struct loading *l)
 			"av_quarantine_dir: only the one of [global] counts");
 }
 
+/* Not wrong, but not to be forgotten. */
+static void check_dry_run(struct loading *l)
+{
+	const struct conf_value *v = conf_value_of(conf_merged(l->c, CONF_SEC_SMTP), "policy_dry_run",
+		CONF_SEC_SMTP);
+
+	if (l->c->smtp.policy_dry_run)
+		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+			"policy_dry_run: every message is delivered, infected or not");
+}
+
 /* Only where [wwwi] itself asks for it: [global] may mean all agents. */
 static void check_wwwi(struct loading *l)
 {
@@ -463,6 +474,8 @@ static void check_all(struct loading *l, enum conf_program program)
 		check_quarantine(l);
 		check_wwwi(l);
 	}
+	if (section == CONF_SEC_SMTP)
+		check_dry_run(l);
 }
 
 /* --- contract ------------------------------------------------------------------- */

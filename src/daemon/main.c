@@ -466,9 +466,10 @@ static int with_conf(struct master *m)
 		log_configure(&m->conf->global.mod, true);
 	notes_flush(m);
 	identity_resolve(m);
-	if (!start_check_paths(m->conf, &m->cli))
+	if (!start_check_paths(m->conf, &m->cli, &m->id))
 		return CONF_EX_CONFIG;
 	if (m->cli.check_config) {
+		engines_start(m); /* reads the signatures, and says which lines it skips */
 		printf("%s: configuration is in order\n", m->conf->path);
 		return 0;
 	}

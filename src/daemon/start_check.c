@@ -17,6 +17,7 @@
 struct check {
 	const struct conf *conf;
 	const struct conf_cli *cli;
+	const struct proc_identity *id;
 };
 
 void start_check_fatal(const struct conf *c, const char *name, const char *fmt, ...)
@@ -85,7 +86,10 @@ static bool is_quarantine_usable(const struct check *k)
 	const char *dir = k->conf->global.scan.quarantine_dir;
 	char text[WHY_SIZE];
 
-	if (!start_check_wants_quarantine(k->conf) || proc_try_dir(dir) == 0)
+	struct stat st;
+
+	if (!start_check_wants_quarantine(k->conf) || (proc_try_dir(dir) == 0 &&
+	    (stat(dir, &st) < 0 || proc_try_dir_as(dir, k->id) == 0)))
 		return true;
 	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
 	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));
@@ -110,9 +114,24 @@ static bool is_script_usable(const struct check *k)
 	return !is_error;
 }
 
-bool start_check_paths(const struct conf *c, const struct conf_cli *cli)
+/* Not wrong, and not what anybody wants to forget. */
+static void warn_odd(const struct conf *c)
 {
-	const struct check check = { c, cli }, *k = &check;
+	const struct conf_global *g = &c->global;
+	struct stat st;
+
+	if (g->av_engines[0] == '\0')
+		log_warning("av_engines is empty: no message can be scanned for viruses");
+	if (strcmp(conf_origin(c, "global", "av_signature_dir"), "default") != 0 &&
+	    stat(g->av_signature_dir, &st) < 0 && errno == ENOENT)
+		log_warning("%s: av_signature_dir: %s does not exist",
+			conf_origin(c, "global", "av_signature_dir"), g->av_signature_dir);
+}
+
+bool start_check_paths(const struct conf *c, const struct conf_cli *cli,
+	const struct proc_identity *id)
+{
+	const struct check check = { c, cli, id }, *k = &check;
 	const struct conf_global *g = &c->global;
 	bool ok = is_place_usable(k, "daemon_sock_path", g->daemon_sock_path, S_IFSOCK);
 
@@ -120,6 +139,7 @@ bool start_check_paths(const struct conf *c, const struct conf_cli *cli)
 		ok &= is_place_usable(k, "pid_file", g->mod.pid_file, S_IFREG);
 	ok &= is_quarantine_usable(k);
 	ok &= is_script_usable(k);
+	warn_odd(c);
 	return are_signatures_usable(k) && ok;
 }
 
