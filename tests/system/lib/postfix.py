@@ -110,7 +110,8 @@ def fragment(name, front_port, back_port, agent_port, host):
 class Postfix:
     """agent_port: where esets_smtp will listen; back_port: where it is to send."""
 
-    def __init__(self, t, agent_port, host="127.0.0.1", start=True, filtered=True, extra_master=""):
+    def __init__(self, t, agent_port, host="127.0.0.1", start=True, filtered=True, extra_master="",
+                 extra_main=""):
         reason = why_not()
         if reason:
             raise Skip(reason)
@@ -121,11 +122,11 @@ class Postfix:
         self.back_port = free_port()
         self.agent_port = agent_port
         self.log_path = os.path.join(self.dir, "mail.log")
-        self._configure(filtered, extra_master)
+        self._configure(filtered, extra_master, extra_main)
         if start:
             self.start()
 
-    def _configure(self, filtered, extra_master):
+    def _configure(self, filtered, extra_master, extra_main):
         account = pwd.getpwnam(MAILBOX_USER)
         owner = pwd.getpwnam("postfix")
         for name in ("", "etc", "queue", "data", "mail"):
@@ -135,7 +136,7 @@ class Postfix:
         ports = (self.port, self.back_port, self.agent_port, self.host)
         front = "[%s]:%d" % (self.host, self.port) if ":" in self.host else "%s:%d" % (
             self.host, self.port)
-        main = MAIN.format(dir=self.dir, uid=account.pw_uid, gid=account.pw_gid)
+        main = MAIN.format(dir=self.dir, uid=account.pw_uid, gid=account.pw_gid) + extra_main
         extra = extra_master
         if filtered:
             main += fragment("main.cf.esets", *ports)
