@@ -209,6 +209,8 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 	if (d->reading == 1) { /* the last place is for a CR */
 		if (d->nhold == sizeof d->hold - 1 && is_blank(c))
 			return true;
+	} else if (d->nhold == sizeof d->hold - 1 && is_blank(c)) {
+		d->others |= 1u << 1; /* which has no place for this one */
 	} else if (d->nhold == sizeof d->hold) {
 		d->others |= 1u << 1;
 		*out += qp_flush(d, *out);

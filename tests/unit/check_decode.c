@@ -284,6 +284,8 @@ START_TEST(readings)
 		{ DECODE_QP, "a=\r\r\nb", { "a\r\nb", "ab", NULL, NULL } },
 		{ DECODE_QP, "a=" BLANKS_79 "  \r\nb",
 		  { "a=" BLANKS_79 "\r\nb", "ab", NULL, NULL } },
+		{ DECODE_QP, "a" BLANKS_79 " b", { "a" BLANKS_79 " b", "a" BLANKS_79 "b", NULL, NULL } },
+		{ DECODE_QP, "a" BLANKS_79 "b", { "a" BLANKS_79 "b", NULL, NULL, NULL } },
 		{ DECODE_QP, "a" BLANKS_79 "  \nb", { "a" BLANKS_79 " \nb", "a\nb", NULL, NULL } },
 		{ DECODE_UU, "#86)C\n#86)C\nend\n", { "abcabc", NULL, NULL, NULL } },
 		{ DECODE_UU, "#86)C\n`\n#86)C\nend\n", { "abcabc", "abc", NULL, NULL } },
