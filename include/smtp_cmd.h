@@ -99,6 +99,8 @@ bool smtp_cmd_parse(const char *line, size_t len, struct smtp_cmd *out);
  * length (0 also where there is no address), with *addr_out into arg. */
 size_t smtp_cmd_path(const char *arg, size_t len, const char *prefix, const char **addr_out,
 	const char **params_out, size_t *params_len_out);
+/* Are they blank-separated KEYWORD or KEYWORD=value (RFC 5321 4.1.2), or none? */
+bool smtp_cmd_params_are_plain(const char *params, size_t len);
 /* "SIZE [LAST]" of BDAT. 0; -1 it is no such thing. */
 int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_out);
 /* Is NAME or NAME=value (any value if NULL) among the parameters? */

@@ -16,6 +16,7 @@
 #define REPLY_NO_MAIL "503 5.5.1 DATA without MAIL"
 #define REPLY_IN_CHUNKS "503 5.5.1 A message is under way by BDAT"
 #define REPLY_OTHER_SETTINGS "452 4.5.3 Recipient has other settings, send it separately"
+#define REPLY_UNCLEAR "553 5.1.3 Address not understood"
 #define REFUSALS_LOGGED 10   /* of one session */
 #define REPLY_TOO_LONG "500 5.5.2 Line too long"
 
@@ -103,6 +104,14 @@ static const char *out_of_order(const struct session *s, const struct smtp_cmd *
 	return NULL;
 }
 
+static void log_refusal(struct session *s, const char *what, const struct smtp_cmd *cmd)
+{
+	if (s->refusals >= REFUSALS_LOGGED)
+		return;
+	s->refusals++;
+	log_info("refused %sverb=%s", what, smtp_verb_name(cmd->verb));
+}
+
 static void dispatch(struct session *s, const struct smtp_cmd *cmd,
 	const struct conf_settings *settings)
 {
@@ -137,10 +146,7 @@ static void dispatch(struct session *s, const struct smtp_cmd *cmd,
 		session_bdat_begin(s, cmd);
 		break;
 	case SMTP_CMD_REFUSE:
-		if (s->refusals < REFUSALS_LOGGED) {
-			s->refusals++;
-			log_info("refused verb=%s", smtp_verb_name(cmd->verb));
-		}
+		log_refusal(s, "", cmd);
 		session_queue_answer(s, cmd->reply);
 		break;
 	}
@@ -173,6 +179,11 @@ static void take(struct session *s, const struct smtp_cmd *cmd, enum session_rcp
 	if (fate == SESSION_RCPT_DEFERRED) {
 		session_rcpt_log_deferred(cmd, settings);
 		session_queue_answer(s, REPLY_OTHER_SETTINGS);
+		return;
+	}
+	if (fate == SESSION_RCPT_UNCLEAR) {
+		log_refusal(s, "address not understood ", cmd);
+		session_queue_answer(s, REPLY_UNCLEAR);
 		return;
 	}
 	dispatch(s, cmd, settings);

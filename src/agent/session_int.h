@@ -143,7 +143,10 @@ const char *session_greet_ehlo(const struct session *s, char *out, size_t size);
 void session_act(struct session *s, enum session_action a);
 
 /* session_rcpt.c */
-enum session_rcpt { SESSION_RCPT_GOES, SESSION_RCPT_DEFERRED, SESSION_RCPT_WAITS };
+enum session_rcpt {
+	SESSION_RCPT_GOES, SESSION_RCPT_DEFERRED, SESSION_RCPT_WAITS,
+	SESSION_RCPT_UNCLEAR, /* MAIL too: no address that is read in one way only */
+};
 /* The address of a MAIL or RCPT line, into it; its length. */
 size_t session_path(const char *line, size_t len, enum smtp_verb verb, const char **addr_out);
 /* May this command go on now? Its settings, where they had to be looked up.

@@ -6,12 +6,16 @@
  *   defer      452 from us for one whose settings differ; it comes again in a
  *              transaction of its own
  *   strictest  all are laid together
+ * While there are sections at all, an address that a server might read in
+ * another way than we do is refused by us: else a comment in it were enough to
+ * get other settings than its section's.
  * With defer and pipelining a recipient goes on at once while everybody who
  * may turn out to be the first has the same settings as it; else it waits, and
  * all commands behind it, for the replies that are owed. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr_plain.h"
 #include "log.h"
 #include "session_int.h"
 #include "str.h"
@@ -25,6 +29,21 @@ size_t session_path(const char *line, size_t len, enum smtp_verb verb, const cha
 		arg++;
 	return smtp_cmd_path(arg, (size_t)(end - arg), verb == SMTP_VERB_MAIL ? "FROM" : "TO", addr_out,
 		NULL, NULL);
+}
+
+/* MAIL or RCPT: is there one address (or the null sender), and nothing that
+ * may be another? */
+static bool is_clear(const struct smtp_cmd *cmd)
+{
+	const bool is_mail = cmd->verb == SMTP_VERB_MAIL;
+	const char *addr, *params;
+	size_t k, n = smtp_cmd_path(cmd->arg, cmd->arg_len, is_mail ? "FROM" : "TO", &addr, &params, &k);
+
+	if (!smtp_cmd_params_are_plain(params, k))
+		return false;
+	if (n == 0) /* else it is no path, or a route without an address */
+		return is_mail && addr > cmd->arg && addr[-1] == '<';
+	return addr_is_plain(addr, n);
 }
 
 /* Settings of one recipient of a MAIL line (NULL: none). */
@@ -52,6 +71,9 @@ enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_
 	const char *mail = s->envelope.mail;
 
 	*out = (struct conf_settings){ .scan = NULL };
+	if ((cmd->verb == SMTP_VERB_MAIL || cmd->verb == SMTP_VERB_RCPT) && s->msg == NULL &&
+	    conf_has_users(c) && !is_clear(cmd))
+		return SESSION_RCPT_UNCLEAR;
 	if (cmd->verb != SMTP_VERB_RCPT || c->smtp.user_config_recipients != CONF_RCPT_DEFER ||
 	    s->msg != NULL || !conf_has_users(c))
 		return SESSION_RCPT_GOES;

@@ -155,6 +155,24 @@ int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_ou
 	return 0;
 }
 
+bool smtp_cmd_params_are_plain(const char *params, size_t len)
+{
+	static const char keyword[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+	const char *p = params, *end = params + len, *word;
+	size_t n, k;
+
+	if (len > 0 && !is_space(*params))
+		return false;
+	while (next_word(&p, end, &word, &n)) {
+		for (k = 0; k < n && word[k] != '\0' && strchr(keyword, word[k]) != NULL;)
+			k++;
+		if (k == 0 || (k < n && word[k] != '='))
+			return false;
+	}
+	return true;
+}
+
 bool smtp_cmd_has_param(const char *params, size_t len, const char *name, const char *value)
 {
 	const char *p = params, *end = params + len, *word;

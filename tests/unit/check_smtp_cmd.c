@@ -226,6 +226,26 @@ START_TEST(paths)
 }
 END_TEST
 
+START_TEST(plain_parameters)
+{
+	static const struct { const char *params; bool is_plain; } cases[] = {
+		{ "", true }, { " ", true }, { " SIZE=5 BODY=8BITMIME SMTPUTF8", true }, { "\tX-a=<b@c>", true },
+		{ "x", false }, { "> SIZE=5", false }, { " <victim@b>", false }, { " @b", false },
+		{ " SIZE=5 victim@b", false }, { " =5", false }, { " (c)", false }, { " a;", false },
+		{ " X\xc3\xa4=1", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t len = strlen(cases[i].params);
+		char *params = exact(cases[i].params, len);
+		ck_assert_msg(smtp_cmd_params_are_plain(params, len) == cases[i].is_plain, "'%s'",
+			cases[i].params);
+		free(params);
+	}
+	ck_assert(!smtp_cmd_params_are_plain(" a\0", 3));
+}
+END_TEST
+
 START_TEST(parameters)
 {
 	static const struct { const char *params, *name, *value; bool has; } cases[] = {
@@ -353,6 +373,7 @@ int main(void)
 	tcase_add_test(tc, no_command);
 	tcase_add_test(tc, pieces);
 	tcase_add_test(tc, paths);
+	tcase_add_test(tc, plain_parameters);
 	tcase_add_test(tc, parameters);
 	tcase_add_test(tc, chunk_sizes);
 	tcase_add_test(tc, attributes);

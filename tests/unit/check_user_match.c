@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr_plain.h"
 #include "config.h"
 #include "split.h"
 #include "user_addr.h"
@@ -59,6 +60,44 @@ START_TEST(addresses)
 		ck_assert_str_eq(a.text + a.domain, rows[i].domain);
 		ck_assert_int_eq(a.is_none, rows[i].in[0] == '\0');
 	}
+}
+END_TEST
+
+/* What every server reads alike; the others are a section's address to some. */
+START_TEST(plain_addresses)
+{
+	static const char *const plain[] = {
+		"victim@strict.com", "Victim@Strict.COM.", "victim+x@strict.com", "v%x.org@strict.com",
+		"a..b.@strict.com", "#$&'*+-/=?^_`{|}~@c", "postmaster", "PostMaster", "\"vic tim\"@strict.com",
+		"\"a\\\"(b)<c>,;:[]\".d@c", "a.\"b\"@c", "\"\"@c", "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]",
+		"m\xc3\xa4x@b\xc3\xbc" "cher.de", "a@b_c-d.e", "a@\xff",
+	};
+	static const char *const others[] = {
+		"victim(x)@strict.com", "(x)victim@strict.com", "victim@strict.com(c)", "victim@(c)strict.com",
+		"victim(@strict.com", "victim @strict.com", "victim@ strict.com", " victim@strict.com",
+		"victim@strict.com ", "victim\t@strict.com", "x <victim@strict.com", "<victim@strict.com",
+		"grp: victim@strict.com;", "grp:victim@strict.com;", "victim@strict.com,a@b", "a@b@strict.com",
+		"victim@strict.com@b", "strict.com!victim", "strict.com!victim@here", "vic\\tim@strict.com",
+		"victim", "\"postmaster\"", "victim@", "@strict.com", "@a,@b", "", "@", "\"victim@strict.com",
+		"victim\"@strict.com", "vic\"tim\"@strict.com", "\"vic\"tim@strict.com",
+		"\"vic\"\"tim\"@strict.com", "\"victim@strict.com\"@here", "\"strict.com!victim\"@here",
+		"\"a\\@b\"@here", "\"a\\", "\"a\tb\"@c", "victim@strict..com", "victim@.strict.com",
+		"victim@strict.com..", "victim@strict.com:25", "victim@#1", "victim@[1", "victim@1]", "a@[]",
+		"victim@strict.com>", "victim@[1]strict.com", "vic\x7ftim@strict.com", "victim@strict.com\x01",
+		"victim@\"strict.com\"", "victim;@strict.com", "vic,tim@strict.com", "victim@strict\\.com",
+	};
+
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+		ck_assert_msg(addr_is_plain(plain[i], strlen(plain[i])), "%s", plain[i]);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		size_t n = strlen(others[i]);
+		char *copy = malloc(n > 0 ? n : 1); /* nothing behind it is read */
+		memcpy(copy, others[i], n);
+		ck_assert_msg(!addr_is_plain(copy, n), "%s", others[i]);
+		free(copy);
+	}
+	ck_assert(!addr_is_plain("a\0b@c", 5));
+	ck_assert(!addr_is_plain("a@b\0c", 5));
 }
 END_TEST
 
@@ -330,6 +369,7 @@ int main(void)
 	TCase *tc = tcase_create("all");
 
 	tcase_add_test(tc, addresses);
+	tcase_add_test(tc, plain_addresses);
 	tcase_add_test(tc, addresses_too_long);
 	tcase_add_test(tc, parts_that_are_none);
 	tcase_add_test(tc, one_section);
