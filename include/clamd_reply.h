@@ -24,6 +24,7 @@
 struct clamd_reply {
 	char text[CLAMD_REPLY_MAX + 1];
 	size_t len;
+	bool is_whole;
 };
 
 enum clamd_kind {
@@ -34,9 +35,9 @@ enum clamd_kind {
 };
 
 void clamd_reply_init(struct clamd_reply *r);
-/* Takes octets as received, any split legal. 1 the answer is whole (in text;
- * what stands behind it is not looked at), 0 more needed, -1 no answer of
- * clamd: too long, control characters. */
+/* Takes octets as received, any split legal. 1 the answer is whole (in text),
+ * 0 more needed, -1 no answer of clamd: too long, control characters, anything
+ * behind the one that is whole. */
 int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char **why_out);
 /* What a whole answer to a scan means. name_out: the signature's name (also
  * of the kinds that clamd reports as one), or the error's text; cleaned. 0;

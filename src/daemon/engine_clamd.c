@@ -66,6 +66,16 @@ static int read_reply(struct engine_conn *c, struct clamd_reply *reply)
 	return got < 0 ? engine_conn_garbage(c, why) : 0;
 }
 
+/* clamd hangs up behind the answer. If it answered before it had read all that
+ * was sent, or has more to say, the answer is none to this object. */
+static int read_end(struct engine_conn *c)
+{
+	char more;
+	ptrdiff_t n = engine_conn_recv(c, &more, sizeof more);
+
+	return n > 0 ? engine_conn_garbage(c, "more than one answer") : (int)n;
+}
+
 /* --- the object ------------------------------------------------------------- */
 
 static int send_descriptor(struct engine_conn *c, const struct engine_object *o)
@@ -151,10 +161,12 @@ static int ask(struct engine_conn *c, bool by_fd, const struct question *q,
 	/* 1: it has said something before it had everything. */
 	if (rc < 0 || read_reply(c, &reply) < 0)
 		return -1;
-	if (clamd_reply_scan(reply.text, kind_out, name) < 0 ||
-	    (rc == 1 && *kind_out != CLAMD_OVERLIMIT && *kind_out != CLAMD_ERROR))
+	if (clamd_reply_scan(reply.text, kind_out, name) < 0)
 		return engine_conn_garbage(c, "not an answer to a scan");
-	return 0;
+	if (*kind_out == CLAMD_OVERLIMIT || *kind_out == CLAMD_ERROR)
+		return 0;
+	return rc == 1 ? engine_conn_garbage(c, "an answer before the end of the object") :
+		read_end(c);
 }
 
 static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,

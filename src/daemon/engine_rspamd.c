@@ -126,7 +126,7 @@ static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
 		rc = read_reply(c, &in, &http) < 0 ? -1 : rc;
 	if (rc >= 0) {
 		int parsed = rspamd_reply_parse(http.body, http.body_len, &reply, &why);
-		if (http.status != 200)
+		if (http.status != 200 || reply.error[0] != '\0')
 			rc = refused(c, http.status, reply.error);
 		else if (parsed < 0 || rc == 1)
 			rc = engine_conn_garbage(c, parsed < 0 ? why :

@@ -12,6 +12,7 @@
 void clamd_reply_init(struct clamd_reply *r)
 {
 	r->len = 0;
+	r->is_whole = false;
 	r->text[0] = '\0';
 }
 
@@ -20,9 +21,14 @@ int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char 
 	const unsigned char *s = p;
 
 	for (size_t i = 0; i < n; i++) {
+		if (r->is_whole) {
+			*why_out = "more than one answer";
+			return -1;
+		}
 		if (s[i] == '\0') {
 			r->text[r->len] = '\0';
-			return 1;
+			r->is_whole = true;
+			continue;
 		}
 		if (s[i] < 0x20 || s[i] == 0x7f) {
 			*why_out = "control characters in the answer";
@@ -34,7 +40,7 @@ int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char 
 		}
 		r->text[r->len++] = (char)s[i];
 	}
-	return 0;
+	return r->is_whole ? 1 : 0;
 }
 
 /* --- answers to a scan ---------------------------------------------------- */

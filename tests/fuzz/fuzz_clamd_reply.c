@@ -10,7 +10,7 @@ static int read_reply(const uint8_t *in, size_t n, unsigned mode, struct clamd_r
 	int got = 0;
 
 	clamd_reply_init(r);
-	while (n > 0 && got == 0) {
+	while (n > 0 && got >= 0) {
 		size_t k = fuzz_piece(mode, &seed, n);
 		got = clamd_reply_push(r, in, k, &why);
 		in += k;
