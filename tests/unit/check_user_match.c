@@ -70,7 +70,7 @@ START_TEST(plain_addresses)
 		"victim@strict.com", "Victim@Strict.COM.", "victim+x@strict.com", "v%x.org@strict.com",
 		"a..b.@strict.com", "#$&'*+-/=?^_`{|}~@c", "postmaster", "PostMaster", "\"vic tim\"@strict.com",
 		"\"a\\\"(b)<c>,;:[]\".d@c", "a.\"b\"@c", "\"\"@c", "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]",
-		"m\xc3\xa4x@b\xc3\xbc" "cher.de", "a@b_c-d.e", "a@\xff",
+		"m\xc3\xa4x@b\xc3\xbc\x63her.de", "a@b_c-d.e", "a@\xff",
 	};
 	static const char *const others[] = {
 		"victim(x)@strict.com", "(x)victim@strict.com", "victim@strict.com(c)", "victim@(c)strict.com",
