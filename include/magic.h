@@ -39,6 +39,12 @@ static inline bool magic_is_stream(enum magic_format f)
 
 /* Does a header of tar begin here? */
 bool magic_is_tar(const void *data, size_t len);
+/* Does a 7z begin here, no accident: with the right sum of its first header? */
+bool magic_is_7z(const void *data, size_t len);
+/* Has the header of the 7z that begins here no more octets, unpacked, than
+ * some thousand files need? False also where that is not to be told of one
+ * that is packed. A bit of it makes a reader take a hundred octets. */
+bool magic_7z_is_bounded(const void *data, size_t len);
 /* Where a compressed file ends: readers pass over what stands behind it, and
  * some decompressors give nothing at all because of it. len where that is not
  * to be told, or doesn't matter. */

@@ -25,13 +25,19 @@ enum unpack_status {
 };
 
 /* How an archive is read that has two tables of contents: zip by the directory
- * at its end or by the headers on the way, ISO with Joliet names or without. */
-enum unpack_way { UNPACK_FIRST_WAY, UNPACK_SECOND_WAY };
+ * at its end or by the headers on the way, ISO with Joliet names or without,
+ * and without Rock Ridge either. */
+enum unpack_way { UNPACK_FIRST_WAY, UNPACK_SECOND_WAY, UNPACK_THIRD_WAY };
+
+/* Of all but files libarchive gives no octets, whatever lies there. */
+enum unpack_type { UNPACK_FILE, UNPACK_DIR, UNPACK_LINK, UNPACK_OTHER };
 
 struct unpack_member {
 	const char *name;   /* UTF-8 or raw octets, "" unknown; until the next call */
 	uint64_t size;      /* as declared, 0 unknown; not to be believed */
-	bool is_dir;
+	bool is_sized;      /* size is what it says, 0 included */
+	enum unpack_type type;
+	const char *target; /* of a link, or NULL; until the next call */
 	bool is_encrypted;  /* its octets can't be read */
 };
 
@@ -44,12 +50,15 @@ bool unpack_knows(enum magic_format f);
 struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void *data,
 	size_t len, unpack_go_on_fn go_on, void *arg);
 enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out);
-/* The next block of the member; it belongs at *at (in between are zeros). */
+/* The next block of the member; it belongs at *at (in between are zeros). At
+ * its end *at is where the member ends. */
 enum unpack_status unpack_read(struct unpack *u, const void **block, size_t *n, uint64_t *at);
 /* Octets of the archive that were used up, and where the last member began. */
 size_t unpack_position(const struct unpack *u);
 size_t unpack_member_position(const struct unpack *u);
-/* Why it is broken. */
+/* Was a header passed over, or taken that says two things of a size? */
+bool unpack_is_damaged(const struct unpack *u);
+/* Why it is broken or damaged. */
 const char *unpack_error(const struct unpack *u);
 void unpack_close(struct unpack **up);
 

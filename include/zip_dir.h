@@ -21,6 +21,9 @@ bool zip_dir_is_plain(const void *data, size_t len, size_t *end_out);
  * stands in front of it. */
 bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_out,
 	bool *has_dir_out);
+/* Does each entry of the directory in front of the record that ends at end lead
+ * to a header with the same method and sizes? *n_out: entries. */
+bool zip_dir_agrees(const void *data, size_t end, size_t *n_out);
 /* The next header of a member at or behind *from that is no accident; *from
  * moves behind its first octets. */
 bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_out);

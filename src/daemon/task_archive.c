@@ -10,7 +10,8 @@
  * written to a file. Bombs end at a limit: level, objects, octets of one
  * archive with all that lies in it, octets of all archives of a message,
  * ratio, time; beyond it the message is over the limit.
- * What is encrypted or cannot be read is not scanned, unless it only looked
+ * What is encrypted or cannot be read, what is listed with two sizes, and octets
+ * behind a header that is said not to be a file's, is not scanned, unless it only looked
  * like an archive: no more than a few octets, or in the middle of a file. */
 #include "task_int.h"
 
@@ -26,15 +27,19 @@
 #define DECLARED_MAX (1u << 20)      /* believed of a size before anything came */
 #define RATIO_FREE (1u << 20)        /* unpacked from one archive, whatever the ratio */
 #define NAME_SIZE 512
+#define NAME_WORK 16u                /* looking at a name, in octets unpacked */
+#define ZIP_ENDS_MAX 16u             /* of directories in one zip */
 
 /* One way through one archive. */
 struct reading {
 	const char *name;
+	enum magic_format format;
 	uint64_t packed, unpacked;   /* octets of it, and of its members so far */
 	bool is_guess;               /* it may be no archive at all */
 	bool is_quiet;               /* how it ends is no news */
 	bool is_over;                /* a limit */
 	unsigned members;
+	size_t headers;              /* of members, also of such as were not read */
 	enum unpack_status end;
 	size_t position;             /* where it ended, or the member that failed began */
 };
@@ -117,6 +122,15 @@ static enum unpack_status unpack_all(struct task *t, struct unpack *u, struct re
 		memcpy(all->p + all->n + gap, block, n);
 		all->n += (size_t)gap + n;
 	}
+	if (s != UNPACK_END || at <= all->n)
+		return s;
+	/* A hole at its end. */
+	const uint64_t gap = at - all->n;
+	if (gap > SIZE_MAX / 4 || !take_unpacked(t, r, gap) ||
+	    !make_room(t, all, (size_t)gap, declared))
+		return UNPACK_OK;
+	memset(all->p + all->n, 0, (size_t)gap);
+	all->n += (size_t)gap;
 	return s;
 }
 
@@ -135,6 +149,37 @@ static void note_failure(struct task *t, const struct unpack *u, enum unpack_sta
 	task_note(t, VERDICT_AV_NOTSCANNED, name, why);
 }
 
+/* A member that came to nothing: are there octets of it that another reader
+ * would give? In a tar, links have none, and an ISO is also read without Rock
+ * Ridge, which makes other things of its files. */
+static bool hides_octets(const struct reading *r, const struct unpack_member *m)
+{
+	const bool may_be_odd = r->format == MAGIC_ISO;
+
+	switch (m->type) {
+	case UNPACK_FILE:
+		return m->size > 0;
+	case UNPACK_DIR:
+		return !may_be_odd && (m->size > 0 || (!m->is_sized && r->format == MAGIC_ZIP));
+	case UNPACK_LINK:
+		return !may_be_odd && (r->format == MAGIC_TAR ? m->size > 0 :
+			m->target == NULL || strlen(m->target) != m->size);
+	default:
+		return !may_be_odd && (r->format != MAGIC_TAR || m->size > 0);
+	}
+}
+
+static bool scan_nothing(struct task *t, const struct reading *r,
+	const struct unpack_member *m, const char *name)
+{
+	if (hides_octets(r, m) && !(r->is_guess && r->members == 0) && !t->in_guess)
+		task_note(t, VERDICT_AV_NOTSCANNED, name,
+			"an archive cannot be read: a member that is no regular file");
+	if (m->type == UNPACK_LINK && m->target != NULL && m->target[0] != '\0')
+		return task_scan_content(t, m->target, strlen(m->target), name, TASK_IS_FILE);
+	return task_take_object(t);
+}
+
 /* A header without octets costs an object too, lest there be millions. */
 static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 	const struct unpack_member *m)
@@ -144,14 +189,15 @@ static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 	bool on = true;
 
 	snprintf(name, sizeof name, "%s: %s", r->name, m->name);
-	if (!m->is_dir)
+	r->headers++;
+	if (m->type != UNPACK_DIR)
 		task_check_name(t, m->name, name);
 	if (m->is_encrypted) {
 		r->members++;
 		task_note(t, VERDICT_AV_ENCRYPTED, name, "an archive is encrypted");
 		return task_take_object(t);
 	}
-	if (!m->is_dir && task_is_excluded(t, m->name))
+	if (m->type != UNPACK_DIR && task_is_excluded(t, m->name))
 		return task_take_object(t);
 	enum unpack_status s = unpack_all(t, u, r, m->size, &all);
 	if (s == UNPACK_BROKEN || s == UNPACK_ENCRYPTED) {
@@ -165,7 +211,7 @@ static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 		on = r->is_over;
 	else
 		on = all.n > 0 ? task_scan_content(t, all.p, all.n, name, TASK_IS_FILE) :
-			task_take_object(t);
+			s == UNPACK_END ? scan_nothing(t, r, m, name) : task_take_object(t);
 	task_free(t, all.p, all.cap);
 	return on;
 }
@@ -203,6 +249,7 @@ static bool read_archive(struct task *t, const struct magic *m, enum unpack_way 
 	if (u == NULL)
 		return task_out_of_memory(t);
 	r->packed = len;
+	r->format = m->format;
 	if (t->n_archives++ == 0)
 		t->unpack_left = t->r->opts.archive_max_size;
 	bool on = read_members(t, u, r, title);
@@ -214,6 +261,9 @@ static bool read_archive(struct task *t, const struct magic *m, enum unpack_way 
 	else if (on && !r->is_over && !r->is_quiet && (r->end == UNPACK_ENCRYPTED ||
 	    !r->is_guess || r->members > 0))
 		note_failure(t, u, r->end, r->name);
+	if (on && r->end == UNPACK_END && unpack_is_damaged(u) && !r->is_quiet &&
+	    (!r->is_guess || r->members > 0))
+		note_failure(t, u, UNPACK_BROKEN, r->name);
 	/* Work, lest a file be gone through from each of many places in it. */
 	on = on && task_charge(t, unpack_position(u));
 	unpack_close(&u);
@@ -225,42 +275,66 @@ static bool read_archive(struct task *t, const struct magic *m, enum unpack_way 
 static const struct magic zip_magic = { MAGIC_ZIP, "zip", false };
 
 /* Also names that only some readers show. */
-static void check_zip_names(struct task *t, const char *data, size_t len, const char *outer)
+static bool check_zip_names(struct task *t, const char *data, size_t len, const char *outer)
 {
 	char name[NAME_SIZE], shown[2 * NAME_SIZE];
 	const char *p;
 	size_t from = 0, n;
 
 	if (t->r->opts.block_ext[0] == '\0')
-		return;
+		return true;
 	while (zip_dir_next_name(data, len, &from, &p, &n)) {
 		if (p[n - 1] == '/')
 			continue;
 		size_t k = n < sizeof name ? n : sizeof name - 1;
+		if (!task_goes_on(t) || !task_charge(t, k * NAME_WORK))
+			return false;
 		memcpy(name, p + (n - k), k);
 		name[k] = '\0';
 		snprintf(shown, sizeof shown, "%.*s: %s", NAME_SIZE - 3, outer, name);
 		task_check_name(t, name, shown);
 	}
+	return true;
+}
+
+/* A directory that was read to its end: did it show all that it lists, as
+ * other readers see it? */
+static void check_zip_directory(struct task *t, const char *data, size_t end,
+	const struct reading *r)
+{
+	size_t n;
+
+	if (r->end == UNPACK_END && !r->is_over && !t->in_guess &&
+	    (!zip_dir_agrees(data, end, &n) || n != r->headers))
+		task_note(t, VERDICT_AV_NOTSCANNED, r->name,
+			"an archive cannot be read: headers and directory of a zip differ");
 }
 
 /* By each record that may be the end; *is_whole_out: the last one leads to a
  * directory, and all that it lists could be read. */
 static bool read_zip_directories(struct task *t, const char *data, size_t len, const char *name,
-	bool is_guess, bool *is_whole_out)
+	bool *is_whole_out)
 {
 	size_t from = len, end;
 	bool has_dir, is_last = true;
+	unsigned tried = 0;
 
 	*is_whole_out = false;
 	while (zip_dir_prev_end(data, len, &from, &end, &has_dir)) {
-		struct reading r = { .name = name, .is_guess = is_guess || !is_last };
+		/* What leads to a directory is no accident. */
+		struct reading r = { .name = name, .is_guess = !is_last };
 		if (!has_dir)
 			continue;
+		if (tried++ == ZIP_ENDS_MAX) {
+			task_note(t, VERDICT_AV_OVERLIMIT, name, "a zip has too many directories");
+			return true;
+		}
 		if (!read_archive(t, &zip_magic, UNPACK_FIRST_WAY, data, end, "", &r))
 			return false;
 		if (r.is_over)
 			return true;
+		if (!r.is_guess || r.members > 0)
+			check_zip_directory(t, data, end, &r);
 		if (is_last)
 			*is_whole_out = r.end == UNPACK_END;
 		is_last = false;
@@ -306,14 +380,15 @@ static bool scan_zip(struct task *t, const char *data, size_t len, const char *n
 	bool is_whole;
 	size_t end;
 
-	check_zip_names(t, data, len, name);
+	if (!check_zip_names(t, data, len, name))
+		return false;
 	if (zip_dir_is_plain(data, len, &end)) {
 		struct reading r = { .name = name, .is_guess = is_guess };
 		return read_archive(t, &zip_magic, UNPACK_FIRST_WAY, data, end, "", &r);
 	}
 	if (len >= 4 && is_empty_zip(data, len))
 		return true;
-	return read_zip_directories(t, data, len, name, is_guess, &is_whole) &&
+	return read_zip_directories(t, data, len, name, &is_whole) &&
 		read_zip_headers(t, data, len, name, is_guess, is_whole);
 }
 
@@ -368,6 +443,10 @@ static bool scan_known(struct task *t, const struct magic *m, const char *data, 
 		return scan_zip(t, data, len, name, is_guess);
 	if (m->format == MAGIC_TAR)
 		return scan_tars(t, m, data, len, name, is_guess);
+	if (m->format == MAGIC_7Z && magic_is_7z(data, len) && !magic_7z_is_bounded(data, len)) {
+		task_note(t, VERDICT_AV_OVERLIMIT, name, "the header of a 7z is too large");
+		return true;
+	}
 	if (magic_is_stream(m->format)) {
 		stream_title(m, data, len, name, title, sizeof title);
 		len = magic_stream_end(m->format, data, len);
@@ -376,8 +455,9 @@ static bool scan_known(struct task *t, const struct magic *m, const char *data, 
 		return false;
 	if (m->format != MAGIC_ISO || r.is_over)
 		return true;
-	struct reading again = { .name = name };
-	return read_archive(t, m, UNPACK_SECOND_WAY, data, len, title, &again);
+	struct reading again = { .name = name }, bare = { .name = name };
+	return read_archive(t, m, UNPACK_SECOND_WAY, data, len, title, &again) && (again.is_over ||
+		read_archive(t, m, UNPACK_THIRD_WAY, data, len, title, &bare));
 }
 
 /* The object is one of them; false: the task is to end. */
@@ -412,18 +492,25 @@ static bool scan_inside(struct task *t, const char *data, size_t len, const char
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		size_t from = 1, at;
 		while (magic_inside(kinds[i].format, data, len, &from, &at))
-			if (!scan_as(t, &kinds[i], data + at, len - at, name, true))
+			if (!scan_as(t, &kinds[i], data + at, len - at, name,
+			    kinds[i].format != MAGIC_7Z || !magic_is_7z(data + at, len - at)))
 				return false;
 	}
 	return true;
 }
 
-/* A zip that does not begin with the first octet. */
+/* A zip that does not begin with the first octet, by either of its tables. */
 static bool has_zip_inside(const char *data, size_t len)
 {
 	size_t from = 0, at;
+	bool has_dir = false;
 
-	return zip_dir_next_local(data, len, &from, &at);
+	if (zip_dir_next_local(data, len, &from, &at))
+		return true;
+	from = len;
+	while (!has_dir && zip_dir_prev_end(data, len, &from, &at, &has_dir))
+		continue;
+	return has_dir;
 }
 
 bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name)

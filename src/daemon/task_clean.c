@@ -35,7 +35,10 @@ static bool is_signed_or_encrypted(const struct mime_part *p)
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		if (strcmp(p->type, types[i]) == 0)
 			return true;
-	return guess_ends_any(p->filename, ends);
+	bool yes = guess_ends_any(p->filename, ends);
+	for (unsigned i = 0; i < p->n_other_names; i++)
+		yes |= guess_ends_any(p->other_names[i], ends);
+	return yes;
 }
 
 struct task_clean_at task_clean_enter(struct task *t, const struct mime_part *p)

@@ -32,6 +32,7 @@ struct unpack {
 	unpack_go_on_fn go_on;
 	void *arg;
 	bool is_stopped, is_dead;  /* dead: there is nothing to read */
+	bool is_damaged;           /* a header was skipped, or is not believed */
 	char why[128];
 };
 
@@ -190,7 +191,9 @@ static int set_up(struct unpack *u, enum magic_format f, enum unpack_way way)
 	/* What has a bad sum is shown by readers all the same. */
 	if (f == MAGIC_ZIP)
 		archive_read_set_format_option(u->a, "zip", "ignorecrc32", "1");
-	if (f == MAGIC_ISO && way == UNPACK_SECOND_WAY)
+	if (f == MAGIC_ISO && way == UNPACK_THIRD_WAY)
+		archive_read_set_format_option(u->a, "iso9660", "rockridge", NULL);
+	if (f == MAGIC_ISO && way != UNPACK_FIRST_WAY)
 		archive_read_set_format_option(u->a, "iso9660", "joliet", NULL);
 	archive_read_set_read_callback(u->a, on_read);
 	archive_read_set_skip_callback(u->a, on_skip);
@@ -231,13 +234,37 @@ static enum unpack_status failure(struct unpack *u)
 		UNPACK_ENCRYPTED : UNPACK_BROKEN;
 }
 
+static void note_damage(struct unpack *u)
+{
+	if (!u->is_damaged)
+		keep_error(u);
+	u->is_damaged = true;
+}
+
+/* Readers that go on behind a damaged header, or take the other one of two
+ * sizes, see what libarchive passes over. */
 static int next_header(struct unpack *u, struct archive_entry **entry)
 {
 	int got = ARCHIVE_RETRY;
 
-	for (unsigned i = 0; got == ARCHIVE_RETRY && i < RETRIES_MAX; i++)
+	for (unsigned i = 0; got == ARCHIVE_RETRY && i < RETRIES_MAX; i++) {
 		got = archive_read_next_header(u->a, entry);
+		const char *text = archive_error_string(u->a);
+		if (got == ARCHIVE_RETRY || (got == ARCHIVE_WARN && text != NULL &&
+		    strncmp(text, "Inconsistent", 12) == 0 && strstr(text, "size") != NULL))
+			note_damage(u);
+	}
 	return got;
+}
+
+static enum unpack_type type_of(struct archive_entry *e)
+{
+	switch (archive_entry_filetype(e)) {
+	case AE_IFREG: return UNPACK_FILE;
+	case AE_IFDIR: return UNPACK_DIR;
+	case AE_IFLNK: return UNPACK_LINK;
+	default: return UNPACK_OTHER;
+	}
 }
 
 enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out)
@@ -256,7 +283,9 @@ enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out)
 		out->name = name != NULL ? name : "";
 		out->size = archive_entry_size_is_set(e) && archive_entry_size(e) > 0 ?
 			(uint64_t)archive_entry_size(e) : 0;
-		out->is_dir = archive_entry_filetype(e) == AE_IFDIR;
+		out->is_sized = archive_entry_size_is_set(e) != 0;
+		out->type = type_of(e);
+		out->target = archive_entry_symlink(e);
 		out->is_encrypted = archive_entry_is_encrypted(e) != 0;
 	}
 	uselocale(old);
@@ -299,6 +328,11 @@ size_t unpack_position(const struct unpack *u)
 size_t unpack_member_position(const struct unpack *u)
 {
 	return within(u, archive_read_header_position(u->a));
+}
+
+bool unpack_is_damaged(const struct unpack *u)
+{
+	return u->is_damaged;
 }
 
 const char *unpack_error(const struct unpack *u)
@@ -363,6 +397,12 @@ size_t unpack_member_position(const struct unpack *u)
 {
 	(void)u;
 	return 0;
+}
+
+bool unpack_is_damaged(const struct unpack *u)
+{
+	(void)u;
+	return false;
 }
 
 const char *unpack_error(const struct unpack *u)

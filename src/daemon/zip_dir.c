@@ -65,6 +65,9 @@ static bool entry_is_plain(const unsigned char *p, const unsigned char *e, size_
 	const size_t data = *at + LOCAL_LEN + u16(p + *at + 26) + u16(p + *at + 28);
 	if (data > next || next - data < packed)
 		return false;
+	/* A reader that streams may take what is inside for the end of it. */
+	if ((u16(e + 8) & DESCRIPTOR) && memmem(p + data, packed, "PK\3\4", 4) != NULL)
+		return false;
 	const size_t rest = next - data - packed;
 	*at = next;
 	return rest == 0 || ((u16(e + 8) & DESCRIPTOR) && (rest == 12 || rest == 16));
@@ -136,6 +139,67 @@ static bool is_likely_local(const unsigned char *p, size_t len)
 	return len >= LOCAL_LEN && p[4] <= VERSION_MAX && (p[7] & 0xd0) == 0 &&
 		u16(p + 8) <= METHOD_MAX && u16(p + 26) > 0 && u16(p + 26) <= 4096 &&
 		len - LOCAL_LEN >= u16(p + 26) && p[LOCAL_LEN] != '\0';
+}
+
+struct sizes { uint64_t packed, size; };
+
+/* At n octets of extra fields: what stands there for numbers that are NONE. */
+static void zip64_sizes(const unsigned char *p, size_t n, struct sizes *s)
+{
+	uint64_t *const wanted[] = { &s->size, &s->packed };
+
+	while (n >= 4 && u16(p) != 1 && n - 4 >= u16(p + 2)) {
+		n -= 4 + u16(p + 2);
+		p += 4 + u16(p + 2);
+	}
+	if (n < 4 || u16(p) != 1 || n - 4 < u16(p + 2))
+		return;
+	n = u16(p + 2);
+	p += 4;
+	for (size_t i = 0; i < 2; i++) {
+		if (*wanted[i] != NONE || n < 8)
+			continue;
+		*wanted[i] = u32(p) | (uint64_t)u32(p + 4) << 32;
+		p += 8;
+		n -= 8;
+	}
+}
+
+/* The header at l, which has room octets, and the entry at e, a whole one. */
+static bool leads_to(const unsigned char *l, size_t room, const unsigned char *e)
+{
+	if (room < LOCAL_LEN || memcmp(l, "PK\3\4", 4) != 0 ||
+	    room - LOCAL_LEN < u16(l + 26) + u16(l + 28) || u16(l + 8) != u16(e + 10))
+		return false;
+	struct sizes here = { u32(l + 18), u32(l + 22) }, there = { u32(e + 20), u32(e + 24) };
+	zip64_sizes(l + LOCAL_LEN + u16(l + 26), u16(l + 28), &here);
+	zip64_sizes(e + ENTRY_LEN + u16(e + 28), u16(e + 30), &there);
+	return (here.packed == there.packed && here.size == there.size) ||
+		((u16(l + 6) & DESCRIPTOR) && here.packed == 0 && here.size == 0);
+}
+
+bool zip_dir_agrees(const void *data, size_t end, size_t *n_out)
+{
+	const unsigned char *p = data;
+	const size_t record = end - END_LEN;
+	size_t at;
+
+	*n_out = 0;
+	if (!dir_of(p, record, &at) || u32(p + record + 16) > at)
+		return false;
+	const size_t dir_at = at, shift = at - u32(p + record + 16);
+	while (record - at >= ENTRY_LEN && memcmp(p + at, "PK\1\2", 4) == 0) {
+		const unsigned char *e = p + at;
+		const size_t len = ENTRY_LEN + u16(e + 28) + u16(e + 30) + u16(e + 32);
+		if (record - at < len || u32(e + 42) > dir_at - shift)
+			return false;
+		const size_t local = u32(e + 42) + shift;
+		if (!leads_to(p + local, dir_at - local, e))
+			return false;
+		at += len;
+		++*n_out;
+	}
+	return at == record;
 }
 
 bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_out)

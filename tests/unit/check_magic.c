@@ -192,6 +192,29 @@ START_TEST(ends_and_headers_are_found)
 }
 END_TEST
 
+/* The numbers of a 7z header, whole and cut off. */
+START_TEST(header_of_7z)
+{
+	static const unsigned char small[] = "\x17\6\0\1\x09\x40\0\7\13\1\0\1\x21\x21\1\x14\x0c\x40\0\0";
+	static const unsigned char large[] = "\x17\6\0\1\x09\x40\0\7\13\1\0\1\x21\x21\1\x14\x0c\xe0\0\0\x20";
+	unsigned char d[64] = "7z\xbc\xaf\x27\x1c\0\4";
+
+	ck_assert(!magic_is_7z(d, sizeof d));
+	memcpy(d + 8, "\x8d\x9b\xd5\x0f", 4);   /* of an archive with nothing in it */
+	ck_assert(magic_is_7z(d, sizeof d));
+	ck_assert(!magic_is_7z(d, 31));
+	memcpy(d + 32, small, sizeof small);
+	for (unsigned char n = 1; n < sizeof small; n++) {
+		d[20] = n;
+		ck_assert_msg(magic_7z_is_bounded(d, 32u + n) == (n >= sizeof small - 3), "%u", n);
+		ck_assert(magic_7z_is_bounded(d, 31u + n));   /* it isn't there */
+	}
+	memcpy(d + 32, large, sizeof large);
+	d[20] = sizeof large;
+	ck_assert(!magic_7z_is_bounded(d, sizeof d));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("magic");
@@ -204,6 +227,7 @@ int main(void)
 	tcase_add_test(t, ends_of_streams);
 	tcase_add_test(t, plain_zip);
 	tcase_add_test(t, ends_and_headers_are_found);
+	tcase_add_test(t, header_of_7z);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);

@@ -545,6 +545,10 @@ START_TEST(what_is_never_altered)
 		ck_assert_msg((verdict.av & (VERDICT_AV_INFECTED | VERDICT_AV_DELETED)) ==
 			VERDICT_AV_INFECTED, "%s", types[i]);
 	}
+	/* nor where one of its names says that it is */
+	run(text("%sContent-Type: x/y; name=smime.p7m\r\nContent-Disposition: attachment; "
+		"filename=foo.bin\r\n\r\n%s%s", MULTI, eicar, MULTI_END));
+	ck_assert_uint_eq(verdict.av & (VERDICT_AV_INFECTED | VERDICT_AV_DELETED), VERDICT_AV_INFECTED);
 	/* nor what is no mail */
 	req.is_mail = false;
 	run(mail);

@@ -37,10 +37,15 @@ class ZipMember:
         self.octets = octets
         self.method = 0
         self.flags = 0
+        self.host = 3              # Unix
         self.crc = zlib.crc32(octets)
         self.packed = len(octets)
         self.size = len(octets)
         self.descriptor = b""      # behind the data
+        self.attributes = 0o100644 << 16
+        self.offset = None         # where the directory says that it is
+        self.extra = b""           # in front of the data
+        self.local_fields = None   # method, packed, size where they differ
         self.local_name = None     # where it differs from the directory's
         self.__dict__.update(fields)
 
@@ -53,11 +58,16 @@ class ZipMember:
         fields = self.fields()
         if self.flags & 8:
             fields = fields[:10] + bytes(12)
-        return b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name
+        if self.local_fields:
+            method, packed, size = self.local_fields
+            fields = fields[:4] + struct.pack("<H", method) + fields[6:14] + struct.pack(
+                "<II", packed, size)
+        return b"PK\3\4" + fields + struct.pack("<HH", len(name), len(self.extra)) + name + self.extra
 
     def entry(self, offset):
-        return (b"PK\1\2" + struct.pack("<H", 20) + self.fields() +
-                struct.pack("<HHHHHII", len(self.name), 0, 0, 0, 0, 0o100644 << 16, offset) +
+        return (b"PK\1\2" + struct.pack("<H", 20 | self.host << 8) + self.fields() +
+                struct.pack("<HHHHHII", len(self.name), 0, 0, 0, 0, self.attributes,
+                            offset if self.offset is None else self.offset) +
                 self.name)
 
 
@@ -195,6 +205,15 @@ def sevenzip_lzma(*members):
     return wrap_7z(packed, header)
 
 
+def sevenzip_empty_files(count):
+    """A packed header that lists nothing but files without octets or names."""
+    flags = b"\xff" * (count // 8)
+    header = b"\x01\x05" + number_7z(count) + b"\x0e" + number_7z(len(flags)) + flags + b"\0\0"
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
+    packed = lzma.compress(header, lzma.FORMAT_RAW, filters=filters)
+    return wrap_7z(packed, b"\x17" + streams_7z(len(packed), b"\x21\x21\x01\x14", [len(header)]))
+
+
 def sevenzip_encrypted_header(*members):
     """The names are hidden too: a header that is itself packed by AES."""
     packed = b"".join(octets for _, octets in members) + random.Random(2).randbytes(64)
@@ -213,11 +232,25 @@ def tar(*members, form=tarfile.PAX_FORMAT):
     return out.getvalue()
 
 
-def cpio(*members):
+def tar_sparse(name, octets, size):
+    """GNU's: octets at the start, a hole up to size."""
+    info = tarfile.TarInfo(name)
+    info.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"%011o\0" % len(octets)
+    header[386:410] = b"%011o\0%011o\0" % (0, len(octets))
+    header[410:434] = b"%011o\0%011o\0" % (size, 0)
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + octets + bytes(-len(octets) % 512) + bytes(1024)
+
+
+def cpio(*members, mode=0o100644):
     out = b""
     for name, octets in members + (("TRAILER!!!", b""),):
         label = name.encode() + b"\0"
-        out += b"070701" + b"%08X" * 13 % (1, 0o100644, 0, 0, 1, 0, len(octets), 0, 0, 0, 0,
+        out += b"070701" + b"%08X" * 13 % (1, mode, 0, 0, 1, 0, len(octets), 0, 0, 0, 0,
                                          len(label), 0) + label
         out += bytes(-len(out) % 4)
         out += octets
