@@ -160,7 +160,9 @@ static bool hides_octets(const struct reading *r, const struct unpack_member *m)
 	case UNPACK_FILE:
 		return m->size > 0;
 	case UNPACK_DIR:
-		return !may_be_odd && (m->size > 0 || (!m->is_sized && r->format == MAGIC_ZIP));
+		/* The directory of a zip has said its size already. */
+		return !may_be_odd && (m->size > 0 ||
+			(!m->is_sized && !r->is_quiet && r->format == MAGIC_ZIP));
 	case UNPACK_LINK:
 		return !may_be_odd && (r->format == MAGIC_TAR ? m->size > 0 :
 			m->target == NULL || strlen(m->target) != m->size);
@@ -174,6 +176,7 @@ static bool scan_nothing(struct task *t, const struct reading *r,
 {
 	if (hides_octets(r, m) && !(r->is_guess && r->members == 0) && !t->in_guess)
 		task_note(t, VERDICT_AV_NOTSCANNED, name,
+			m->type == UNPACK_FILE ? "an archive cannot be read: nothing comes of a member" :
 			"an archive cannot be read: a member that is no regular file");
 	if (m->type == UNPACK_LINK && m->target != NULL && m->target[0] != '\0')
 		return task_scan_content(t, m->target, strlen(m->target), name, TASK_IS_FILE);
