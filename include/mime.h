@@ -45,6 +45,7 @@ struct mime_part {
 				      * longer one the end, where the extension is */
 	char other_names[MIME_NAMES_MAX - 1][256]; /* what else a reader may call it */
 	unsigned n_other_names;
+	bool is_name_foreign;        /* one is in a charset that is not understood */
 	enum decode_kind encoding;
 	bool encoding_known;         /* false: readers may take another one */
 	bool is_multipart;           /* its children follow; body is the whole range */

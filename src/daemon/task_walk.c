@@ -153,6 +153,8 @@ static unsigned kind_of_part(struct task *t, const struct mime_part *p, const ch
 		task_check_name(t, p->other_names[i], shown);
 		is |= guess_is_mail_name(p->other_names[i]) ? TASK_IS_MESSAGE : 0;
 	}
+	if (p->is_name_foreign && t->r->opts.block_ext[0] != '\0')
+		task_note(t, VERDICT_AV_NOTSCANNED, shown, "file name in a charset that is not understood");
 	return is | (p->filename[0] != '\0' ? TASK_IS_FILE : 0);
 }
 

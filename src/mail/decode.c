@@ -684,6 +684,24 @@ static bool charset_is_latin1(const char *cs, size_t n)
 	return false;
 }
 
+bool decode_charset_is_plain(const char *charset, size_t n)
+{
+	static const char *const heads[] = {
+		"utf-8", "utf8", "us-ascii", "ascii", "ansi_x3.4", "iso-8859-", "iso8859-", "iso_8859-",
+		"latin", "windows-125", "windows-874", "windows-936", "windows-949", "windows-31j",
+		"cp125", "cp437", "cp85", "cp86", "cp874", "cp932", "cp936", "cp949", "cp950", "ibm437",
+		"ibm85", "ibm86", "koi8", "gb2312", "gb_2312", "gbk", "x-gbk", "gb18030", "big5",
+		"x-big5", "shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "euc-", "x-euc-", "ks_c_5601",
+		"ksc5601", "uhc", "tis-620", "viscii", "macintosh", "x-mac-", "iso-2022-", "unknown-8bit",
+		"x-unknown", "unknown", "8bit", "binary", "default",
+	};
+
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+		if (str_istarts(charset, n, heads[i]))
+			return true;
+	return n == 0;
+}
+
 static void sink_text(struct sink *s, bool latin1, const unsigned char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -705,7 +723,7 @@ size_t decode_charset(const char *charset, size_t charset_len, const char *in, s
 }
 
 struct word {
-	bool latin1, is_b;
+	bool latin1, is_plain, is_b;
 	const char *text;
 	size_t text_len, total;
 };
@@ -722,7 +740,9 @@ static bool word_parse(const char *p, size_t n, struct word *w)
 	if (str_lower(q[1]) != 'b' && str_lower(q[1]) != 'q')
 		return false;
 	const char *star = memchr(p + 2, '*', (size_t)(q - p) - 2);
-	w->latin1 = charset_is_latin1(p + 2, (size_t)((star != NULL ? star : q) - p) - 2);
+	const size_t cs_len = (size_t)((star != NULL ? star : q) - p) - 2;
+	w->latin1 = charset_is_latin1(p + 2, cs_len);
+	w->is_plain = decode_charset_is_plain(p + 2, cs_len);
 	w->is_b = str_lower(q[1]) == 'b';
 	w->text = q + 3;
 	const char *e = memmem(w->text, (size_t)(p + n - w->text), "?=", 2);
@@ -794,4 +814,17 @@ size_t decode_words(const char *in, size_t n, char *out, size_t size)
 	}
 	out[s.n] = '\0';
 	return s.n;
+}
+
+bool decode_words_are_plain(const char *in, size_t n)
+{
+	struct word w;
+
+	for (size_t i = 0; i < n;) {
+		bool is_word = in[i] == '=' && word_parse(in + i, n - i, &w);
+		if (is_word && !w.is_plain)
+			return false;
+		i += is_word ? w.total : 1;
+	}
+	return true;
 }

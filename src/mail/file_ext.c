@@ -111,6 +111,36 @@ static bool percent_form(const char *name, char out[FORM_MAX])
 	return any;
 }
 
+/* ISO 2022 as it is used in mail: less its escape sequences, and of the sets of
+ * two octets (JIS X 0208, GB 2312 and KS X 1001 have the fullwidth letters in
+ * the same row) what is ASCII. False: there is nothing to decode. */
+static bool shift_form(const char *name, char out[FORM_MAX])
+{
+	const char *s = name;
+	bool is_double = false;
+	size_t w = 0;
+
+	while (*s != '\0' && w < FORM_MAX - 1) {
+		if (*s == '\033') {
+			const char *set = ++s;
+			while (*s >= 0x20 && *s < 0x30)
+				s++;
+			if (set[0] == '(' || (set[0] == '$' && (s == set + 1 || set[1] == '(')))
+				is_double = set[0] == '$';
+			s += *s != '\0';
+		} else if (*s == '\016' || *s == '\017') {
+			is_double = *s++ == '\016';
+		} else if (is_double && s[0] > 0x20 && s[1] > 0x20) {
+			out[w++] = s[0] == 0x23 ? s[1] : s[0] == 0x21 && s[1] == 0x25 ? '.' : '\xff';
+			s += 2;
+		} else {
+			out[w++] = *s++;
+		}
+	}
+	out[w] = '\0';
+	return strpbrk(name, "\033\016\017") != NULL;
+}
+
 /* The item that the n octets at name end in, behind a dot. */
 static bool ends_in_item(const char *list, const char *name, size_t n, char ext[FILE_EXT_MAX])
 {
@@ -163,6 +193,7 @@ static bool form_is_blocked(const char *list, const char *form, char ext[FILE_EX
 
 bool file_ext_is_blocked(const char *list, const char *name, char ext[FILE_EXT_MAX])
 {
+	static bool (*const decoders[])(const char *, char[FORM_MAX]) = { percent_form, shift_form };
 	char form[FORM_MAX], decoded[FORM_MAX];
 
 	if (list[0] == '\0' || name[0] == '\0')
@@ -170,10 +201,14 @@ bool file_ext_is_blocked(const char *list, const char *name, char ext[FILE_EXT_M
 	plain_form(name, form);
 	if (form_is_blocked(list, form, ext))
 		return true;
-	if (!percent_form(name, decoded))
-		return false;
-	plain_form(decoded, form);
-	return form_is_blocked(list, form, ext);
+	for (size_t i = 0; i < sizeof decoders / sizeof decoders[0]; i++) {
+		if (!decoders[i](name, decoded))
+			continue;
+		plain_form(decoded, form);
+		if (form_is_blocked(list, form, ext))
+			return true;
+	}
+	return false;
 }
 
 bool file_ext_is_excluded(const char *list, const char *name)

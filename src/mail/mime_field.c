@@ -402,6 +402,8 @@ static bool name_add_text(struct mime_part *part, const struct text *t, const ch
 	char a[3 * TEXT_MAX + 1], b[3 * TEXT_MAX + 1];
 	size_t n = decode_charset(charset, charset_len, t->s, t->n, a, sizeof a);
 
+	part->is_name_foreign |= !decode_charset_is_plain(charset, charset_len) ||
+		!decode_words_are_plain(a, n);
 	n = decode_words(a, n, b, sizeof b);
 	return name_add(part, b, n) && !t->is_cut;
 }

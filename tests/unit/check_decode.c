@@ -556,6 +556,14 @@ START_TEST(words)
 		}
 		free(in);
 	}
+	static const char *const plain[] = { "", "x", "=?utf-8?Q?a?=", "=?ISO-8859-15*de?q?a?=",
+		"=?iso-2022-jp?B?YQ==?=", "=?GB2312?B?YQ==?= =?big5?Q?a?=", "=?utf-7?X?a?=" };
+	static const char *const foreign[] = { "=?utf-7?Q?e+AC4-exe?=", "=?ibm037?Q?a?=",
+		"=?hz-gb-2312?Q?a?=", "x=?utf-8?Q?a?= =?UTF-16*en?B?YQ==?=", "=?utf-7?Q?a" };
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+		ck_assert_msg(decode_words_are_plain(plain[i], strlen(plain[i])), "%s", plain[i]);
+	for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+		ck_assert_msg(!decode_words_are_plain(foreign[i], strlen(foreign[i])), "%s", foreign[i]);
 	ck_assert_uint_eq(decode_words("=?utf-8?Q?a=00b?=", 17, out, sizeof out), 3);
 	ck_assert(memcmp(out, "a\0b", 4) == 0);
 	ck_assert_uint_eq(decode_charset("latin1", 6, "\xe4", 1, out, sizeof out), 2);

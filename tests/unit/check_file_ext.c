@@ -80,6 +80,23 @@ START_TEST(every_form)
 }
 END_TEST
 
+START_TEST(shifted)
+{
+	static const struct { const char *name; bool is_blocked; } rows[] = {
+		{ "e.e\033(Bxe", true }, { "e.\033(Jexe\033(B", true }, { "e\033(B.exe\033", true },
+		{ "\033$B#e!%#e#x#e\033(B", true }, { "\033$Ba.\033(B.exe", true },
+		{ "\033$)C\016#e\017.exe", true }, { "\033$(D#.#e#x#e", true },
+		{ "\033$B.exe\033(B", false }, { "\033$B#e!%#e#x", false }, { "\033$B#", false },
+		{ "e.\033(B", false }, { "e.exe\033(B.txt", false },
+	};
+	char ext[FILE_EXT_MAX];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		ck_assert_msg(file_ext_is_blocked("exe", rows[i].name, ext) == rows[i].is_blocked, "row %zu",
+			i);
+}
+END_TEST
+
 /* Of a long name the end counts. */
 START_TEST(long_names)
 {
@@ -104,6 +121,7 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, every_form, 0, sizeof cases / sizeof cases[0]);
+	tcase_add_test(t, shifted);
 	tcase_add_test(t, long_names);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -432,6 +432,32 @@ START_TEST(found_in_a_mailbox)
 }
 END_TEST
 
+/* Where the extension cannot be told, nothing says that it is not blocked. */
+START_TEST(names_in_a_foreign_charset)
+{
+	static const char *const foreign[] = {
+		"Content-Type: a/b; name=\"=?utf-7?Q?e+AC4-exe?=\"\r\n\r\nx\r\n",
+		"Content-Type: a/b; name*=ibm037''x\r\n\r\nx\r\n",
+		"Content-Type: a/b; name=\"=?hz-gb-2312?Q?e.e~{~}xe?=\"\r\n\r\nx\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+		req.opts.block_ext = "exe";
+		run(foreign[i]);
+		ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
+		req.opts.block_ext = "";
+		run(foreign[i]);
+		ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	}
+	req.opts.block_ext = "exe";
+	run("Content-Type: a/b; name=\"=?iso-2022-jp?B?ZS5lGyhCeGU=?=\"\r\n\r\nx\r\n");
+	ck_assert_str_eq(verdict.virus, "Blocked/exe");
+	run("Content-Type: a/b; name=\"=?koi8-r?Q?=C1.txt?=\"\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	req.opts.block_ext = "";
+}
+END_TEST
+
 START_TEST(names_that_are_blocked_or_left_alone)
 {
 	char *msg = strdup(text("Content-Type: a/b; name=\"x.COM \"\r\n\r\n%s\r\n", eicar));
@@ -857,6 +883,7 @@ int main(void)
 	tcase_add_test(t, allowed_digests_pass);
 	tcase_add_test(t, allowed_digest_of_a_container);
 	tcase_add_test(t, found_in_a_mailbox);
+	tcase_add_test(t, names_in_a_foreign_charset);
 	tcase_add_test(t, names_that_are_blocked_or_left_alone);
 	tcase_add_test(t, as_many_parts_as_may_be);
 	tcase_add_test(t, cleaned_parts);
