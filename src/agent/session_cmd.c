@@ -16,6 +16,7 @@
 #define REPLY_NO_MAIL "503 5.5.1 DATA without MAIL"
 #define REPLY_IN_CHUNKS "503 5.5.1 A message is under way by BDAT"
 #define REPLY_OTHER_SETTINGS "452 4.5.3 Recipient has other settings, send it separately"
+#define REPLY_TOO_BIG "552 5.3.4 Message is too big"
 #define REPLY_UNCLEAR "553 5.1.3 Address not understood"
 #define REFUSALS_LOGGED 10   /* of one session */
 #define REPLY_TOO_LONG "500 5.5.2 Line too long"
@@ -89,6 +90,17 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 	session_say(s, "354 End data with <CR><LF>.<CR><LF>");
 }
 
+/* RFC 1870 6.1, for our own limit; the server sees to its. */
+static bool is_announced_too_big(const struct session *s, const struct smtp_cmd *cmd)
+{
+	const uint64_t max = s->env->conf->smtp.max_message_size;
+	char text[24];
+	uint64_t size;
+
+	return max != 0 && smtp_cmd_attr(cmd->arg, cmd->arg_len, "SIZE", text, sizeof text) &&
+		str_parse_u64(text, &size) == 0 && size > max;
+}
+
 /* Refuses by ourselves what the state of this session does not allow; NULL: it
  * does. */
 static const char *out_of_order(const struct session *s, const struct smtp_cmd *cmd)
@@ -101,6 +113,8 @@ static const char *out_of_order(const struct session *s, const struct smtp_cmd *
 	if (cmd->verb == SMTP_VERB_MAIL && is_binary_mail(cmd->arg, cmd->arg_len) &&
 	    !smtp_ehlo_has_binarymime(&cfg, &s->info))
 		return REPLY_NO_BINARY;
+	if (cmd->verb == SMTP_VERB_MAIL && is_announced_too_big(s, cmd))
+		return REPLY_TOO_BIG;
 	return NULL;
 }
 
