@@ -14,6 +14,7 @@
 #include "allow.h"
 #include "conf.h"
 #include "engine_hash.h"
+#include "find.h"
 #include "log.h"
 
 #define EICAR_LEN 68u
@@ -47,7 +48,7 @@ static bool has_gtube(const unsigned char *p, size_t len)
 	const unsigned char *end = p + len;
 
 	while ((size_t)(end - p) >= head + tail) {
-		p = memmem(p, (size_t)(end - p), gtube_head, head);
+		p = find_octets(p, (size_t)(end - p), gtube_head, head);
 		if (p == NULL)
 			return false;
 		p += head;

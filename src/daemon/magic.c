@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "find.h"
 #include "str.h"
 
 #define TAR_BLOCK 512u
@@ -339,7 +340,7 @@ bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *fro
 		r++;
 	while (*from < len) {
 		const unsigned char *start = (const unsigned char *)data + *from;
-		const unsigned char *p = memmem(start, len - *from, r->octets, r->n);
+		const unsigned char *p = find_octets(start, len - *from, r->octets, r->n);
 		*from = p != NULL ? *from + (size_t)(p - start) + 1 : len;
 		if (p == NULL)
 			break;

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "find.h"
+
 #define LOCAL_LEN 30u
 #define ENTRY_LEN 46u
 #define END_LEN 22u
@@ -66,7 +68,7 @@ static bool entry_is_plain(const unsigned char *p, const unsigned char *e, size_
 	if (data > next || next - data < packed)
 		return false;
 	/* A reader that streams may take what is inside for the end of it. */
-	if ((u16(e + 8) & DESCRIPTOR) && memmem(p + data, packed, "PK\3\4", 4) != NULL)
+	if ((u16(e + 8) & DESCRIPTOR) && find_octets(p + data, packed, "PK\3\4", 4) != NULL)
 		return false;
 	const size_t rest = next - data - packed;
 	*at = next;
@@ -206,7 +208,7 @@ bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_o
 {
 	while (*from < len) {
 		const unsigned char *start = (const unsigned char *)data + *from;
-		const unsigned char *p = memmem(start, len - *from, "PK\3\4", 4);
+		const unsigned char *p = find_octets(start, len - *from, "PK\3\4", 4);
 		if (p == NULL)
 			break;
 		*at_out = *from + (size_t)(p - start);
@@ -223,7 +225,7 @@ bool zip_dir_next_name(const void *data, size_t len, size_t *from, const char **
 {
 	while (*from < len) {
 		const unsigned char *start = (const unsigned char *)data + *from;
-		const unsigned char *p = memmem(start, len - *from, "PK", 2);
+		const unsigned char *p = find_octets(start, len - *from, "PK", 2);
 		if (p == NULL)
 			break;
 		const size_t at = *from + (size_t)(p - start);

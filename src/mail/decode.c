@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "find.h"
 #include "str.h"
 
 /* 0x40 | value of a base64 character, 0 for every other octet. */
@@ -508,15 +509,31 @@ static size_t line_at(const char *text, size_t len, size_t p, size_t *next_out)
 	return e - p;
 }
 
+/* The next line from p on, itself the start of one, that may be the first of a
+ * file: "begin" or "=ybegin" is at its start. len: there is none. */
+static size_t begin_find(const char *text, size_t len, size_t p)
+{
+	const char *line, *at = text + p;
+
+	while ((at = find_letters(at, len - (size_t)(at - text), "begin", 5)) != NULL) {
+		line = at - text >= (ptrdiff_t)p + 2 && str_istarts(at - 2, 2, "=y") ? at - 2 : at;
+		if (line == text + p || is_eol(line[-1]))
+			return (size_t)(line - text);
+		at++;
+	}
+	return len;
+}
+
 bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out)
 {
-	size_t p = *from, next = p;
+	size_t p = begin_find(text, len, *from), next;
 	bool found = false;
 	struct decode_uu other;
 
-	for (; p < len && !found; p = next) {
+	while (p < len && !found) {
 		size_t n = line_at(text, len, p, &next);
 		found = uu_parse_begin(text + p, n, out);
+		p = found ? next : begin_find(text, len, next);
 	}
 	*from = p;
 	if (!found)

@@ -1,0 +1,17 @@
+/* find.h - where a few octets stand in many. Pure.
+ *
+ * memmem() of the C library takes an octet a cycle with needles this short,
+ * and every decoded octet of a message is searched for half a dozen of them.
+ * Measured on a base64 attachment of 10 MiB: see find.c. */
+#ifndef ESETS_FIND_H
+#define ESETS_FIND_H
+
+#include <stddef.h>
+
+/* The first place of needle (k octets, at least 2) in hay, or NULL. */
+const void *find_octets(const void *hay, size_t n, const void *needle, size_t k);
+/* The same without regard to ASCII case; needle in lower case, and its first
+ * two octets are letters. */
+const void *find_letters(const void *hay, size_t n, const char *needle, size_t k);
+
+#endif
