@@ -160,8 +160,12 @@ void task_check_name(struct task *t, const char *name, const char *shown)
 {
 	char ext[FILE_EXT_MAX], virus[FILE_EXT_MAX + 16];
 
-	if (!t->r->want_av || t->in_allowed ||
-	    !file_ext_is_blocked(t->r->opts.block_ext, name, ext))
+	if (!t->r->want_av || t->in_allowed)
+		return;
+	const enum file_ext got = file_ext_check(t->r->opts.block_ext, name, ext);
+	if (got == FILE_EXT_UNKNOWN)
+		task_note(t, VERDICT_AV_NOTSCANNED, shown, "file name with too many colons");
+	if (got != FILE_EXT_BLOCKED)
 		return;
 	snprintf(virus, sizeof virus, "Blocked/%s", ext);
 	if (allow_has_name(t->r->opts.allow_name, virus))

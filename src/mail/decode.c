@@ -708,7 +708,8 @@ bool decode_charset_is_plain(const char *charset, size_t n)
 		"latin", "windows-125", "windows-874", "windows-936", "windows-949", "windows-31j",
 		"cp125", "cp437", "cp85", "cp86", "cp874", "cp932", "cp936", "cp949", "cp950", "ibm437",
 		"ibm85", "ibm86", "koi8", "gb2312", "gb_2312", "gbk", "x-gbk", "gb18030", "big5",
-		"x-big5", "shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "euc-", "x-euc-", "ks_c_5601",
+		"x-big5", "shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "euc-jp", "x-euc-jp",
+		"euc-kr", "x-euc-kr", "euc-cn", "x-euc-cn", "ks_c_5601",
 		"ksc5601", "uhc", "tis-620", "viscii", "macintosh", "x-mac-", "iso-2022-", "unknown-8bit",
 		"x-unknown", "unknown", "8bit", "binary", "default",
 	};

@@ -4,9 +4,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "name_form.h"
 #include "str.h"
 
-#define FORM_MAX 1024u      /* of a longer name the end, where the extension is */
+#define FORM_MAX NAME_FORM_MAX
+#define PIECES_MAX 16u      /* between colons, of one form */
 
 struct range { uint32_t first, last; };
 
@@ -29,24 +31,6 @@ static bool is_in(uint32_t c, const struct range *r, size_t n)
 		if (c >= r[i].first && c <= r[i].last)
 			return true;
 	return false;
-}
-
-/* One character at s; what is no UTF-8 stands for itself as an octet. */
-static size_t next_char(const unsigned char *s, uint32_t *out)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = s[0] >= 0xf0 && s[0] < 0xf8 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 1;
-	uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80) {
-			n = 1;
-			break;
-		}
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	*out = n == 1 || c < least[n] ? s[0] : c;
-	return n == 1 || c < least[n] ? 1 : n;
 }
 
 /* What a character is taken for: 0 nothing; other scripts stay as 0xff. */
@@ -75,8 +59,8 @@ static bool plain_form(const char *name, char out[FORM_MAX])
 	if (len >= FORM_MAX)
 		s += len - (FORM_MAX - 1);
 	while (*s != '\0') {
-		uint32_t c;
-		size_t n = next_char(s, &c);
+		unsigned c;
+		size_t n = name_form_next(s, &c);
 		char p = plain_char(c, n);
 		is_same &= p == '\xff' || (n == 1 && p == str_lower((char)c));
 		if (p != '\0')
@@ -85,60 +69,6 @@ static bool plain_form(const char *name, char out[FORM_MAX])
 	}
 	out[w] = '\0';
 	return is_same;
-}
-
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-		c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* As in an address of the web. False: there is nothing to decode. */
-static bool percent_form(const char *name, char out[FORM_MAX])
-{
-	size_t w = 0;
-	bool any = false;
-
-	for (; *name != '\0' && w < FORM_MAX - 1; name++) {
-		int hi = name[0] == '%' ? hex(name[1]) : -1, lo = hi >= 0 ? hex(name[2]) : -1;
-		int c = lo >= 0 ? hi * 16 + lo : (unsigned char)*name;
-		any |= lo >= 0;
-		name += lo >= 0 ? 2 : 0;
-		if (c != 0)
-			out[w++] = (char)c;
-	}
-	out[w] = '\0';
-	return any;
-}
-
-/* ISO 2022 as it is used in mail: less its escape sequences, and of the sets of
- * two octets (JIS X 0208, GB 2312 and KS X 1001 have the fullwidth letters in
- * the same row) what is ASCII. False: there is nothing to decode. */
-static bool shift_form(const char *name, char out[FORM_MAX])
-{
-	const char *s = name;
-	bool is_double = false;
-	size_t w = 0;
-
-	while (*s != '\0' && w < FORM_MAX - 1) {
-		if (*s == '\033') {
-			const char *set = ++s;
-			while (*s >= 0x20 && *s < 0x30)
-				s++;
-			if (set[0] == '(' || (set[0] == '$' && (s == set + 1 || set[1] == '(')))
-				is_double = set[0] == '$';
-			s += *s != '\0';
-		} else if (*s == '\016' || *s == '\017') {
-			is_double = *s++ == '\016';
-		} else if (is_double && s[0] > 0x20 && s[1] > 0x20) {
-			out[w++] = s[0] == 0x23 ? s[1] : s[0] == 0x21 && s[1] == 0x25 ? '.' : '\xff';
-			s += 2;
-		} else {
-			out[w++] = *s++;
-		}
-	}
-	out[w] = '\0';
-	return strpbrk(name, "\033\016\017") != NULL;
 }
 
 /* The item that the n octets at name end in, behind a dot. */
@@ -176,39 +106,50 @@ static size_t without_compression(const char *name, size_t n)
 
 /* Each piece between colons is a name to some system, less what systems and
  * readers take off its end. */
-static bool form_is_blocked(const char *list, const char *form, char ext[FILE_EXT_MAX])
+static enum file_ext form_check(const char *list, const char *form, char ext[FILE_EXT_MAX])
 {
-	for (;;) {
+	for (unsigned i = 0; i < PIECES_MAX; i++) {
 		size_t piece = strcspn(form, ":"), n = piece;
 		while (n > 0 && strchr(" .\"'<>/\\\t", form[n - 1]) != NULL)
 			n--;
-		if (ends_in_item(list, form, n, ext) ||
-		    ends_in_item(list, form, without_compression(form, n), ext))
-			return true;
+		if (memchr(form, '.', n) != NULL && (ends_in_item(list, form, n, ext) ||
+		    ends_in_item(list, form, without_compression(form, n), ext)))
+			return FILE_EXT_BLOCKED;
 		if (form[piece] == '\0')
-			return false;
+			return FILE_EXT_OTHER;
 		form += piece + 1;
 	}
+	return FILE_EXT_UNKNOWN;
 }
 
-bool file_ext_is_blocked(const char *list, const char *name, char ext[FILE_EXT_MAX])
+/* The name as it stands, and in each other way of writing. */
+static enum file_ext name_check(const char *list, const char *name, char ext[FILE_EXT_MAX])
 {
-	static bool (*const decoders[])(const char *, char[FORM_MAX]) = { percent_form, shift_form };
 	char form[FORM_MAX], decoded[FORM_MAX];
 
-	if (list[0] == '\0' || name[0] == '\0')
-		return false;
 	plain_form(name, form);
-	if (form_is_blocked(list, form, ext))
-		return true;
-	for (size_t i = 0; i < sizeof decoders / sizeof decoders[0]; i++) {
-		if (!decoders[i](name, decoded))
+	enum file_ext worst = form_check(list, form, ext);
+	for (unsigned f = 0; f < NAME_FORM_COUNT && worst != FILE_EXT_BLOCKED; f++) {
+		if (!name_form_make(f, name, decoded))
 			continue;
 		plain_form(decoded, form);
-		if (form_is_blocked(list, form, ext))
-			return true;
+		enum file_ext got = form_check(list, form, ext);
+		worst = got > worst ? got : worst;
 	}
-	return false;
+	return worst;
+}
+
+enum file_ext file_ext_check(const char *list, const char *name, char ext[FILE_EXT_MAX])
+{
+	char decoded[FORM_MAX];
+
+	if (list[0] == '\0' || name[0] == '\0')
+		return FILE_EXT_OTHER;
+	enum file_ext worst = name_check(list, name, ext);
+	if (worst == FILE_EXT_BLOCKED || !name_form_make(NAME_FORM_PERCENT, name, decoded))
+		return worst;
+	enum file_ext got = name_check(list, decoded, ext);
+	return got > worst ? got : worst;
 }
 
 bool file_ext_is_excluded(const char *list, const char *name)

@@ -1,6 +1,7 @@
 /* check_file_ext.c - what a name is taken for, case by case. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "file_ext.h"
@@ -68,17 +69,24 @@ START_TEST(every_form)
 {
 	const char *name = cases[_i].name;
 	char ext[FILE_EXT_MAX];
-	bool got = file_ext_is_blocked("scr: .EXE :tar.gz", name, ext);
+	enum file_ext answer = file_ext_check("scr: .EXE :tar.gz", name, ext);
+	bool got = answer == FILE_EXT_BLOCKED;
 
 	ck_assert_msg(got == (cases[_i].ext != NULL), "%s", name);
+	ck_assert(got || answer == FILE_EXT_OTHER);
 	if (got)
 		ck_assert_msg(strcmp(ext, cases[_i].ext) == 0, "%s: %s", name, ext);
 	got = file_ext_is_excluded("scr:exe:tar.gz", name);
 	ck_assert_msg(got == cases[_i].is_excluded, "excluded: %s", name);
-	ck_assert(!file_ext_is_blocked("", name, ext));
+	ck_assert_int_eq(file_ext_check("", name, ext), FILE_EXT_OTHER);
 	ck_assert(!file_ext_is_excluded("", name));
 }
 END_TEST
+
+static bool is_blocked(const char *list, const char *name, char ext[FILE_EXT_MAX])
+{
+	return file_ext_check(list, name, ext) == FILE_EXT_BLOCKED;
+}
 
 START_TEST(shifted)
 {
@@ -92,8 +100,88 @@ START_TEST(shifted)
 	char ext[FILE_EXT_MAX];
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		ck_assert_msg(file_ext_is_blocked("exe", rows[i].name, ext) == rows[i].is_blocked, "row %zu",
-			i);
+		ck_assert_msg(is_blocked("exe", rows[i].name, ext) == rows[i].is_blocked, "row %zu", i);
+}
+END_TEST
+
+/* Raw octets of a charset that nobody names, as in a zip. */
+START_TEST(octets_of_a_charset)
+{
+	static const struct { const char *name; bool is_blocked; } rows[] = {
+		/* a.exe, letters fullwidth, then dots and blanks: GBK and EUC-KR, EUC-JP ... */
+		{ "a.\xa3\xe5\xa3\xf8\xa3\xe5", true }, { "a.\xa3\xc5XE", true },
+		{ "a\xa3\xae" "exe", true }, { "a\xa1\xa5" "exe", true }, { "a\xa1\xa3" "exe", true },
+		{ "a\xa9\x71" "exe", true }, { "a\x8e\xa1" "exe", true }, { "a.exe\xa1\xa1", true },
+		{ "\x8f\xa2\xaf.\x8f\xa2\xaf\xa1\xa5\xa3\xe5xe", true },
+		{ "\xb0\xa3\xa3\xae\xa3\xe5\xa3\xf8\xa3\xe5", true },
+		{ "\xa3\xa3\xae\xa3\xe5\xa3\xf8\xa3\xe5", true }, /* cut in a character */
+		{ "a.exe\xa1\xa7x.txt", true }, { "a.e\xa1\xa9xe", true },
+		/* ... GB 18030, of four octets */
+		{ "a.e\x81\x36\xa4\x37xe", true }, { "a\x84\x31\x95\x37" "exe", true },
+		{ "a\x81\x36\xa6\x33" "exe", true },
+		/* ... Shift_JIS ... */
+		{ "a.\x82\x85\x82\x98\x82\x85", true }, { "a.\x82\x64xe", true },
+		{ "a\x81\x44" "exe", true }, { "a\x81\x42" "exe", true }, { "a\xa1" "exe", true },
+		{ "a.exe\x81\x40", true }, { "\x82\x85\x81\x44\x82\x85\x82\x98\x82\x85", true },
+		/* ... Big5 */
+		{ "a.\xa2\xed\xa3\x41\xa2\xed", true }, { "a.\xa2\xd3xe", true },
+		{ "a\xa1\x44" "exe", true }, { "a.exe\xa1\x40", true }, { "a\xa1\x4f" "exe", true },
+		/* What is invisible, or a blank, in one of single octets. */
+		{ "a.e\xadxe", true }, { "a.exe\xa0", true }, { "a.e\x9dxe", true },
+		/* In an address of the web too. */
+		{ "a.%A3%E5xe", true }, { "a%81%44exe", true },
+		/* Other letters, others without dot, unfinished. */
+		{ "a.\xa3\xe5xf", false }, { "a\xa3\xe5xe", false }, { "a.ex\xa3", false },
+		{ "a.ex\x81\x36\xa4", false }, { "a.ex\x8f\xa2", false }, { "a.exe\xa3\xe5", false },
+		{ "\xc5\xe4.txt", false }, { "a.\u00e9xe", false }, { "\u6f22.\u5b57", false },
+	};
+	char ext[FILE_EXT_MAX];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char *exact = strdup(rows[i].name);
+		ck_assert_msg(is_blocked("exe", exact, ext) == rows[i].is_blocked, "row %zu", i);
+		free(exact);
+	}
+}
+END_TEST
+
+/* Streams of NTFS: as many as an honest name may have, and more. */
+START_TEST(colons)
+{
+	char name[4000], ext[FILE_EXT_MAX];
+
+	for (size_t n = 0; n < sizeof name - 10; n += n < 20 ? 1 : 900) {
+		memset(name, ':', n);
+		memcpy(name + n, "a.txt", 6);
+		ck_assert_int_eq(file_ext_check("exe", name, ext),
+			n < 16 ? FILE_EXT_OTHER : FILE_EXT_UNKNOWN);
+		memcpy(name + n, "a.exe", 6);
+		ck_assert_int_eq(file_ext_check("exe", name, ext),
+			n < 16 ? FILE_EXT_BLOCKED : FILE_EXT_UNKNOWN);
+	}
+	memset(name, ':', 500);
+	memcpy(name, "a.exe", 5);
+	name[500] = '\0';
+	ck_assert(is_blocked("exe", name, ext));
+}
+END_TEST
+
+/* Any octets, in a room of their own size. */
+START_TEST(any_octets)
+{
+	static const unsigned char few[] = "\x81\x30\x84\x8f\x8e\xa1\xa3\xe5.:%\033$B(\x40\xff\xe2\x80";
+	char name[64], ext[FILE_EXT_MAX];
+
+	srand(7);
+	for (int i = 0; i < 200000; i++) {
+		size_t n = 1 + (size_t)rand() % 20;
+		for (size_t k = 0; k < n; k++)
+			name[k] = (char)few[(size_t)rand() % (sizeof few - 1)];
+		name[n] = '\0';
+		char *exact = strdup(name);
+		ck_assert(!is_blocked("exe", exact, ext));
+		free(exact);
+	}
 }
 END_TEST
 
@@ -104,13 +192,24 @@ START_TEST(long_names)
 
 	memset(name, 'a', sizeof name);
 	snprintf(name + 4900, 100, ".exe");
-	ck_assert(file_ext_is_blocked("exe", name, ext));
+	ck_assert(is_blocked("exe", name, ext));
 	memset(name, ' ', 4900);
 	memcpy(name, "a.exe", 5);
 	snprintf(name + 4900, 100, "x.txt");
-	ck_assert(!file_ext_is_blocked("exe", name, ext));
+	ck_assert(!is_blocked("exe", name, ext));
 	snprintf(name + 4900, 100, ".txt");
-	ck_assert(file_ext_is_blocked("txt", name, ext));
+	ck_assert(is_blocked("txt", name, ext));
+	memset(name, 'a', 4900);
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const ends[] = { "\033(B.e\033(Bxe", ".e%78e" };
+		snprintf(name + 4900, 100, "%s", ends[i]);
+		ck_assert(is_blocked("exe", name, ext));
+	}
+	memset(name, '\xa3', 4900);
+	for (size_t i = 0; i < 2; i++) {
+		memcpy(name + 4900, "\xa3\xae\xa3\xe5\xa3\xf8\xa3\xe5", 9);
+		ck_assert(is_blocked("exe", name + i, ext));
+	}
 }
 END_TEST
 
@@ -122,6 +221,9 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, every_form, 0, sizeof cases / sizeof cases[0]);
 	tcase_add_test(t, shifted);
+	tcase_add_test(t, octets_of_a_charset);
+	tcase_add_test(t, colons);
+	tcase_add_test(t, any_octets);
 	tcase_add_test(t, long_names);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -454,6 +454,19 @@ START_TEST(names_in_a_foreign_charset)
 	ck_assert_str_eq(verdict.virus, "Blocked/exe");
 	run("Content-Type: a/b; name=\"=?koi8-r?Q?=C1.txt?=\"\r\n\r\nx\r\n");
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	static const char *const fullwidth[] = {
+		"name*=euc-jp''a.%A3%E5%A3%F8%A3%E5", "name=\"=?gbk?Q?a=A3=AEexe?=\"",
+		"name*=gb18030''a.e%816%A47xe", "name=\"=?big5?B?YS6i7aNBou0=?=\"",
+		"name*=shift_jis''a.%82%85%82%98%82%85", "name=\"=?euc-kr?Q?a.=A3=E5xe?=\"" };
+	for (size_t i = 0; i < sizeof fullwidth / sizeof fullwidth[0]; i++) {
+		run(text("Content-Type: a/b; %s\r\n\r\nx\r\n", fullwidth[i]));
+		ck_assert_msg(strcmp(verdict.virus, "Blocked/exe") == 0, "%s", fullwidth[i]);
+	}
+	run("Content-Type: a/b; name=\"::::::::::::::::::a.exe\"\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_NOTSCANNED);
+	ck_assert_str_eq(verdict.reason, "file name with too many colons");
+	run("Content-Type: a/b; name=\"10:20:30 note.txt\"\r\n\r\nx\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
 	req.opts.block_ext = "";
 }
 END_TEST
