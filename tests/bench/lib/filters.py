@@ -1,0 +1,175 @@
+"""What stands between generator and sink, each with a private configuration.
+
+Every filter listens on 127.0.0.1:port and passes mail on to 127.0.0.1:out. Each
+has its defaults but for addresses, directories and accounts; where a default is
+changed all the same, the class says so. Nothing is pinned to a processor."""
+
+import hashlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+
+from harness import free_port
+from measure import cpu_seconds, end_process, wait_until, Failed
+
+USER = "nobody"
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Filter:
+    """name: in tables. processes: name -> Popen, each with a CPU time of its own."""
+
+    name = ""
+    note = ""
+
+    def __init__(self, tools, out):
+        self.tools = tools
+        self.out = out
+        self.port = free_port()
+        self.processes = {}
+        self.dir = os.path.join(tools.scratch, self.name.translate(str.maketrans(" ,=+", "____")))
+
+    @classmethod
+    def missing(cls):
+        """What is not installed, or None."""
+        return None
+
+    def takes(self, scenario):
+        """Does it take part in this scenario?"""
+        return True
+
+    def start(self):
+        os.makedirs(self.dir, exist_ok=True)
+        os.chmod(self.dir, 0o755)
+        self.launch()
+        wait_until(self.is_up, 60, self.name + " to listen")
+
+    def launch(self):
+        raise NotImplementedError
+
+    def is_up(self):
+        for popen in self.processes.values():
+            if popen.poll() is not None:
+                raise Failed("%s has ended: see %s" % (self.name, self.dir))
+        return is_listening(self.port)
+
+    def stop(self):
+        for popen in reversed(list(self.processes.values())):
+            end_process(popen)
+
+    def cpu(self):
+        return {name: cpu_seconds(popen.pid) for name, popen in self.processes.items()}
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w") as out:
+            out.write(text)
+        return path
+
+    def make_dir(self, name, user=USER):
+        """A directory that the program's account may write to."""
+        path = os.path.join(self.dir, name)
+        os.makedirs(path, exist_ok=True)
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(user)
+            os.chown(path, account.pw_uid, account.pw_gid)
+        return path
+
+    def run(self, name, *command, env=None):
+        log = open(os.path.join(self.dir, name + ".log"), "ab")
+        with log:
+            self.processes[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                start_new_session=True, env=dict(os.environ, **(env or {})))
+        return self.processes[name]
+
+
+class Direct(Filter):
+    name = "direct"
+
+    def launch(self):
+        self.port = self.out
+
+    def is_up(self):
+        return True
+
+
+class HAProxy(Filter):
+    """TCP mode, one process, as many threads as there are processors (default)."""
+
+    name = "haproxy"
+
+    @classmethod
+    def missing(cls):
+        return None if shutil.which("haproxy", path="/usr/sbin:/usr/bin") else "haproxy"
+
+    def launch(self):
+        path = self.write("haproxy.cfg", "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 5m\n"
+                          "  timeout server 5m\n"
+                          "listen smtp\n  bind 127.0.0.1:%d\n  server sink 127.0.0.1:%d\n"
+                          % (self.port, self.out))
+        self.run("haproxy", "/usr/sbin/haproxy", "-db", "-f", path)
+
+
+class Esets(Filter):
+    """Defaults; the builtin engine with a thousand SHA-256 signatures, so that
+    every object is hashed."""
+
+    name = "esets_smtp"
+    smtp = {}
+    glob = {}
+
+    def __init__(self, tools, out, smtp=None, glob=None):
+        super().__init__(tools, out)
+        self.smtp = dict(self.smtp, **(smtp or {}))
+        self.glob = dict(self.glob, **(glob or {}))
+
+    def signatures(self, path):
+        with open(os.path.join(path, "bench.sha256"), "w") as out:
+            for i in range(1000):
+                out.write(hashlib.sha256(b"bench %d" % i).hexdigest() + "\n")
+
+    def options(self):
+        run = self.make_dir("run")
+        glob = {"syslog_facility": '"none"', "daemon_sock_path": '"%s/esets.sock"' % run,
+                "pid_file": '"%s/daemon.pid"' % run, "av_signature_dir": '"%s/signatures"' % self.dir,
+                "av_quarantine_dir": '"%s"' % self.make_dir("quarantine")}
+        if os.geteuid() == 0:
+            glob.update(user=USER, group="nogroup", daemon_allowed_users='"root:%s"' % USER)
+        smtp = {"agent_enabled": "yes", "listen_addr": '"127.0.0.1"', "listen_port": self.port,
+                "server_addr": '"127.0.0.1"', "server_port": self.out,
+                "pid_file": '"%s/agent.pid"' % run, "spool_dir": '"%s"' % self.make_dir("spool")}
+        return dict(glob, **self.glob), dict(smtp, **self.smtp)
+
+    def launch(self):
+        self.signatures(self.make_dir("signatures"))
+        glob, smtp = self.options()
+        path = self.write("esets.cfg", "".join(
+            "[%s]\n%s" % (name, "".join("%s = %s\n" % pair for pair in options.items()))
+            for name, options in (("global", glob), ("smtp", smtp))))
+        self.run("daemon", self.tools.program("esets_daemon"), "--foreground", "-c", path)
+        wait_until(lambda: self.has_socket(os.path.join(self.dir, "run", "esets.sock")), 60,
+                   "esets_daemon to listen")
+        self.run("agent", self.tools.program("esets_smtp"), "--foreground", "-c", path)
+
+    def has_socket(self, path):
+        if self.processes["daemon"].poll() is not None:
+            raise Failed("esets_daemon has ended: see %s/daemon.log" % self.dir)
+        return os.path.exists(path)
+
+
+class EsetsAccept(Esets):
+    name = "esets_smtp, action_av=accept"
+    smtp = {"action_av": "accept"}
+
+    def takes(self, scenario):
+        return scenario == "large"
+
+
+FILTERS = [Direct, HAProxy, Esets, EsetsAccept]
