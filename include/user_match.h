@@ -30,13 +30,14 @@ struct user_match *user_match_new(void);
 void user_match_free(struct user_match **m);
 
 /* Adds a section by its name without brackets; section is its number, higher
- * than all before and below USER_MATCH_NONE. *same_out: an earlier section of
- * the same meaning, because of which this one is never chosen, or
- * USER_MATCH_NONE. *is_octets_out: it holds a domain that is compared as
+ * than all before and below USER_MATCH_NONE. *first_out: the first section that
+ * stands for all of this one's addresses too, because of which it is never
+ * chosen, or USER_MATCH_NONE; *is_same_out: in the same words. It costs as many
+ * look-ups as its domains have labels. *is_octets_out: it holds a domain that is compared as
  * octets, for want of libidn2.
  * 0; -1 with what is wrong in *why_out (NULL: no memory). */
-int user_match_add(struct user_match *m, const char *name, unsigned section, unsigned *same_out,
-	bool *is_octets_out, const char **why_out);
+int user_match_add(struct user_match *m, const char *name, unsigned section, unsigned *first_out,
+	bool *is_same_out, bool *is_octets_out, const char **why_out);
 /* The section that holds for recipient and sender, as SMTP has them between
  * < and >; length 0: not known, or the null sender. USER_MATCH_NONE: none. */
 unsigned user_match_find(const struct user_match *m, const char *rcpt, size_t rcpt_len,

@@ -18,6 +18,7 @@
 #include "user_match.h"
 
 #define SECTIONS_MAX 10000000u
+#define COVERED_LINES 20u             /* of one kind of mistake */
 #define NO_SECTION ((unsigned)-1)
 
 struct conf_user { const char *name; const struct conf_scan *scan; };
@@ -66,6 +67,7 @@ struct loading {
 	const struct conf_scan **unique;  /* open-addressed, at most half full */
 	size_t nunique, unique_cap;
 	struct conf_user *entries;
+	unsigned covered, unused;         /* sections of which that was, or would be, said */
 };
 
 static const char *shown(const char *name, char out[160])
@@ -379,26 +381,65 @@ static const struct conf_scan *unique_of(struct loading *l, const struct conf_sc
 
 /* ---- the outcome -------------------------------------------------------- */
 
+/* The first section that matches holds, so that one behind a broader one never
+ * does. A list with one such mistake may have it a hundred thousand times. */
+static void warn_covered(struct loading *l, const struct section *s, const struct section *first,
+	bool is_same)
+{
+	char name[160];
+
+	if (l->covered++ >= COVERED_LINES)
+		return;
+	conf_note(l->notes, CONF_NOTE_WARNING, s->where,
+		"the section is never chosen: [%s] of %s stands for %s and is first",
+		shown(first->name, name), first->where, is_same ? "the same" : "all of it");
+}
+
+/* A group is a section that some parent_id names. One without a dot or @ in its
+ * name that nobody names is a mistake more often than a domain, unless it is as
+ * short as com. */
+static void warn_unused(struct loading *l, const struct section *s)
+{
+	char name[160];
+
+	if (strlen(s->name) < 4 || strpbrk(s->name, ".@|") != NULL || l->unused++ >= COVERED_LINES)
+		return;
+	conf_note(l->notes, CONF_NOTE_WARNING, s->where,
+		"no parent_id names [%s]: it is no group and stands for the domain of that name",
+		shown(s->name, name));
+}
+
+static void warn_left_out(struct loading *l)
+{
+	const char *path = l->c->smtp.mod.user_config;
+
+	if (l->covered > COVERED_LINES)
+		conf_note(l->notes, CONF_NOTE_WARNING, path, "%u sections more are never chosen",
+			l->covered - COVERED_LINES);
+	if (l->unused > COVERED_LINES)
+		conf_note(l->notes, CONF_NOTE_WARNING, path, "%u sections more that no parent_id names",
+			l->unused - COVERED_LINES);
+}
+
 static void add_section(struct loading *l, unsigned i, bool *has_octets)
 {
 	struct conf_users *users = l->c->priv->users;
 	const struct section *s = &l->sections[i];
 	struct settings settings = *inherited(l, s);
 	const char *why;
-	unsigned same;
-	bool octets;
+	unsigned first;
+	bool is_same, octets;
 
 	overlay(l, s, &settings);
-	if (user_match_add(users->match, s->name, i, &same, &octets, &why) < 0) {
+	if (user_match_add(users->match, s->name, i, &first, &is_same, &octets, &why) < 0) {
 		l->mem.failed |= why == NULL;
 		if (why != NULL)
 			conf_note(l->notes, CONF_NOTE_ERROR, s->where, "the section's name %s", why);
 		return;
 	}
-	if (same != USER_MATCH_NONE)
-		conf_note(l->notes, CONF_NOTE_WARNING, s->where,
-			"the section is never chosen: %s stands for the same and is first",
-			l->sections[same].where);
+	if (first != USER_MATCH_NONE)
+		warn_covered(l, s, &l->sections[first], is_same);
+	warn_unused(l, s);
 	if (octets && !*has_octets) {
 		*has_octets = true;
 		conf_note(l->notes, CONF_NOTE_WARNING, s->where,
@@ -434,6 +475,7 @@ static void build(struct loading *l)
 	for (unsigned i = 0; i < l->n && !l->mem.failed; i++)
 		if (!l->sections[i].is_group && !l->sections[i].is_again)
 			add_section(l, i, &has_octets);
+	warn_left_out(l);
 	free(stack);
 }
 

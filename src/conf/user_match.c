@@ -78,6 +78,56 @@ static struct pair *pair_of(const struct user_match *m, uint32_t rcpt, uint32_t 
 	return &m->pairs[i];
 }
 
+/* ---- candidates --------------------------------------------------------- */
+
+struct candidates {
+	uint32_t ids[CANDIDATES_MAX];
+	unsigned n;
+};
+
+static void candidate(const struct user_match *m, const char *p, size_t n, enum side side,
+	struct candidates *c)
+{
+	uint32_t id = *slot_of(m, p, n, hash_of(p, n));
+
+	if (id != EMPTY && m->keys[id].first[side] != EMPTY)
+		c->ids[c->n++] = id;
+}
+
+/* The keys that are this text, its domain or a parent of that; and "". */
+static void candidates_of(const struct user_match *m, const struct user_addr *a, enum side side,
+	struct candidates *c)
+{
+	c->n = 0;
+	candidate(m, "", 0, side, c);
+	if (a->is_none)
+		return;
+	candidate(m, a->text, a->len, side, c);
+	for (size_t at = a->domain == 0 ? user_addr_parent(a, 0) : a->domain; at < a->len;
+	     at = user_addr_parent(a, at))
+		if (a->len - at <= USER_DOMAIN_MAX)
+			candidate(m, a->text + at, a->len - at, side, c);
+}
+
+static unsigned lowest_pair(const struct user_match *m, const struct candidates *rcpt,
+	const struct candidates *sndr)
+{
+	uint32_t best = EMPTY;
+
+	for (unsigned i = 0; i < rcpt->n; i++) {
+		if (m->keys[rcpt->ids[i]].first[RCPT] >= best)
+			continue;
+		for (unsigned k = 0; k < sndr->n; k++) {
+			if (m->keys[sndr->ids[k]].first[SNDR] >= best)
+				continue;
+			const struct pair *pair = pair_of(m, rcpt->ids[i], sndr->ids[k]);
+			if (pair->section < best)
+				best = pair->section;
+		}
+	}
+	return best;
+}
+
 /* ---- building ----------------------------------------------------------- */
 
 /* Room for n more of size octets each. */
@@ -208,47 +258,53 @@ static void trim(const char **p, size_t *n)
 		(*n)--;
 }
 
-static uint32_t part_id(struct user_match *m, const char *p, size_t n, bool *is_octets_out,
-	const char **why_out)
+/* One part of a name: its key, and those of earlier sections that cover it. */
+static uint32_t part_id(struct user_match *m, const char *p, size_t n, enum side side,
+	struct candidates *covers_out, bool *is_octets_out, const char **why_out)
 {
-	struct user_addr a;
+	struct user_addr a = { .is_none = true };
 
 	*why_out = NULL;
 	trim(&p, &n);
-	if (n == 0)
-		return 0;
 	if (find_bar(p, n) < n) {
 		*why_out = "has more than one |";
 		return EMPTY;
 	}
-	if (user_addr_read_part(p, n, &a, why_out) < 0)
+	if (n > 0 && user_addr_read_part(p, n, &a, why_out) < 0)
 		return EMPTY;
+	candidates_of(m, &a, side, covers_out);
+	if (n == 0)
+		return 0;
 	*is_octets_out |= user_addr_needs_idn(&a);
 	return intern(m, a.text, a.len);
 }
 
-int user_match_add(struct user_match *m, const char *name, unsigned section, unsigned *same_out,
-	bool *is_octets_out, const char **why_out)
+int user_match_add(struct user_match *m, const char *name, unsigned section, unsigned *first_out,
+	bool *is_same_out, bool *is_octets_out, const char **why_out)
 {
 	size_t n = strlen(name), bar = find_bar(name, n);
+	struct candidates covers[2];
 	uint32_t ids[2];
 
-	*same_out = USER_MATCH_NONE;
-	*is_octets_out = false;
-	ids[RCPT] = part_id(m, name, bar, is_octets_out, why_out);
-	if (ids[RCPT] == EMPTY)
+	*first_out = USER_MATCH_NONE;
+	*is_same_out = *is_octets_out = false;
+	for (int side = RCPT; side <= SNDR; side++) {
+		const char *p = side == RCPT ? name : name + (bar < n ? bar + 1 : n);
+		ids[side] = part_id(m, p, side == RCPT ? bar : strlen(p), side, &covers[side],
+			is_octets_out, why_out);
+		if (ids[side] == EMPTY)
+			return -1;
+	}
+	if (!grow_pairs(m))
 		return -1;
-	ids[SNDR] = bar < n ? part_id(m, name + bar + 1, n - bar - 1, is_octets_out, why_out) : 0;
-	if (ids[SNDR] == EMPTY || !grow_pairs(m))
-		return -1;
+	*first_out = lowest_pair(m, &covers[RCPT], &covers[SNDR]);
 	for (int side = RCPT; side <= SNDR; side++)
 		if (m->keys[ids[side]].first[side] == EMPTY)
 			m->keys[ids[side]].first[side] = section;
 	struct pair *pair = pair_of(m, ids[RCPT], ids[SNDR]);
-	if (pair->section != EMPTY) {
-		*same_out = pair->section;
+	*is_same_out = pair->section != EMPTY;
+	if (*is_same_out)
 		return 0;
-	}
 	if (m->npairs == 0)
 		m->first = section;
 	*pair = (struct pair){ .ids = { ids[RCPT], ids[SNDR] }, .section = section };
@@ -258,36 +314,15 @@ int user_match_add(struct user_match *m, const char *name, unsigned section, uns
 
 /* ---- looking up --------------------------------------------------------- */
 
-struct candidates {
-	uint32_t ids[CANDIDATES_MAX];
-	unsigned n;
-};
-
-static void candidate(const struct user_match *m, const char *p, size_t n, enum side side,
-	struct candidates *c)
-{
-	uint32_t id = *slot_of(m, p, n, hash_of(p, n));
-
-	if (id != EMPTY && m->keys[id].first[side] != EMPTY)
-		c->ids[c->n++] = id;
-}
-
 /* Which parts that stand in names match this address, "" among them. */
 static bool find_parts(const struct user_match *m, const char *p, size_t n, enum side side,
 	struct candidates *c)
 {
 	struct user_addr a;
 
-	c->n = 0;
 	user_addr_read(p, n, &a);
-	candidate(m, "", 0, side, c);
-	if (a.is_none)
-		return false;
-	candidate(m, a.text, a.len, side, c);
-	for (size_t at = a.domain; at < a.len; at = user_addr_parent(&a, at))
-		if (a.len - at <= USER_DOMAIN_MAX)
-			candidate(m, a.text + at, a.len - at, side, c);
-	return true;
+	candidates_of(m, &a, side, c);
+	return !a.is_none;
 }
 
 static unsigned lowest(const struct user_match *m, const struct candidates *c, enum side side)
@@ -297,25 +332,6 @@ static unsigned lowest(const struct user_match *m, const struct candidates *c, e
 	for (unsigned i = 0; i < c->n; i++)
 		if (m->keys[c->ids[i]].first[side] < best)
 			best = m->keys[c->ids[i]].first[side];
-	return best;
-}
-
-static unsigned lowest_pair(const struct user_match *m, const struct candidates *rcpt,
-	const struct candidates *sndr)
-{
-	uint32_t best = EMPTY;
-
-	for (unsigned i = 0; i < rcpt->n; i++) {
-		if (m->keys[rcpt->ids[i]].first[RCPT] >= best)
-			continue;
-		for (unsigned k = 0; k < sndr->n; k++) {
-			if (m->keys[sndr->ids[k]].first[SNDR] >= best)
-				continue;
-			const struct pair *pair = pair_of(m, rcpt->ids[i], sndr->ids[k]);
-			if (pair->section < best)
-				best = pair->section;
-		}
-	}
 	return best;
 }
 

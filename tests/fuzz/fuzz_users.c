@@ -126,15 +126,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = nul != NULL ? (size_t)(nul - data) : size;
 	struct user_match *m = user_match_new();
 	const char *why;
-	unsigned same;
-	bool octets;
+	unsigned first;
+	bool same, octets;
 
 	must(m != NULL);
 	nnames = 0;
 	read_names(data, n);
 	for (unsigned i = 0; i < nnames; i++) {
-		names[i].used = user_match_add(m, names[i].name, i, &same, &octets, &why) == 0;
-		must(names[i].used ? same == USER_MATCH_NONE || same < i : why != NULL);
+		names[i].used = user_match_add(m, names[i].name, i, &first, &same, &octets, &why) == 0;
+		must(names[i].used ? first == USER_MATCH_NONE || first < i : why != NULL);
 	}
 	if (nul != NULL)
 		check_addresses(m, (const char *)nul + 1, (const char *)data + size);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "conf.h"
 #include "conf_int.h"
 #include "config.h"
@@ -289,11 +290,37 @@ START_TEST(errors)
 		"E U:4: the section's name has more than one |\n");
 	expect_said("[x@y] z\n", "E U:1: text behind the section header\n");
 	expect_said("[a@b]\n[A@B.]\n",
-		"W U:2: the section is never chosen: U:1 stands for the same and is first\n");
+		"W U:2: the section is never chosen: [a@b] of U:1 stands for the same and is first\n");
+	expect_said("[b.c]\n[x@y]\nparent_id=lists\n[lists]\n[com]\n[a@x.b.c|d@e]\n[grp]\n[group]\n",
+		"W U:6: the section is never chosen: [b.c] of U:1 stands for all of it and is first\n"
+		"W U:8: no parent_id names [group]: it is no group and stands for the domain of that name\n");
 #ifndef HAVE_LIBIDN2
 	expect_said("[\xc3\xbc.de]\n[\xc3\xb6.de]\n",
 		"W U:1: without libidn2 the A-label form of this domain is another one\n");
 #endif
+}
+END_TEST
+
+/* A hundred thousand useless sections are found in no time, and do not fill the
+ * log. */
+START_TEST(many_covered)
+{
+	struct buf text = BUF_INIT(8u << 20);
+	const char *p;
+	unsigned lines = 0;
+
+	ck_assert_int_eq(buf_append_str(&text, "[example.org]\n"), 0);
+	for (unsigned i = 0; i < 100000; i++)
+		ck_assert_int_eq(buf_printf(&text, "[u%u@a.b%u.example.org|s%u.net]\n", i, i % 7, i % 5), 0);
+	ck_assert_int_eq(buf_append(&text, "", 1), 0);
+	struct conf *c = try("", (const char *)buf_head(&text), NULL);
+	ck_assert_ptr_nonnull(c);
+	for (p = said; (p = strstr(p, "is never chosen")) != NULL; p++)
+		lines++;
+	ck_assert_uint_eq(lines, 20);
+	ck_assert_ptr_nonnull(strstr(said, "99980 sections more are never chosen"));
+	conf_free(&c);
+	buf_fini(&text);
 }
 END_TEST
 
@@ -363,6 +390,7 @@ int main(void)
 	tcase_add_test(tc, names_of_sections);
 	tcase_add_test(tc, errors);
 	tcase_add_test(tc, options_without_effect);
+	tcase_add_test(tc, many_covered);
 	tcase_add_test(tc, file_that_is_not_there);
 	tcase_add_test(tc, long_line_of_parents);
 	suite_add_tcase(s, tc);

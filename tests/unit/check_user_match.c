@@ -147,12 +147,12 @@ END_TEST
 static unsigned find_in(const char *const *names, const char *rcpt, const char *sndr)
 {
 	struct user_match *m = user_match_new();
-	unsigned same;
+	unsigned first;
 	const char *why;
-	bool octets;
+	bool same, octets;
 
 	for (unsigned i = 0; names[i] != NULL; i++)
-		ck_assert_msg(user_match_add(m, names[i], i, &same, &octets, &why) == 0, "%s: %s",
+		ck_assert_msg(user_match_add(m, names[i], i, &first, &same, &octets, &why) == 0, "%s: %s",
 			names[i], why);
 	unsigned found = user_match_find(m, rcpt, strlen(rcpt), sndr, strlen(sndr));
 	user_match_free(&m);
@@ -245,22 +245,54 @@ START_TEST(first_match_in_file_order)
 }
 END_TEST
 
+/* Which earlier section makes a later one useless: only one that stands for
+ * every message of it. */
+START_TEST(covered)
+{
+	static const struct { const char *first, *later; bool is_covered, is_same; } cases[] = {
+		{ "b.c", "a@b.c", true, false }, { "c", "a@b.c", true, false },
+		{ "b.c", "x.b.c", true, false }, { "b.c", "B.C.", true, true },
+		{ "b.c", "a@b.c|x@y", true, false }, { "b.c|y", "a@b.c|x@y", true, false },
+		{ "|y", "a@b.c|x@y", true, false }, { "|y", "|x@y", true, false },
+		{ "a@b.c|y", "b.c|y", false, false }, { "a@b.c", "b.c", false, false },
+		{ "b.c|y", "a@b.c", false, false }, { "b.c|x@y", "a@b.c|y", false, false },
+		{ "b.c", "|x@y", false, false }, { "|y", "b.c", false, false },
+		{ "b.c", "a@xb.c", false, false }, { "a@b.c", "a@x.b.c", false, false },
+		{ "b.c", "b.c.d", false, false }, { "[192.0.2.1]", "a@[192.0.2.1]", true, false },
+	};
+	const char *why;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct user_match *m = user_match_new();
+		unsigned first;
+		bool same, octets;
+		ck_assert_int_eq(user_match_add(m, "other@example", 3, &first, &same, &octets, &why), 0);
+		ck_assert_int_eq(user_match_add(m, cases[i].first, 4, &first, &same, &octets, &why), 0);
+		ck_assert_uint_eq(first, USER_MATCH_NONE);
+		ck_assert_int_eq(user_match_add(m, cases[i].later, 5, &first, &same, &octets, &why), 0);
+		ck_assert_msg(first == (cases[i].is_covered ? 4 : USER_MATCH_NONE) &&
+			same == cases[i].is_same, "[%s] [%s]: %u", cases[i].first, cases[i].later, first);
+		user_match_free(&m);
+	}
+}
+END_TEST
+
 START_TEST(names)
 {
 	struct user_match *m = user_match_new();
-	unsigned same;
+	unsigned first;
 	const char *why;
-	bool octets;
+	bool same, octets;
 
-	ck_assert_int_eq(user_match_add(m, "a@b|c|d", 0, &same, &octets, &why), -1);
+	ck_assert_int_eq(user_match_add(m, "a@b|c|d", 0, &first, &same, &octets, &why), -1);
 	ck_assert_ptr_nonnull(strstr(why, "more than one |"));
-	ck_assert_int_eq(user_match_add(m, "a@b|*", 0, &same, &octets, &why), -1);
-	ck_assert_int_eq(user_match_add(m, "a@b|c@d", 5, &same, &octets, &why), 0);
-	ck_assert_uint_eq(same, USER_MATCH_NONE);
-	ck_assert_int_eq(user_match_add(m, "A@B.|\"c\"@d", 6, &same, &octets, &why), 0);
-	ck_assert_uint_eq(same, 5);
+	ck_assert_int_eq(user_match_add(m, "a@b|*", 0, &first, &same, &octets, &why), -1);
+	ck_assert_int_eq(user_match_add(m, "a@b|c@d", 5, &first, &same, &octets, &why), 0);
+	ck_assert(first == USER_MATCH_NONE && !same);
+	ck_assert_int_eq(user_match_add(m, "A@B.|\"c\"@d", 6, &first, &same, &octets, &why), 0);
+	ck_assert(first == 5 && same);
 	ck_assert(!octets);
-	ck_assert_int_eq(user_match_add(m, "\xc3\xbc.de", 7, &same, &octets, &why), 0);
+	ck_assert_int_eq(user_match_add(m, "\xc3\xbc.de", 7, &first, &same, &octets, &why), 0);
 #ifdef HAVE_LIBIDN2
 	ck_assert(!octets);
 #else
@@ -305,18 +337,20 @@ static const char *random_addr(unsigned *seed)
 
 START_TEST(as_the_specification_says)
 {
-	unsigned seed = (unsigned)_i + 1, same;
+	unsigned seed = (unsigned)_i + 1, first;
 	const char *rcpts[40], *sndrs[40], *why;
+	bool is_useless[40];
 	struct user_match *m = user_match_new();
 	unsigned n = 1 + split_random(&seed) % 40;
 	char name[100];
-	bool octets;
+	bool same, octets;
 
 	for (unsigned i = 0; i < n; i++) {
 		rcpts[i] = random_part(&seed);
 		sndrs[i] = random_part(&seed);
 		snprintf(name, sizeof name, "%s|%s", rcpts[i], sndrs[i]);
-		need(user_match_add(m, name, i, &same, &octets, &why) == 0);
+		need(user_match_add(m, name, i, &first, &same, &octets, &why) == 0);
+		is_useless[i] = first != USER_MATCH_NONE;
 	}
 	for (unsigned t = 0; t < 300; t++) {
 		const char *rcpt = random_addr(&seed), *sndr = random_addr(&seed);
@@ -324,7 +358,7 @@ START_TEST(as_the_specification_says)
 		while (want < n && !(part_matches(rcpts[want], rcpt) && part_matches(sndrs[want], sndr)))
 			want++;
 		unsigned found = user_match_find(m, rcpt, strlen(rcpt), sndr, strlen(sndr));
-		if (found != (want < n ? want : USER_MATCH_NONE))
+		if (found != (want < n ? want : USER_MATCH_NONE) || (want < n && is_useless[want]))
 			ck_abort_msg("%s from %s: %u, not %u of %u", rcpt, sndr, found, want, n);
 	}
 	user_match_free(&m);
@@ -335,14 +369,14 @@ END_TEST
 START_TEST(many_sections)
 {
 	struct user_match *m = user_match_new();
-	unsigned same;
+	unsigned first;
 	const char *why;
 	char name[100], labels[4000];
-	bool octets;
+	bool same, octets;
 
 	for (unsigned i = 0; i < 20000; i++) {
 		snprintf(name, sizeof name, "u%u@d%u.example|s%u.example", i, i % 77, i % 5);
-		need(user_match_add(m, name, i, &same, &octets, &why) == 0 && same == USER_MATCH_NONE);
+		need(user_match_add(m, name, i, &first, &same, &octets, &why) == 0 && first == USER_MATCH_NONE);
 	}
 	for (unsigned i = 0; i < 20000; i++) {
 		char rcpt[50], sndr[50];
@@ -375,6 +409,7 @@ int main(void)
 	tcase_add_test(tc, one_section);
 	tcase_add_test(tc, first_match_in_file_order);
 	tcase_add_test(tc, names);
+	tcase_add_test(tc, covered);
 	tcase_add_loop_test(tc, as_the_specification_says, 0, 200);
 	tcase_add_test(tc, many_sections);
 	suite_add_tcase(s, tc);
