@@ -3,12 +3,14 @@
  * A line is `class[ID]: text`, where ID is the session (or, in a worker
  * without one, the process) that the calling thread has set; no message
  * spells it out. Peer text goes through str_clean first. With log_format json
- * a line is one object with the keys class, id and msg.
+ * a line is one object with the members class, id and msg; of a line of pairs
+ * (log_pairs) each pair is a member instead of msg.
  * Thread-safe after log_open; the context is per thread. */
 #ifndef ESETS_LOG_H
 #define ESETS_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The classes of syslog_class: name, syslog priority by default. */
 #define LOG_CLASS_LIST(X)                \
@@ -58,10 +60,26 @@ void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* A line of class c with a syslog priority of its own (summary lines: the
+
+/* One key of a line that programs read: built once, rendered twice. */
+enum log_pair_kind {
+	LOG_PAIR_BARE,     /* text: key=value    JSON: a string */
+	LOG_PAIR_TEXT,     /* text: key="value"  JSON: a string */
+	LOG_PAIR_NUMBER,   /* text: key="value"  JSON: a number; null where it is "" */
+};
+struct log_pair {
+	const char *key;        /* not class, id or msg */
+	enum log_pair_kind kind;
+	const char *value;      /* as str_clean leaves it; a number as JSON writes it */
+};
+/* A line of class c, whose priority is the caller's (summary lines: the
  * specification's LOG_WARNING for an action other than accept). */
-void log_line(enum log_class c, int prio, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+void log_pairs(enum log_class c, int prio, const struct log_pair *pairs, unsigned n);
+/* The two renderers. What does not fit is left out from the first pair on that
+ * does not: the rest is whole. JSON: members with commas between, no braces. The
+ * length, and a NUL behind it. */
+size_t log_pairs_text(char *out, size_t size, const struct log_pair *pairs, unsigned n);
+size_t log_pairs_json(char *out, size_t size, const struct log_pair *pairs, unsigned n);
 
 /* One error, repeated without end, must not fill the disk: true at most
  * burst times in a minute for one limit; the first true of a later minute

@@ -31,4 +31,10 @@ void smtp_reply_reset(struct smtp_reply *r);
 int smtp_reply_push(struct smtp_reply *r, const void *in, size_t len, size_t *used_out,
 	const char **why_out);
 
+/* The name that the server has given the message, out of the text of its reply
+ * to the end of data: what follows "queued as", "id=" and the like, as Postfix,
+ * Exim, Sendmail, OpenSMTPD, Exchange and qmail write it. Graphic ASCII without
+ * quotes and backslashes, "" where there is none; returns out. */
+const char *smtp_reply_queue_id(const char *text, char *out, size_t size);
+
 #endif

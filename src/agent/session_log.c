@@ -1,19 +1,22 @@
 /* session_log.c - the summary line of a message and its fellows.
  *
  * The keys of the summary line, their order and their quotes are those that
- * existing log readers match on (esets.cfg(5), syslog_class); further keys
- * follow behind hop. Peer text is cleaned and bounded; that of a verdict was when
- * it came. */
+ * existing log readers match on (esets_smtp(1), LOGGING); further keys follow
+ * behind hop, new ones behind the last. The pairs are built here, once; log.c
+ * makes text or JSON of them. Peer text is cleaned and bounded; that of a verdict
+ * was when it came. */
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "log.h"
 #include "session_int.h"
+#include "smtp_reply.h"
 #include "stats.h"
 #include "str.h"
 
 #define FIELD_MAX 160
+#define NUMBER_MAX 32
 
 static const char *clean(char out[FIELD_MAX], const char *text)
 {
@@ -47,10 +50,17 @@ static void log_parts(const struct session_msg *m)
 		bool is_allowed = p->av == VERDICT_AV_CLEAN && p->virus[0] != '\0';
 		bool is_part = p->av != VERDICT_AV_CLEAN || is_allowed;
 		enum log_class c = is_part && log_wants(LC_PART) ? LC_PART : LC_PARTALL;
-		log_line(c, priority(m),
-			"vdb=%s, agent=smtp, name=\"%s\", virus=\"%s\", action=\"%s\", info=\"\", avstatus=\"%s\", hop=\"%s\"",
-			m->verdict.vdb, p->name, p->virus,
-			is_allowed ? "allowed" : "", verdict_av_text(p->av), policy_action_hop(m->result.action));
+		const struct log_pair pairs[] = {
+			{ "vdb", LOG_PAIR_BARE, m->verdict.vdb },
+			{ "agent", LOG_PAIR_BARE, "smtp" },
+			{ "name", LOG_PAIR_TEXT, p->name },
+			{ "virus", LOG_PAIR_TEXT, p->virus },
+			{ "action", LOG_PAIR_TEXT, is_allowed ? "allowed" : "" },
+			{ "info", LOG_PAIR_TEXT, "" },
+			{ "avstatus", LOG_PAIR_TEXT, verdict_av_text(p->av) },
+			{ "hop", LOG_PAIR_TEXT, policy_action_hop(m->result.action) },
+		};
+		log_pairs(c, priority(m), pairs, sizeof pairs / sizeof pairs[0]);
 	}
 }
 
@@ -75,35 +85,80 @@ static const char *av_text(const struct session_msg *m)
 	return verdict_av_text(m->verdict.av);
 }
 
+/* From the header of the message: FIELD_MAX for each of the four. */
+static void name_text(char *out, size_t size, const struct session_msg *m)
+{
+	char from[FIELD_MAX], to[FIELD_MAX], subject[FIELD_MAX], date[FIELD_MAX];
+
+	snprintf(out, size, "from: %s to: %s with subject %s dated %s", clean(from, m->hdr.from),
+		clean(to, m->hdr.to), clean(subject, m->hdr.subject), clean(date, m->hdr.date));
+}
+
+/* "" where no spam engine has given one. */
+static const char *score_text(char out[NUMBER_MAX], const struct verdict *v)
+{
+	out[0] = '\0';
+	if (v->as == VERDICT_AS_CLEAN || v->as == VERDICT_AS_SPAM)
+		snprintf(out, NUMBER_MAX, "%.3f", v->as_score_milli / 1000.0);
+	return out;
+}
+
+static const char *would_text(const struct session_msg *m)
+{
+	return m->would.action != POLICY_ACCEPT ? policy_action_hop(m->would.action) :
+		m->would_clean ? "cleaned" : "";
+}
+
+/* The server's name for the message: only where it has taken it. */
+static const char *queued_text(char out[FIELD_MAX], const struct session_msg *m, const char *outcome)
+{
+	out[0] = '\0';
+	return strcmp(outcome, "accepted") == 0 ? smtp_reply_queue_id(m->reply, out, FIELD_MAX) : out;
+}
+
 static void log_summary(const struct session *s, const struct session_msg *m, const char *outcome)
 {
 	enum log_class c = is_notable(m) && log_wants(LC_SUMM) ? LC_SUMM : LC_SUMMALL;
-	char from[FIELD_MAX], to[FIELD_MAX], subject[FIELD_MAX], date[FIELD_MAX];
-	char sender[FIELD_MAX], msgid[FIELD_MAX];
-	char client[FIELD_MAX], section[FIELD_MAX], peer[NET_ADDR_TEXT];
+	char name[4 * FIELD_MAX + 64], sender[FIELD_MAX], msgid[FIELD_MAX], queue_id[FIELD_MAX];
+	char client[FIELD_MAX], section[FIELD_MAX], queued[FIELD_MAX], peer[NET_ADDR_TEXT];
+	char recipients[NUMBER_MAX], size[NUMBER_MAX], time[NUMBER_MAX], score[NUMBER_MAX];
 	const struct verdict *v = &m->verdict;
-	const char *would = m->would.action != POLICY_ACCEPT ? policy_action_hop(m->would.action) :
-		m->would_clean ? "cleaned" : "";
 	const char *addr = s->xforward != NULL && s->xforward->addr[0] != '\0' ?
 		s->xforward->addr : net_addr_text(&s->client, peer);
 
 	if (!log_wants(c))
 		return;
-	log_line(c, priority(m),
-		"vdb=%s, agent=smtp, name=\"from: %s to: %s with subject %s dated %s\", "
-		"virus=\"%s\", action=\"%s\", info=\"%s\", avstatus=\"%s\", hop=\"%s\", "
-		"asstatus=\"%s\", sender=\"%s\", recipients=\"%u\", client=\"%s\", size=\"%llu\", "
-		"msgid=\"%s\", time=\"%.3f\", sha256=\"%s\", outcome=\"%s\", "
-		"section=\"%s\", dry_run=\"%s\", quarantine=\"%s\"",
-		v->vdb, clean(from, m->hdr.from), clean(to, m->hdr.to),
-		clean(subject, m->hdr.subject), clean(date, m->hdr.date), v->virus,
-		v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "", info_text(m),
-		av_text(m),
-		policy_action_hop(m->result.action), verdict_as_text(v->as),
-		clean(sender, m->sender), s->envelope.nrcpts_total, clean(client, addr),
-		(unsigned long long)m->size, clean(msgid, m->hdr.msgid),
-		(double)(s->env->now_ms - m->eod_ms) / 1000.0, v->sha256, outcome,
-		clean(section, m->section), would, v->quarantine_id);
+	name_text(name, sizeof name, m);
+	snprintf(recipients, sizeof recipients, "%u", s->envelope.nrcpts_total);
+	snprintf(size, sizeof size, "%llu", (unsigned long long)m->size);
+	snprintf(time, sizeof time, "%.3f", (double)(s->env->now_ms - m->eod_ms) / 1000.0);
+	const struct log_pair pairs[] = {
+		{ "vdb", LOG_PAIR_BARE, v->vdb },
+		{ "agent", LOG_PAIR_BARE, "smtp" },
+		{ "name", LOG_PAIR_TEXT, name },
+		{ "virus", LOG_PAIR_TEXT, v->virus },
+		{ "action", LOG_PAIR_TEXT, v->av & VERDICT_AV_DELETED ? "cleaned by deleting" : "" },
+		{ "info", LOG_PAIR_TEXT, info_text(m) },
+		{ "avstatus", LOG_PAIR_TEXT, av_text(m) },
+		{ "hop", LOG_PAIR_TEXT, policy_action_hop(m->result.action) },
+		{ "asstatus", LOG_PAIR_TEXT, verdict_as_text(v->as) },
+		{ "sender", LOG_PAIR_TEXT, clean(sender, m->sender) },
+		{ "recipients", LOG_PAIR_NUMBER, recipients },
+		{ "client", LOG_PAIR_TEXT, clean(client, addr) },
+		{ "size", LOG_PAIR_NUMBER, size },
+		{ "msgid", LOG_PAIR_TEXT, clean(msgid, m->hdr.msgid) },
+		{ "time", LOG_PAIR_NUMBER, time },
+		{ "sha256", LOG_PAIR_TEXT, v->sha256 },
+		{ "outcome", LOG_PAIR_TEXT, outcome },
+		{ "section", LOG_PAIR_TEXT, clean(section, m->section) },
+		{ "dry_run", LOG_PAIR_TEXT, would_text(m) },
+		{ "quarantine", LOG_PAIR_TEXT, v->quarantine_id },
+		{ "queue_id", LOG_PAIR_TEXT,
+			clean(queue_id, s->xforward != NULL ? s->xforward->ident : "") },
+		{ "queued_as", LOG_PAIR_TEXT, queued_text(queued, m, outcome) },
+		{ "score", LOG_PAIR_NUMBER, score_text(score, v) },
+	};
+	log_pairs(c, priority(m), pairs, sizeof pairs / sizeof pairs[0]);
 }
 
 static void count(const struct session_msg *m, const char *outcome)

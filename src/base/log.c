@@ -19,8 +19,10 @@
 
 #include "str.h"
 
-#define LOG_TEXT_MAX 4096
+#define LOG_TEXT_MAX 4096              /* of a message, before it is escaped */
 #define LOG_ID_MAX 32
+#define LOG_REST_MAX 7680              /* of a line behind class and id; syslog takes 8192 */
+#define LOG_LINE_MAX (LOG_REST_MAX + 256)
 #define LOG_WINDOW_MS 60000
 
 static const char *const class_names[LC_COUNT] = {
@@ -124,53 +126,117 @@ static void flatten(char *s)
 	}
 }
 
-/* The inside of a JSON string. str_clean does all of it but for its \xHH,
- * which is \u00HH there. */
-static void json_escape(char *dst, size_t size, const char *src)
+/* The inside of a JSON string out of what str_clean wrote: its \" and \\ are
+ * JSON's too, its \xHH is \u00HH there. False: it did not fit. */
+static bool json_inside(char *dst, size_t size, const char *clean)
 {
-	char clean[LOG_TEXT_MAX];
 	size_t w = 0;
 
-	str_clean(clean, sizeof clean, src, strlen(src));
-	for (const char *p = clean; *p != '\0' && w + 8 < size;) {
-		if (p[0] != '\\') {
-			dst[w++] = *p++;
+	for (const char *p = clean; *p != '\0'; p++) {
+		if (w + 8 > size)
+			return false;
+		if (p[0] != '\\' || p[1] == '\0') {
+			dst[w++] = p[0] != '\\' ? *p : ' ';
 		} else if (p[1] == 'x') {
 			memcpy(dst + w, "\\u00", 4);
 			w += 4;
-			p += 2;
+			p++;
 		} else {
 			dst[w++] = *p++;
-			dst[w++] = *p++;
+			dst[w++] = *p;
 		}
 	}
 	dst[w] = '\0';
+	return true;
 }
 
-static void line_compose(char *line, size_t size, enum log_class c, char *text)
+/* The same of any text; cut where it is too long. */
+static void json_escape(char *dst, size_t size, const char *src)
 {
-	char id[LOG_ID_MAX];
+	char clean[LOG_TEXT_MAX];
 
+	size_t max = size / 3 * 2 - 8; /* six octets for each four of \xHH */
+	str_clean(clean, max < sizeof clean ? max : sizeof clean, src, strlen(src));
+	if (!json_inside(dst, size, clean))
+		dst[0] = '\0';
+}
+
+typedef bool (*pair_fn)(char *out, size_t size, const struct log_pair *p);
+
+static size_t put_pairs(char *out, size_t size, const struct log_pair *pairs, unsigned n,
+	const char *between, pair_fn put)
+{
+	size_t w = 0, gap = strlen(between);
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < n; i++) {
+		size_t at = w + (i > 0 ? gap : 0);
+		if (at >= size || !put(out + at, size - at, &pairs[i]))
+			break;
+		memcpy(out + w, between, at - w);
+		w = at + strlen(out + at);
+	}
+	out[w] = '\0';
+	return w;
+}
+
+static bool put_text(char *out, size_t size, const struct log_pair *p)
+{
+	const char *quote = p->kind == LOG_PAIR_BARE ? "" : "\"";
+	int n = snprintf(out, size, "%s=%s%s%s", p->key, quote, p->value, quote);
+
+	return n >= 0 && (size_t)n < size;
+}
+
+static bool put_json(char *out, size_t size, const struct log_pair *p)
+{
+	char value[LOG_TEXT_MAX];
+	const char *quote = p->kind == LOG_PAIR_NUMBER ? "" : "\"";
+
+	if (!json_inside(value, sizeof value, p->value))
+		return false;
+	int n = snprintf(out, size, "\"%s\":%s%s%s", p->key, quote,
+		quote[0] == '\0' && value[0] == '\0' ? "null" : value, quote);
+	return n >= 0 && (size_t)n < size;
+}
+
+size_t log_pairs_text(char *out, size_t size, const struct log_pair *pairs, unsigned n)
+{
+	return put_pairs(out, size, pairs, n, ", ", put_text);
+}
+
+size_t log_pairs_json(char *out, size_t size, const struct log_pair *pairs, unsigned n)
+{
+	return put_pairs(out, size, pairs, n, ",", put_json);
+}
+
+/* What a line is about: the id in its brackets. */
+static const char *line_id(char id[LOG_ID_MAX])
+{
 	if (t_id[0] != '\0')
-		str_copy(id, sizeof id, t_id);
+		str_copy(id, LOG_ID_MAX, t_id);
 	else
-		snprintf(id, sizeof id, "%ld", (long)getpid());
+		snprintf(id, LOG_ID_MAX, "%ld", (long)getpid());
+	return id;
+}
+
+/* rest: in text what follows the brackets, in JSON the other members. */
+static void line_compose(char *line, size_t size, enum log_class c, const char *rest)
+{
+	char id[LOG_ID_MAX], id_json[4 * LOG_ID_MAX];
+
+	line_id(id);
 	if (!g_log.cfg.json) {
-		flatten(text);
-		snprintf(line, size, "%s[%s]: %s", class_names[c], id, text);
+		snprintf(line, size, "%s[%s]: %s", class_names[c], id, rest);
 		return;
 	}
-	char msg[LOG_TEXT_MAX + LOG_TEXT_MAX / 2];
-	char id_json[2 * LOG_ID_MAX];
 	json_escape(id_json, sizeof id_json, id);
-	json_escape(msg, sizeof msg, text);
-	snprintf(line, size, "{\"class\":\"%s\",\"id\":\"%s\",\"msg\":\"%s\"}",
-		class_names[c], id_json, msg);
+	snprintf(line, size, "{\"class\":\"%s\",\"id\":\"%s\",%s}", class_names[c], id_json, rest);
 }
 
 static void stderr_write(const char *line)
 {
-	char out[2 * LOG_TEXT_MAX];
+	char out[LOG_LINE_MAX + 64];
 	int n = snprintf(out, sizeof out, "%s%s%s\n", g_log.cfg.json ? "" : g_log.ident,
 		g_log.cfg.json ? "" : ": ", line);
 
@@ -183,20 +249,33 @@ static void stderr_write(const char *line)
 }
 
 /* Writes a line to syslog if it is on and to stderr if asked. */
-__attribute__((format(printf, 5, 0)))
-static void emit(enum log_class c, int prio, bool to_syslog, bool to_stderr,
-	const char *fmt, va_list ap)
+static void emit(enum log_class c, int prio, bool to_syslog, bool to_stderr, const char *rest)
 {
-	char text[LOG_TEXT_MAX];
-	char line[2 * LOG_TEXT_MAX - 128];
+	char line[LOG_LINE_MAX];
 
-	if (vsnprintf(text, sizeof text, fmt, ap) < 0)
-		return;
-	line_compose(line, sizeof line, c, text);
+	line_compose(line, sizeof line, c, rest);
 	if (to_syslog && g_log.cfg.facility != -1)
 		syslog(g_log.cfg.facility | prio, "%s", line);
 	if (to_stderr)
 		stderr_write(line);
+}
+
+__attribute__((format(printf, 5, 0)))
+static void emit_format(enum log_class c, int prio, bool to_syslog, bool to_stderr,
+	const char *fmt, va_list ap)
+{
+	char text[LOG_TEXT_MAX], msg[LOG_REST_MAX];
+
+	if (vsnprintf(text, sizeof text, fmt, ap) < 0)
+		return;
+	if (g_log.cfg.json) {
+		char inside[LOG_REST_MAX - 16];
+		json_escape(inside, sizeof inside, text);
+		snprintf(msg, sizeof msg, "\"msg\":\"%s\"", inside);
+	} else {
+		flatten(text);
+	}
+	emit(c, prio, to_syslog, to_stderr, g_log.cfg.json ? msg : text);
 }
 
 #define LOG_FORMAT(c, prio)                                                    \
@@ -204,7 +283,8 @@ static void emit(enum log_class c, int prio, bool to_syslog, bool to_stderr,
 		if (log_wants(c)) {                                            \
 			va_list ap;                                            \
 			va_start(ap, fmt);                                     \
-			emit((c), (prio), true, g_log.cfg.to_stderr, fmt, ap); \
+			emit_format((c), (prio), true, g_log.cfg.to_stderr,    \
+				fmt, ap);                                      \
 			va_end(ap);                                            \
 		}                                                              \
 	} while (0)
@@ -229,9 +309,18 @@ void log_debug(const char *fmt, ...)
 	LOG_FORMAT(LC_DEBUG, class_prios[LC_DEBUG]);
 }
 
-void log_line(enum log_class c, int prio, const char *fmt, ...)
+void log_pairs(enum log_class c, int prio, const struct log_pair *pairs, unsigned n)
 {
-	LOG_FORMAT(c, prio);
+	char rest[LOG_REST_MAX];
+
+	if (!log_wants(c))
+		return;
+	if (g_log.cfg.json)
+		log_pairs_json(rest, sizeof rest, pairs, n);
+	else
+		log_pairs_text(rest, sizeof rest, pairs, n);
+	flatten(rest); /* a value that nobody has cleaned */
+	emit(c, prio, true, g_log.cfg.to_stderr, rest);
 }
 
 bool log_limited(struct log_limit *l, unsigned burst)
@@ -265,7 +354,7 @@ void log_fatal(int status, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	emit(LC_ERROR, class_prios[LC_ERROR], log_wants(LC_ERROR), true, fmt, ap);
+	emit_format(LC_ERROR, class_prios[LC_ERROR], log_wants(LC_ERROR), true, fmt, ap);
 	va_end(ap);
 	exit(status);
 }

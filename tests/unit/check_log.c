@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "str.h"
+
 static struct {
 	int prio, count;
 	char line[9000];
@@ -150,14 +152,15 @@ START_TEST(test_line)
 	ck_assert_str_eq(captured(), "esets_test: error[1b3e0300]: cannot do it\n");
 	ck_assert_str_eq(sys.line, "error[1b3e0300]: cannot do it");
 	ck_assert_int_eq(sys.prio, LOG_MAIL | LOG_ERR);
-	log_line(LC_SUMM, LOG_WARNING, "vdb=1");
+	const struct log_pair pair = { "vdb", LOG_PAIR_BARE, "1" };
+	log_pairs(LC_SUMM, LOG_WARNING, &pair, 1);
 	ck_assert_str_eq(sys.line, "summ[1b3e0300]: vdb=1");
 	ck_assert_int_eq(sys.prio, LOG_MAIL | LOG_WARNING);
 	ck_assert_int_eq(sys.count, 2);
 	captured();
 	log_info("not wanted");
 	log_warning("not wanted");
-	log_line(LC_SUMMALL, LOG_NOTICE, "not wanted");
+	log_pairs(LC_SUMMALL, LOG_NOTICE, &pair, 1);
 	ck_assert_str_eq(captured(), "");
 	ck_assert_int_eq(sys.count, 2);
 }
@@ -224,6 +227,80 @@ START_TEST(test_json)
 	log_warning("a \"b\" \\ c\n\x01 \xc3\xa4 \xff end");
 	ck_assert_str_eq(captured(), "{\"class\":\"warning\",\"id\":\"x\\\\\\\"y\",\"msg\":"
 		"\"a \\\"b\\\" \\\\ c\\u000a\\u0001 \xc3\xa4 \\u00ff end\"}\n");
+}
+END_TEST
+
+/* Each value as a peer would have it, cleaned as the builders do. */
+START_TEST(test_pairs)
+{
+	static const struct { const char *raw, *text, *json; } cases[] = {
+		{ "plain", "plain", "plain" },
+		{ "", "", "" },
+		{ "a\", k=\"b", "a\\\", k=\\\"b", "a\\\", k=\\\"b" },
+		{ "a\\", "a\\\\", "a\\\\" },
+		{ "\\x41", "\\\\x41", "\\\\x41" },
+		{ "one\r\ntwo", "one\\x0d\\x0atwo", "one\\u000d\\u000atwo" },
+		{ "\x1b[2J\x7f", "\\x1b[2J\\x7f", "\\u001b[2J\\u007f" },
+		{ "\xff\xc3\xa4\xc3", "\\xff\xc3\xa4\\xc3", "\\u00ff\xc3\xa4\\u00c3" },
+		{ "\xed\xa0\x80\xc2\x85", "\\xed\\xa0\\x80\\xc2\\x85",
+			"\\u00ed\\u00a0\\u0080\\u00c2\\u0085" },
+		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+	};
+	char value[100], want[200];
+
+	capture_begin();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		str_clean(value, sizeof value, cases[i].raw, strlen(cases[i].raw));
+		const struct log_pair pairs[] = { { "a", LOG_PAIR_BARE, "x" },
+			{ "b", LOG_PAIR_TEXT, value }, { "c", LOG_PAIR_NUMBER, "-1.500" },
+			{ "d", LOG_PAIR_NUMBER, "" } };
+		open_with(-1, ~0u, true, false);
+		log_ctx_set("id");
+		log_pairs(LC_SUMM, LOG_NOTICE, pairs, 4);
+		snprintf(want, sizeof want, "esets_test: summ[id]: a=x, b=\"%s\", c=\"-1.500\", d=\"\"\n",
+			cases[i].text);
+		ck_assert_str_eq(captured(), want);
+		open_with(-1, ~0u, true, true);
+		log_pairs(LC_SUMM, LOG_NOTICE, pairs, 4);
+		snprintf(want, sizeof want, "{\"class\":\"summ\",\"id\":\"id\",\"a\":\"x\",\"b\":\"%s\","
+			"\"c\":-1.500,\"d\":null}\n", cases[i].json);
+		ck_assert_str_eq(captured(), want);
+	}
+}
+END_TEST
+
+/* A line that is too long loses whole pairs from its end, nothing else. */
+START_TEST(test_pairs_too_long)
+{
+	char huge[3001], out[4000];
+	const struct log_pair pairs[] = { { "a", LOG_PAIR_TEXT, huge }, { "b", LOG_PAIR_TEXT, "1" },
+		{ "c", LOG_PAIR_TEXT, huge }, { "d", LOG_PAIR_TEXT, huge } };
+
+	memset(huge, 'x', sizeof huge - 1);
+	huge[sizeof huge - 1] = '\0';
+	capture_begin();
+	open_with(-1, ~0u, true, true);
+	log_ctx_set("id");
+	log_pairs(LC_SUMM, LOG_NOTICE, pairs, 4);
+	const char *line = captured();
+	ck_assert_uint_gt(strlen(line), 6000);
+	ck_assert_str_eq(line + strlen(line) - 4, "x\"}\n");
+	ck_assert_ptr_null(strstr(line, "\"d\""));
+	/* Every size: never cut within one, never beyond. */
+	for (size_t size = 1; size < 30; size++) {
+		memset(out, '#', sizeof out);
+		const struct log_pair few[] = { { "a", LOG_PAIR_BARE, "1" }, { "b", LOG_PAIR_TEXT, "2" },
+			{ "c", LOG_PAIR_NUMBER, "3" } };
+		size_t n = log_pairs_text(out, size, few, 3);
+		ck_assert_uint_lt(n, size);
+		ck_assert_uint_eq(strlen(out), n);
+		ck_assert_int_eq(out[size], '#');
+		ck_assert_str_eq(out, size <= 3 ? "" : size <= 10 ? "a=1" : size <= 17 ? "a=1, b=\"2\"" :
+			"a=1, b=\"2\", c=\"3\"");
+		n = log_pairs_json(out, size, few, 3);
+		ck_assert_uint_lt(n, size);
+		ck_assert_uint_eq(strlen(out), n);
+	}
 }
 END_TEST
 
@@ -328,6 +405,8 @@ int main(void)
 	tcase_add_test(t, test_one_line);
 	tcase_add_loop_test(t, test_long, 0, 2);
 	tcase_add_test(t, test_json);
+	tcase_add_test(t, test_pairs);
+	tcase_add_test(t, test_pairs_too_long);
 	tcase_add_test(t, test_context);
 	tcase_add_test(t, test_limited);
 	tcase_add_exit_test(t, test_fatal, 78);

@@ -41,6 +41,34 @@ static void replies_read(char *out, size_t size, const char *in, size_t n, unsig
 	smtp_reply_fini(&r);
 }
 
+START_TEST(queue_ids)
+{
+	static const struct { const char *text, *want; } cases[] = {
+		{ "250 2.0.0 Ok: queued as 4XyZ12abcd", "4XyZ12abcd" },
+		{ "250 2.0.0 Ok: queued as 9F0B52E3A1.", "9F0B52E3A1" },
+		{ "250 OK id=1rCxyz-000AbC-2d", "1rCxyz-000AbC-2d" },
+		{ "250 2.0.0 w3BA1b2c012345 Message accepted for delivery", "w3BA1b2c012345" },
+		{ "250 2.0.0 7e4a6d12 Message accepted for delivery", "7e4a6d12" },
+		{ "250 2.6.0 <x@y> [InternalId=12345, Hostname=a.b] Queued mail for delivery", "12345" },
+		{ "250 ok 1700000000 qp 12345", "12345" },
+		{ "250 2.0.0 Ok", "" },
+		{ "250 Message accepted", "" },
+		{ "250", "" },
+		{ "", "" },
+		{ "250 valid=no", "" },
+		{ "250 QUEUED AS X", "X" },
+		{ "250 queued as", "" },
+		{ "250 queued as \\\"x", "" },
+		{ "250 queued as 0123456789012345678901234567890123456789", "" },
+		{ "250 ok: queued as a\\x0dqueued as b", "a" },
+	};
+	char out[32];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		ck_assert_str_eq(smtp_reply_queue_id(cases[i].text, out, sizeof out), cases[i].want);
+}
+END_TEST
+
 START_TEST(replies)
 {
 	static const struct { const char *in, *want; } cases[] = {
@@ -185,6 +213,7 @@ int main(void)
 	TCase *tc = tcase_create("smtp_reply");
 
 	tcase_add_test(tc, replies);
+	tcase_add_test(tc, queue_ids);
 	tcase_add_test(tc, line_limit);
 	tcase_add_test(tc, reply_limit);
 	tcase_add_test(tc, many_lines);

@@ -100,9 +100,8 @@ bool __wrap_log_wants(enum log_class c)
 	return c != LC_DEBUG;
 }
 
-void __wrap_log_line(enum log_class c, int prio, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-void __wrap_log_line(enum log_class c, int prio, const char *fmt, ...)
+void __wrap_log_pairs(enum log_class c, int prio, const struct log_pair *pairs, unsigned n);
+void __wrap_log_pairs(enum log_class c, int prio, const struct log_pair *pairs, unsigned n)
 {
 	static const char *const names[] = {
 #define X(id, name, dflt) name,
@@ -110,11 +109,8 @@ void __wrap_log_line(enum log_class c, int prio, const char *fmt, ...)
 #undef X
 	};
 	char text[4096];
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
+	log_pairs_text(text, sizeof text, pairs, n);
 	if (playing != NULL && buf_printf(&playing->log, "%s %d %s\n", names[c], prio, text) < 0)
 		abort();
 }
