@@ -16,7 +16,8 @@
 #include "verdict.h"
 
 /* "20261121-113249-4f3a9c21": UTC; in the last group five digits are the
- * microseconds and three a random number. Sorts by age. */
+ * microseconds and three say what message it is (quar_store.c): the same ones
+ * for one that comes again. Sorts by age. */
 #define QUAR_ID_LEN 24u
 #define QUAR_ID_SIZE (QUAR_ID_LEN + 1)
 _Static_assert(QUAR_ID_SIZE == VERDICT_QUARANTINE_ID_SIZE, "a verdict holds such an id");
@@ -24,8 +25,10 @@ _Static_assert(QUAR_ID_SIZE == VERDICT_QUARANTINE_ID_SIZE, "a verdict holds such
 /* The whole text is an id, and its date is one. Nothing else becomes part of
  * a file's name. */
 bool quar_id_is_valid(const char *id);
-/* time_us: since 1970, up to the year 9999; of random 12 bits count. */
-void quar_id_format(char out[QUAR_ID_SIZE], int64_t time_us, uint32_t random);
+/* time_us: since 1970, up to the year 9999; of tag 12 bits count. */
+void quar_id_format(char out[QUAR_ID_SIZE], int64_t time_us, uint32_t tag);
+/* The tag in a valid id. */
+uint32_t quar_id_tag(const char *id);
 /* The time in a valid id, in seconds since 1970. */
 int64_t quar_id_time(const char *id);
 
@@ -34,6 +37,8 @@ int64_t quar_id_time(const char *id);
 struct quar_meta {
 	const char *id;            /* "" in a worker's request */
 	uint64_t time_s;           /* when it was stored, 0 in a request */
+	unsigned seen;             /* how often the same came, >= 1; 0 in a request */
+	uint64_t last_s;           /* when it came last, 0 in a request */
 	uint64_t released_s;       /* when it was released last, 0 never */
 	uint64_t size;             /* octets of the message */
 	const char *sha256;        /* of the message, hex, "" unknown */

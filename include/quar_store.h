@@ -10,6 +10,7 @@
 #include "quar_dir.h"
 
 #define QUAR_STORE_WHY 160
+#define QUAR_STORE_LOOKS 32
 
 struct quar_store {
 	const char *path;           /* must outlive the store */
@@ -31,8 +32,12 @@ int quar_store_open(struct quar_store *s);
 /* Was the open directory removed? Whatever has its name now is another one. */
 bool quar_store_is_gone(const struct quar_store *s);
 /* Keeps the octets 0 to m->size of fd, which must be a regular file, with what
- * m says; its id, time_s and sha256 are set here. 0 and the id: both files are
- * on the disk. -1 with a text: nothing is left of it. */
+ * m says; its id, times and sha256 are set here. 0 and the id: both files are
+ * on the disk. 1 and the id: the same octets with the same envelope and verdict
+ * are there already, and it is noted that they came again. -1 with a text:
+ * nothing is left of it.
+ * To find that out costs a look through the list in memory and at most
+ * QUAR_STORE_LOOKS metadata files. */
 int quar_store_put(struct quar_store *s, const struct quar_meta *m, int fd, int64_t now_s,
 	char id_out[QUAR_ID_SIZE], char why[QUAR_STORE_WHY]);
 /* Removes one that was just put. */

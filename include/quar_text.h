@@ -5,6 +5,7 @@
 #ifndef ESETS_QUAR_TEXT_H
 #define ESETS_QUAR_TEXT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "quar_meta.h"

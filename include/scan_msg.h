@@ -26,7 +26,7 @@
 #include "verdict.h"
 
 #define SCAN_MSG_MAX 65536
-#define SCAN_MSG_RCPTS_MAX 100  /* recipients named in a request */
+#define SCAN_MSG_RCPTS_MAX 1000 /* recipients named in a request */
 
 enum scan_parts { SCAN_PARTS_NONE, SCAN_PARTS_NOTABLE, SCAN_PARTS_ALL };
 

@@ -157,29 +157,48 @@ static const char *helo_of(const struct session *s)
 	return s->helo + 4 + strspn(s->helo + 4, " \t\v\f");
 }
 
+/* The addresses of RCPT lines, in one piece of memory. */
+struct rcpt_list {
+	const char *addrs[SCAN_MSG_RCPTS_MAX];
+	char text[];
+};
+
+static struct rcpt_list *rcpt_list_new(char *const *lines, unsigned n)
+{
+	size_t octets = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		octets += strlen(lines[i]) + 1;
+	struct rcpt_list *l = malloc(sizeof *l + octets);
+	for (size_t i = 0, at = 0; l != NULL && i < n; i++) {
+		path_of(lines[i], SMTP_VERB_RCPT, l->text + at, octets - at);
+		l->addrs[i] = l->text + at;
+		at += strlen(l->text + at) + 1;
+	}
+	return l;
+}
+
 /* Asks the scanner. False: it could not even be asked. */
 static bool start_scan(struct session *s, struct policy_wants wants)
 {
 	struct session_msg *m = s->msg;
-	char rcpt_text[SCAN_MSG_RCPTS_MAX][256], peer[NET_ADDR_TEXT], id[40];
-	const char *rcpts[SCAN_MSG_RCPTS_MAX];
-	unsigned n = s->envelope.nrcpts;
+	char peer[NET_ADDR_TEXT], id[40];
+	unsigned n = s->envelope.nrcpts < SCAN_MSG_RCPTS_MAX ? s->envelope.nrcpts : SCAN_MSG_RCPTS_MAX;
 	int fd = spool_fd(m->spool);
 
 	if (fd < 0) {
 		log_error("spool descriptor: %m");
 		return false;
 	}
-	if (n > SCAN_MSG_RCPTS_MAX)
-		n = SCAN_MSG_RCPTS_MAX;
-	for (unsigned i = 0; i < n; i++) {
-		path_of(s->envelope.rcpts[i], SMTP_VERB_RCPT, rcpt_text[i], sizeof rcpt_text[i]);
-		rcpts[i] = rcpt_text[i];
+	struct rcpt_list *list = rcpt_list_new(s->envelope.rcpts, n);
+	if (list == NULL) {
+		log_error("out of memory for %u recipients", n);
+		return false;
 	}
 	snprintf(id, sizeof id, "%012llx.%u", (unsigned long long)s->id, s->msgs);
 	const struct scan_request r = {
 		.id = id, .agent = "smtp", .sender = m->sender,
-		.rcpts = rcpts, .nrcpts = n, .nrcpts_total = s->envelope.nrcpts_total,
+		.rcpts = list->addrs, .nrcpts = n, .nrcpts_total = s->envelope.nrcpts_total,
 		.client = client_text(s, peer), .helo = helo_of(s),
 		.queue_id = s->xforward != NULL ? s->xforward->ident : "", .name = "",
 		.is_mail = true, .size = spool_size(m->spool),
@@ -189,6 +208,7 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 		.opts = m->settings->opts,
 	};
 	s->job = s->env->ops->scan(s, &r, fd, 1000u * m->settings->opts.timeout_s);
+	free(list);
 	return s->job != NULL;
 }
 

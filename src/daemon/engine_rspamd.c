@@ -16,6 +16,7 @@
 #include "rspamd_reply.h"
 #include "str.h"
 
+#define RCPTS_MAX 100           /* of its header: rspamd bounds that */
 #define QUESTION_MAX (256u << 10)   /* a hundred recipients, and all the rest */
 #define ANSWER_MAX (4u << 20)
 #define URL_MAX 1024
@@ -61,7 +62,7 @@ static int put_envelope(struct buf *b, const struct scan_request *r)
 		rc |= put(b, "From", r->sender);
 	else if (r->nrcpts > 0)
 		rc |= put(b, "From", "<>");
-	for (unsigned i = 0; i < r->nrcpts; i++)
+	for (unsigned i = 0; i < r->nrcpts && i < RCPTS_MAX; i++)
 		rc |= put(b, "Rcpt", r->rcpts[i]);
 	if (net_addr_parse(r->client, &ip) == 0)
 		rc |= put(b, "IP", r->client);

@@ -64,13 +64,14 @@ static bool is_readable(int fd)
 	return flags >= 0 && (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_WRONLY;
 }
 
-static void answer(struct keeper *k, int conn, const char *id)
+/* is_new: the copy was made for this request. */
+static void answer(struct keeper *k, int conn, const char *id, bool is_new)
 {
 	char text[QUAR_ID_SIZE + 16];
 	int n = id != NULL ? snprintf(text, sizeof text, "stored %s", id) :
 		snprintf(text, sizeof text, "failed");
 
-	if (send(conn, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n || id == NULL)
+	if (send(conn, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == n || !is_new)
 		return;
 	/* The caller has been told that there is no copy, and will be back. */
 	log_info("quarantine: nobody waits for %s any more, it is removed", id);
@@ -83,13 +84,15 @@ static void keep(struct keeper *k, int conn, const struct quar_meta *m, int fd)
 
 	log_ctx_set(m->session[0] != '\0' ? m->session : NULL);
 	open_dir(k);
-	if (quar_store_put(&k->store, m, fd, time(NULL), id, why) == 0) {
-		log_info("quarantine: kept as %s, %llu octets", id, (unsigned long long)m->size);
-		answer(k, conn, id);
+	int rc = quar_store_put(&k->store, m, fd, time(NULL), id, why);
+	if (rc >= 0) {
+		log_info("quarantine: %s as %s, %llu octets", rc == 0 ? "kept" : "was there already",
+			id, (unsigned long long)m->size);
+		answer(k, conn, id, rc == 0);
 	} else {
 		if (log_limited(&k->failures, LOG_BURST))
 			log_error("quarantine: a message cannot be kept: %s", why);
-		answer(k, conn, NULL);
+		answer(k, conn, NULL, false);
 	}
 	log_ctx_set(NULL);
 }

@@ -69,7 +69,7 @@ bool quar_id_is_valid(const char *id)
 		strspn(id + 16, "0123456789abcdef") == 8 && id_time(id, &t);
 }
 
-void quar_id_format(char out[QUAR_ID_SIZE], int64_t time_us, uint32_t random)
+void quar_id_format(char out[QUAR_ID_SIZE], int64_t time_us, uint32_t tag)
 {
 	const int64_t last = 253402300800 * SECOND_US - 1; /* of the year 9999 */
 	int64_t us = time_us < 0 ? 0 : time_us > last ? last : time_us;
@@ -80,8 +80,13 @@ void quar_id_format(char out[QUAR_ID_SIZE], int64_t time_us, uint32_t random)
 	gmtime_r(&t, &tm);
 	snprintf(text, sizeof text, "%04d%02d%02d-%02d%02d%02d-%05x%03x", tm.tm_year + 1900,
 		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(us % SECOND_US),
-		random & 0xfff);
+		tag & 0xfff);
 	str_copy(out, QUAR_ID_SIZE, text);
+}
+
+uint32_t quar_id_tag(const char *id)
+{
+	return (uint32_t)strtoul(id + QUAR_ID_LEN - 3, NULL, 16);
 }
 
 int64_t quar_id_time(const char *id)
@@ -105,6 +110,8 @@ static const struct key {
 	KEY("size", K_U64, size), /* first: the one that must be there */
 	KEY("id", K_ID, id),
 	KEY("time", K_U64, time_s),
+	KEY("seen", K_U32, seen),
+	KEY("last", K_U64, last_s),
 	KEY("released", K_U64, released_s),
 	KEY("sha256", K_SHA256, sha256),
 	KEY("agent", K_TEXT, agent),
@@ -297,6 +304,10 @@ int quar_meta_parse(const void *p, size_t n, struct quar_meta *m, struct scan_ms
 	}
 	if (m->nrcpts_total == 0)
 		m->nrcpts_total = m->nrcpts;
+	if (m->id[0] != '\0' && m->seen == 0)
+		m->seen = 1;
+	if (m->seen == 1 || m->last_s == 0)
+		m->last_s = m->time_s;
 	if (rc == 0 && m->nrcpts_total < m->nrcpts) {
 		*why_out = "rcpts is less than the recipients named";
 		rc = -1;

@@ -3,6 +3,9 @@
  * The list of what is there is kept in memory, since a directory with a
  * hundred thousand files takes a while to look through. The time of the
  * directory's last change tells whether somebody else has removed something.
+ * A client that is deferred comes again with the same message: the last digits
+ * of an id are drawn from octets, envelope and verdict, so that the list tells
+ * which metadata is worth a look, after a restart as well.
  * No room is made before it is known that the message can fit at all. */
 #include "quar_store.h"
 
@@ -11,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,6 +153,7 @@ unsigned quar_store_expire(struct quar_store *s, int64_t now_s)
 
 /* --- one message --------------------------------------------------------------- */
 
+/* to -1: for the digest only. */
 static int copy_octets(int from, int to, uint64_t size, struct digest *d, unsigned char *mem)
 {
 	for (uint64_t at = 0; at < size;) {
@@ -160,7 +163,8 @@ static int copy_octets(int from, int to, uint64_t size, struct digest *d, unsign
 			continue;
 		if (n == 0)
 			errno = ENODATA; /* shorter than it was said to be */
-		if (n <= 0 || digest_push(d, mem, (size_t)n) < 0 || quar_dir_write(to, mem, (size_t)n) < 0)
+		if (n <= 0 || digest_push(d, mem, (size_t)n) < 0 ||
+		    (to >= 0 && quar_dir_write(to, mem, (size_t)n) < 0))
 			return -1;
 		at += (uint64_t)n;
 	}
@@ -176,7 +180,7 @@ static int write_message(int to, int from, uint64_t size, char sha256[DIGEST_HEX
 	errno = ENOMEM;
 	if (d != NULL && mem != NULL && copy_octets(from, to, size, d, mem) == 0 &&
 	    digest_end(d, sha256) == 0)
-		rc = fsync(to);
+		rc = to >= 0 ? fsync(to) : 0;
 	int error = errno;
 	free(mem);
 	digest_free(&d);
@@ -184,18 +188,36 @@ static int write_message(int to, int from, uint64_t size, char sha256[DIGEST_HEX
 	return rc;
 }
 
+/* What the same message has in common each time it comes: a number for its id. */
+static uint32_t tag_of(const struct quar_meta *m, const char *sha256)
+{
+	struct digest *d = digest_new();
+	char hex[DIGEST_HEX_SIZE] = "", more[32];
+
+	if (d == NULL)
+		return 0; /* it is only looked for in vain */
+	snprintf(more, sizeof more, "%x %x %u", m->av, (unsigned)m->as, m->nrcpts_total);
+	int rc = digest_push(d, sha256, strlen(sha256)) | digest_push(d, more, strlen(more) + 1) |
+		digest_push(d, m->sender, strlen(m->sender) + 1);
+	for (unsigned i = 0; i < m->nrcpts; i++)
+		rc |= digest_push(d, m->rcpts[i], strlen(m->rcpts[i]) + 1);
+	if (rc != 0 || digest_end(d, hex) < 0)
+		hex[0] = '\0';
+	digest_free(&d);
+	hex[3] = '\0';
+	return (uint32_t)strtoul(hex, NULL, 16);
+}
+
 /* A file under a new id. */
-static int open_new(int dir, char id[QUAR_ID_SIZE])
+static int open_new(int dir, uint32_t tag, char id[QUAR_ID_SIZE])
 {
 	char name[QUAR_NAME_SIZE];
 	struct timespec ts;
-	uint32_t random;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	for (int i = 0; i < ID_TRIES; i++) {
-		if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-			return -1;
-		quar_id_format(id, (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000, random);
+		/* Another one of the same moment: the next free microsecond. */
+		quar_id_format(id, (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + i, tag);
 		if (!quar_dir_name(name, id, QUAR_FILE_MESSAGE) ||
 		    faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
@@ -223,7 +245,8 @@ static int write_both(int dir, struct quar_meta *m, int to, int from)
 	return rc;
 }
 
-static void add_entry(struct quar_store *s, const struct quar_meta *m, uint64_t octets)
+static void add_entry(struct quar_store *s, const struct quar_meta *m, uint64_t octets,
+	bool was_fresh)
 {
 	struct quar_entry e = { .files = 3u, .octets = octets };
 
@@ -232,14 +255,15 @@ static void add_entry(struct quar_store *s, const struct quar_meta *m, uint64_t 
 	if ((s->list.n > s->first && strcmp(s->list.e[s->list.n - 1].id, e.id) > 0) ||
 	    quar_list_add(&s->list, &e) < 0)
 		s->listed_s = 0;
-	note_change(s);
+	if (was_fresh)
+		note_change(s);
 }
 
 static int put(struct quar_store *s, struct quar_meta *m, int from, int64_t now_s, uint64_t octets,
-	char id[QUAR_ID_SIZE])
+	uint32_t tag, char id[QUAR_ID_SIZE])
 {
 	bool was_fresh = s->listed_s != 0 && !is_stale(s, now_s);
-	int to = open_new(s->dir, id);
+	int to = open_new(s->dir, tag, id);
 
 	if (to < 0)
 		return -1;
@@ -253,34 +277,118 @@ static int put(struct quar_store *s, struct quar_meta *m, int from, int64_t now_
 		errno = error;
 		return -1;
 	}
-	if (was_fresh)
-		add_entry(s, m, octets);
-	else
-		s->listed_s = 0;
+	/* Into a list that is out of date too: it is for the next look. */
+	if (s->listed_s != 0)
+		add_entry(s, m, octets, was_fresh);
 	return 0;
 }
 
-/* Octets that message and metadata will take, or 0: not possible. */
-static uint64_t octets_needed(const struct quar_store *s, const struct quar_meta *m)
+static uint64_t meta_octets(const struct quar_meta *m)
 {
 	struct buf b = BUF_INIT(KV_MAX);
 	uint64_t n = quar_meta_format(m, &b) == 0 ? buf_len(&b) : 0;
 
 	buf_fini(&b);
+	return n;
+}
+
+/* Octets that message and metadata will take, or 0: not possible. */
+static uint64_t octets_needed(const struct quar_store *s, const struct quar_meta *m)
+{
+	uint64_t n = meta_octets(m);
+
 	return n == 0 || m->size > s->max_octets || n > s->max_octets - m->size ? 0 : n + m->size;
+}
+
+/* --- one that comes again --------------------------------------------------------- */
+
+static bool is_same(const struct quar_meta *a, const struct quar_meta *b, const char *sha256)
+{
+	bool is = a->size == b->size && strcmp(a->sha256, sha256) == 0 && a->av == b->av &&
+		a->as == b->as && strcmp(a->sender, b->sender) == 0 && a->nrcpts == b->nrcpts &&
+		a->nrcpts_total == b->nrcpts_total;
+
+	for (unsigned i = 0; is && i < a->nrcpts; i++)
+		is = strcmp(a->rcpts[i], b->rcpts[i]) == 0;
+	return is;
+}
+
+/* Is it this one? Then that is noted; where it cannot be, the copy is there all
+ * the same. */
+static bool again(struct quar_store *s, struct quar_entry *e, const struct quar_meta *m,
+	const char *sha256, int64_t now_s)
+{
+	bool was_fresh = !is_stale(s, now_s);
+	struct scan_msg_store store;
+	struct quar_meta old;
+	char why[QUAR_STORE_WHY];
+
+	if (quar_dir_read_meta(s->dir, e->id, &old, &store, why, sizeof why) < 0)
+		return false;
+	bool is = is_same(&old, m, sha256);
+	uint64_t was = meta_octets(&old);
+	old.seen += old.seen < UINT32_MAX;
+	old.last_s = (uint64_t)now_s;
+	if (is && quar_dir_rewrite_meta(s->dir, &old) == 0) {
+		e->octets += meta_octets(&old) - was;
+		s->list.octets += meta_octets(&old) - was;
+		if (was_fresh)
+			note_change(s);
+	}
+	scan_msg_store_fini(&store);
+	return is;
+}
+
+/* The newest first: who was deferred comes again soon. */
+static bool find_again(struct quar_store *s, const struct quar_meta *m, const char *sha256,
+	uint32_t tag, int64_t now_s, char id_out[QUAR_ID_SIZE])
+{
+	unsigned looks = 0;
+
+	if (s->listed_s == 0 && refresh(s, now_s) < 0)
+		return false;
+	for (size_t i = s->list.n; i > s->first && looks < QUAR_STORE_LOOKS; i--) {
+		struct quar_entry *e = &s->list.e[i - 1];
+		if (quar_id_tag(e->id) != tag || !quar_entry_is_whole(e) || e->octets < m->size ||
+		    e->octets > m->size + KV_MAX)
+			continue;
+		looks++;
+		if (again(s, e, m, sha256, now_s)) {
+			str_copy(id_out, QUAR_ID_SIZE, e->id);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* 0 new, 1 it was there, -1 with errno. */
+static int put_or_note(struct quar_store *s, struct quar_meta *m, int fd, int64_t now_s,
+	uint64_t octets, char id_out[QUAR_ID_SIZE])
+{
+	char sha256[DIGEST_HEX_SIZE];
+	unsigned removed = 0;
+
+	if (write_message(-1, fd, m->size, sha256) < 0)
+		return -1;
+	uint32_t tag = tag_of(m, sha256);
+	if (find_again(s, m, sha256, tag, now_s, id_out))
+		return 1;
+	return make_room(s, octets, now_s, &removed) < 0 ||
+		put(s, m, fd, now_s, octets, tag, id_out) < 0 ? -1 : 0;
 }
 
 int quar_store_put(struct quar_store *s, const struct quar_meta *request, int fd, int64_t now_s,
 	char id_out[QUAR_ID_SIZE], char why[QUAR_STORE_WHY])
 {
 	struct quar_meta m = *request;
-	unsigned removed = 0;
 	struct stat st;
+	int rc = -1;
 
 	/* id and digest as long as they will be */
 	m.id = "20261121-113249-4f3a9c21";
 	m.sha256 = "0000000000000000000000000000000000000000000000000000000000000000";
-	m.time_s = (uint64_t)now_s;
+	m.time_s = m.last_s = (uint64_t)now_s;
+	m.seen = 1;
 	m.released_s = 0;
 	uint64_t octets = octets_needed(s, &m);
 	why[0] = '\0';
@@ -290,10 +398,9 @@ int quar_store_put(struct quar_store *s, const struct quar_meta *request, int fd
 		str_copy(why, QUAR_STORE_WHY, "larger than av_quarantine_max_size");
 	else if (quar_store_open(s) < 0)
 		snprintf(why, QUAR_STORE_WHY, "av_quarantine_dir: %s", strerror(errno));
-	else if (make_room(s, octets, now_s, &removed) < 0 ||
-	         put(s, &m, fd, now_s, octets, id_out) < 0)
-		snprintf(why, QUAR_STORE_WHY, "%s", strerror(errno));
-	return why[0] == '\0' ? 0 : -1;
+	else if ((rc = put_or_note(s, &m, fd, now_s, octets, id_out)) < 0)
+		snprintf(why, QUAR_STORE_WHY, "av_quarantine_dir: %s", strerror(errno));
+	return rc;
 }
 
 void quar_store_take_back(struct quar_store *s, const char *id)

@@ -45,6 +45,11 @@ static const char *what(const struct quar_meta *m, char *out, size_t size)
 	return out;
 }
 
+static bool has_score(const struct quar_meta *m)
+{
+	return m->as == VERDICT_AS_CLEAN || m->as == VERDICT_AS_SPAM;
+}
+
 void quar_text_line(const struct quar_meta *m, FILE *out)
 {
 	char name[FIELD_MAX], sender[FIELD_MAX], rcpt[FIELD_MAX];
@@ -54,6 +59,12 @@ void quar_text_line(const struct quar_meta *m, FILE *out)
 		clean(rcpt, sizeof rcpt, m->nrcpts > 0 ? m->rcpts[0] : ""));
 	if (m->nrcpts_total > 1)
 		fprintf(out, " and %u more", m->nrcpts_total - 1);
+	if (m->queue_id[0] != '\0')
+		fprintf(out, " queue_id=%s", clean(name, sizeof name, m->queue_id));
+	if (has_score(m))
+		fprintf(out, " score=%.3f", m->as_score_milli / 1000.0);
+	if (m->seen > 1)
+		fprintf(out, "  seen %u times", m->seen);
 	fputs(m->released_s != 0 ? "  released\n" : "\n", out);
 }
 
@@ -71,6 +82,10 @@ void quar_text_show(const struct quar_meta *m, FILE *out)
 
 	fprintf(out, "id: %s\n", m->id);
 	show_text("time", time_text(m->time_s, text), out);
+	if (m->seen > 1) {
+		fprintf(out, "seen: %u times\n", m->seen);
+		show_text("last", time_text(m->last_s, text), out);
+	}
 	show_text("released", time_text(m->released_s, text), out);
 	fprintf(out, "size: %" PRIu64 "\n", m->size);
 	show_text("sha256", m->sha256, out);
@@ -83,7 +98,7 @@ void quar_text_show(const struct quar_meta *m, FILE *out)
 	show_text("viruses", kinds_text(m->av, text), out);
 	show_text("virus", m->virus, out);
 	show_text("spam", verdict_as_name(m->as), out);
-	if (m->as != VERDICT_AS_NONE)
+	if (has_score(m))
 		fprintf(out, "spam score: %.3f\n", m->as_score_milli / 1000.0);
 	show_text("reason", m->reason, out);
 	show_text("engines", m->vdb, out);
@@ -138,8 +153,9 @@ void quar_text_json(const struct quar_meta *m, FILE *out)
 {
 	char kinds[128];
 
-	fprintf(out, "{\"id\":\"%s\",\"time\":%" PRIu64 ",\"released\":%" PRIu64 ",\"size\":%" PRIu64,
-		m->id, m->time_s, m->released_s, m->size);
+	fprintf(out, "{\"id\":\"%s\",\"time\":%" PRIu64 ",\"seen\":%u,\"last\":%" PRIu64
+		",\"released\":%" PRIu64 ",\"size\":%" PRIu64, m->id, m->time_s, m->seen, m->last_s,
+		m->released_s, m->size);
 	json_text("sha256", m->sha256, out);
 	json_text("agent", m->agent, out);
 	json_text("session", m->session, out);
@@ -150,7 +166,11 @@ void quar_text_json(const struct quar_meta *m, FILE *out)
 	json_text("av", kinds_text(m->av, kinds), out);
 	json_text("virus", m->virus, out);
 	json_text("as", verdict_as_name(m->as), out);
-	fprintf(out, ",\"as_score_milli\":%d", m->as_score_milli);
+	fprintf(out, ",\"as_score_milli\":%d,\"score\":", m->as_score_milli);
+	if (has_score(m))
+		fprintf(out, "%.3f", m->as_score_milli / 1000.0);
+	else
+		fputs("null", out);
 	json_text("reason", m->reason, out);
 	json_text("vdb", m->vdb, out);
 	json_text("sender", m->sender, out);

@@ -26,6 +26,7 @@ START_TEST(id_round_trip)
 	}
 	quar_id_format(id, 1795260769324521, 0xabcdec21);
 	ck_assert_str_eq(id, "20261121-113249-4f3a9c21");
+	ck_assert_uint_eq(quar_id_tag(id), 0xc21);
 	quar_id_format(id, -5, 0);
 	ck_assert_str_eq(id, "19700101-000000-00000000");
 	quar_id_format(id, INT64_MAX, 1);
@@ -54,7 +55,7 @@ END_TEST
 static const char *const rcpts[] = { "b@example.net", "c d@example.net", "" };
 
 static const struct quar_meta full = {
-	.id = ID, .time_s = 1795260769, .released_s = 1795260770, .size = UINT64_MAX,
+	.id = ID, .time_s = 1795260769, .seen = 3, .last_s = 1795260800, .released_s = 1795260770, .size = UINT64_MAX,
 	.sha256 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	.agent = "smtp", .session = "4f2a.1", .sender = "\"a=%\n\"@example.org", .rcpts = rcpts,
 	.nrcpts = 2, .nrcpts_total = 7, .client = "192.0.2.1", .helo = "mx\x1b[2J",
@@ -66,7 +67,7 @@ static const struct quar_meta full = {
 START_TEST(meta_octets)
 {
 	static const char want[] = H "size=18446744073709551615\nid=" ID "\ntime=1795260769\n"
-		"released=1795260770\nsha256=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"seen=3\nlast=1795260800\nreleased=1795260770\nsha256=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		"aaaaaaaaaaaa\nagent=smtp\nsession=4f2a.1\nclient=192.0.2.1\nhelo=mx%1B[2J\n"
 		"queue_id=4Xy\nav=infected:overlimit\nvirus=Eicar 100%25\nas=spam\n"
 		"as_score_milli=-5500\nreason=too deep\nvdb=builtin:1\n"
@@ -120,6 +121,12 @@ START_TEST(meta_defaults)
 	ck_assert_int_eq(quar_meta_parse(text, sizeof text - 1, &m, &store, &why), 0);
 	ck_assert(m.id[0] == '\0' && m.sender[0] == '\0' && m.vdb[0] == '\0' && m.name[0] == '\0');
 	ck_assert(m.nrcpts == 0 && m.nrcpts_total == 0 && m.av == VERDICT_AV_CLEAN);
+	ck_assert(m.seen == 0 && m.last_s == 0);
+	scan_msg_store_fini(&store);
+	/* A file of a version that did not count: it came once. */
+	static const char old[] = H "size=0\nid=" ID "\ntime=5\n\n";
+	ck_assert_int_eq(quar_meta_parse(old, sizeof old - 1, &m, &store, &why), 0);
+	ck_assert(m.seen == 1 && m.last_s == 5);
 	scan_msg_store_fini(&store);
 }
 END_TEST

@@ -54,10 +54,16 @@ static struct quar_meta meta(uint64_t size)
 		.av = VERDICT_AV_INFECTED };
 }
 
+/* Each time another one, so that none counts as the same again. */
 static int put(size_t n)
 {
 	static char text[8192];
+	static unsigned number;
 	struct quar_meta m = meta(n);
+
+	if (n >= sizeof number)
+		memcpy(text, &number, sizeof number);
+	number++;
 	int fd = message(text, n), rc = quar_store_put(&store, &m, fd, time(NULL), id, why);
 
 	close(fd);
@@ -140,6 +146,98 @@ START_TEST(put_and_read)
 	ck_assert_uint_eq(count(), 0);
 	ck_assert_int_eq(quar_dir_remove(store.dir, id), -1);
 	ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
+static int put_text(const char *text, const struct quar_meta *m, int64_t now_s)
+{
+	int fd = message(text, strlen(text)), rc = quar_store_put(&store, m, fd, now_s, id, why);
+
+	close(fd);
+	return rc;
+}
+
+/* The same octets, envelope and verdict are one copy, also for who starts anew
+ * and for a list that is out of date; anything else is another. */
+START_TEST(comes_again)
+{
+	static const char *const two[] = { "b@example.net", "c@example.net" };
+	static const char *const other[] = { "b@example.net", "d@example.net" };
+	struct quar_meta m = meta(5), back;
+	struct scan_msg_store mem;
+	char first[QUAR_ID_SIZE];
+	struct quar_list l;
+
+	m.rcpts = two;
+	m.nrcpts = m.nrcpts_total = 2;
+	ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
+	strcpy(first, id);
+	ck_assert_int_eq(put_text("hello", &m, 1795260770), 1);
+	ck_assert_str_eq(id, first);
+	quar_store_fini(&store);
+	quar_store_init(&store, path, 4000, 30);
+	touch("README", 1);
+	ck_assert_int_eq(put_text("hello", &m, 1795260799), 1);
+	ck_assert_str_eq(id, first);
+	l = list();
+	ck_assert(l.n == 1 && l.octets == store.list.octets);
+	quar_list_fini(&l);
+	ck_assert_int_eq(quar_dir_read_meta(store.dir, id, &back, &mem, why, sizeof why), 0);
+	ck_assert(back.seen == 3 && back.time_s == 1795260769 && back.last_s == 1795260799);
+	ck_assert_str_eq(back.rcpts[1], "c@example.net");
+	scan_msg_store_fini(&mem);
+
+	ck_assert_int_eq(put_text("hallo", &m, 1795260799), 0);
+	struct quar_meta changed = m;
+	changed.rcpts = other;
+	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 0);
+	changed = m;
+	changed.nrcpts_total = 3;
+	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 0);
+	changed = m;
+	changed.sender = "";
+	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 0);
+	changed = m;
+	changed.as = VERDICT_AS_SPAM;
+	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 0);
+	changed = m;
+	changed.session = changed.client = changed.queue_id = "another time";
+	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 1);
+	ck_assert_uint_eq(count(), 6);
+	/* What somebody has removed is kept anew, and one that was cut is no copy. */
+	ck_assert_int_eq(quar_dir_remove(store.dir, first), 0);
+	ck_assert_int_eq(put_text("hello", &m, 1795260799), 0);
+	char name[80];
+	snprintf(name, sizeof name, "%s.eml", id);
+	touch(name, 4);
+	ck_assert_int_eq(put_text("hello", &m, 1795260799), 0);
+}
+END_TEST
+
+/* Metadata that looks like it may be, as much as somebody likes, is read only so
+ * far. */
+START_TEST(looks_are_bounded)
+{
+	struct quar_meta m = meta(5);
+	char name[80], first[QUAR_ID_SIZE], like[QUAR_ID_SIZE];
+
+	store.max_octets = 1u << 20;
+	ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
+	strcpy(first, id);
+	for (unsigned i = 0; i < QUAR_STORE_LOOKS; i++) {
+		if (i == QUAR_STORE_LOOKS - 1) {
+			store.listed_s = 0;
+			ck_assert_int_eq(put_text("hello", &m, 1795260769), 1);
+		}
+		quar_id_format(like, 4102444799000000 + i, quar_id_tag(first));
+		snprintf(name, sizeof name, "%s.eml", like);
+		touch(name, 5);
+		snprintf(name, sizeof name, "%s.meta", like);
+		touch(name, 200);
+	}
+	store.listed_s = 0;
+	ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
+	ck_assert_str_ne(id, first);
 }
 END_TEST
 
@@ -396,6 +494,8 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, digest);
 	tcase_add_test(t, put_and_read);
+	tcase_add_test(t, comes_again);
+	tcase_add_test(t, looks_are_bounded);
 	tcase_add_test(t, makes_its_directory);
 	tcase_add_test(t, what_cannot_be_kept);
 	tcase_add_test(t, shorter_than_said);

@@ -35,16 +35,21 @@ START_TEST(line)
 	struct quar_meta m = plain;
 
 	ck_assert_str_eq(printed(quar_text_line, &m), "20261121-113249-4f3a9c21         42  Eicar"
-		"  from=<a@example.org> to=<b@example.net> and 2 more\n");
+		"  from=<a@example.org> to=<b@example.net> and 2 more score=-1.500\n");
 	m.virus = "";
 	m.nrcpts = 0;
 	m.nrcpts_total = 0;
 	m.released_s = 1;
 	m.sender = "\x1b\"\\\xc2\x9b\xff";
 	ck_assert_str_eq(printed(quar_text_line, &m), "20261121-113249-4f3a9c21         42  spam"
-		"  from=<\\x1b\\\"\\\\\\xc2\\x9b\\xff> to=<>  released\n");
+		"  from=<\\x1b\\\"\\\\\\xc2\\x9b\\xff> to=<> score=-1.500  released\n");
 	m.as = VERDICT_AS_CLEAN;
 	ck_assert_ptr_nonnull(strstr(printed(quar_text_line, &m), "  -  "));
+	m.as = VERDICT_AS_NOTSCANNED;
+	m.queue_id = "4Xy\n";
+	m.seen = 3;
+	ck_assert_ptr_nonnull(strstr(printed(quar_text_line, &m),
+		"to=<> queue_id=4Xy\\x0a  seen 3 times  released\n"));
 }
 END_TEST
 
@@ -60,6 +65,11 @@ START_TEST(show)
 	struct quar_meta m = plain;
 	m.time_s = UINT64_MAX;
 	ck_assert_ptr_null(strstr(printed(quar_text_show, &m), "time:"));
+	m = plain;
+	m.seen = 2;
+	m.last_s = 1795260770;
+	ck_assert_ptr_nonnull(strstr(printed(quar_text_show, &m),
+		"\nseen: 2 times\nlast: 2026-11-21 11:32:50 +0000\n"));
 }
 END_TEST
 
@@ -77,7 +87,10 @@ START_TEST(json)
 	ck_assert_ptr_nonnull(strstr(text, ",\"reason\":\"\\ufffd\\ufffd[31m\","));
 	ck_assert_ptr_nonnull(strstr(text,
 		"\"rcpts\":3,\"rcpt\":[\"b@example.net\",\"c\\u001b@example.net\"]}\n"));
-	ck_assert_ptr_nonnull(strstr(text, "\"as_score_milli\":-1500,"));
+	ck_assert_ptr_nonnull(strstr(text, "\"as_score_milli\":-1500,\"score\":-1.500,"));
+	m.as = VERDICT_AS_NONE;
+	ck_assert_ptr_nonnull(strstr(printed(quar_text_json, &m), ",\"score\":null,"));
+	ck_assert_ptr_nonnull(strstr(text, ",\"seen\":0,\"last\":0,"));
 }
 END_TEST
 
