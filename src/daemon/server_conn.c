@@ -29,6 +29,7 @@
 
 #define REQUEST_WAIT_MS 10000
 #define STOP_GRACE_MS 500
+#define DENIED_WAIT_MS 100   /* for the packet of one that may not ask */
 #define ANSWER_WAIT_MS 5000
 #define NAME_SIZE 64
 #define NSS_BUF_SIZE 65536
@@ -245,7 +246,7 @@ static bool is_cancelled(void *arg)
 	return poll(&pf, 1, 0) > 0 && (pf.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-static void send_answer(const struct request *q, const struct verdict *v, int clean_fd)
+static bool send_answer(const struct request *q, const struct verdict *v, int clean_fd)
 {
 	struct buf out = BUF_INIT(SCAN_MSG_MAX);
 	struct pollfd pf = { .fd = q->conn, .events = POLLOUT };
@@ -261,8 +262,7 @@ static void send_answer(const struct request *q, const struct verdict *v, int cl
 			log_debug("the answer could not be sent: %s", strerror(errno));
 	}
 	buf_fini(&out);
-	if (rc >= 0)
-		stats_add(ST_SCANS, 1);
+	return rc >= 0;
 }
 
 static void answer_broken(struct request *q, const char *why)
@@ -274,6 +274,23 @@ static void answer_broken(struct request *q, const char *why)
 		log_warning("bad request: %s", why);
 	snprintf(text, sizeof text, "bad request: %s", why);
 	verdict_unavailable(&v, text);
+	if (send_answer(q, &v, -1))
+		stats_add(ST_SCANS, 1);
+}
+
+/* Says why, so that nobody looks for the mistake elsewhere. Its packet, if it is
+ * on its way, is taken off first, unread: else the kernel would drop our answer
+ * with it. */
+static void answer_denied(struct request *q, unsigned char *mem)
+{
+	struct pollfd pf = { .fd = q->conn, .events = POLLIN };
+	struct verdict v;
+
+	if (poll(&pf, 1, DENIED_WAIT_MS) > 0) {
+		ssize_t n = recv(q->conn, mem, SCAN_MSG_MAX, MSG_DONTWAIT);
+		(void)n;
+	}
+	verdict_unavailable(&v, "this user may not ask: daemon_allowed_users does not name it");
 	send_answer(q, &v, -1);
 }
 
@@ -300,7 +317,8 @@ static void run_task(struct request *q)
 		after_task(q, deadline_ms, &v);
 		long long took = now_us() - start_us;
 		v.time_us = took > UINT32_MAX ? UINT32_MAX : (unsigned)took;
-		send_answer(q, &v, clean_fd);
+		if (send_answer(q, &v, clean_fd))
+			stats_add(ST_SCANS, 1);
 		log_debug("scanned %llu octets in %lld us: %s", (unsigned long long)q->r.size,
 			took, verdict_av_text(v.av));
 	} else {
@@ -317,7 +335,9 @@ void server_conn_serve(struct server_pool *p, int conn, unsigned char *mem)
 {
 	struct request q = { .pool = p, .conn = conn, .fd = -1 };
 
-	if (is_allowed(p, conn) && wait_request(p, conn)) {
+	if (!is_allowed(p, conn)) {
+		answer_denied(&q, mem);
+	} else if (wait_request(p, conn)) {
 		const char *why = read_request(&q, mem);
 		if (why == NULL)
 			run_task(&q);

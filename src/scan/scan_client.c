@@ -183,7 +183,8 @@ static int answer_read(int sock, unsigned char *mem, const struct ask *ask, stru
 
 static void unreachable_text(char *out, size_t size, int error)
 {
-	snprintf(out, size, "scanner daemon is not reachable: %s", strerror(error));
+	snprintf(out, size, "scanner daemon is not reachable: %s%s", strerror(error),
+		error == EACCES ? ": the user must be in the group of daemon_sock_path" : "");
 }
 
 /* --- jobs ---------------------------------------------------------------- */

@@ -100,6 +100,15 @@ static bool is_told(const struct scan_result *r, const struct verdict_part *p)
 	return strcmp(p->name, r->root) != 0 || is_allowed(p);
 }
 
+/* The part's name without that of the file, which stands before it already. */
+static const char *part_name(const struct scan_result *r, const struct verdict_part *p)
+{
+	size_t n = strlen(r->root);
+	bool has_root = n > 0 && strncmp(p->name, r->root, n) == 0 && strncmp(p->name + n, ": ", 2) == 0;
+
+	return has_root ? p->name + n + 2 : p->name;
+}
+
 /* --- text ------------------------------------------------------------------- */
 
 static int put_line(struct buf *out, const char *name, const char *part, const char *threat,
@@ -121,7 +130,7 @@ int scan_out_text(struct buf *out, const struct scan_result *r)
 		return -1;
 	for (unsigned i = 0; has_verdict(r) && i < r->v->nparts; i++) {
 		const struct verdict_part *p = &r->v->parts[i];
-		if (is_told(r, p) && put_line(out, r->name, p->name, p->virus, part_action(r, p),
+		if (is_told(r, p) && put_line(out, r->name, part_name(r, p), p->virus, part_action(r, p),
 		    part_info(p)) < 0)
 			return -1;
 	}
@@ -174,7 +183,7 @@ static int put_parts(struct buf *out, const struct scan_result *r)
 		const struct verdict_part *p = &r->v->parts[i];
 		if (!is_told(r, p))
 			continue;
-		if (buf_printf(out, "%s{", comma) < 0 || put_string(out, "name", p->name) < 0 ||
+		if (buf_printf(out, "%s{", comma) < 0 || put_string(out, "name", part_name(r, p)) < 0 ||
 		    put_more(out, "threat", p->virus) < 0 ||
 		    put_more(out, "action", part_action(r, p)) < 0 ||
 		    put_more(out, "status", verdict_av_text(p->av)) < 0 ||

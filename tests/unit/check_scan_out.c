@@ -83,6 +83,22 @@ START_TEST(infected)
 }
 END_TEST
 
+/* Parts of a file that is no mail are named by the file first: once is enough. */
+START_TEST(part_of_a_file)
+{
+	r.name = "/m/a.zip";
+	r.root = "/m/a.zip";
+	v.av = VERDICT_AV_INFECTED;
+	strcpy(v.virus, "Eicar");
+	add_part("/m/a.zip: b: e.com", "Eicar", VERDICT_AV_INFECTED);
+	add_part("/m/a.zipper: e.com", "Eicar", VERDICT_AV_INFECTED);
+	ck_assert_str_eq(text(), "name=\"/m/a.zip\", threat=\"Eicar\", action=\"retained\", info=\"\"\n"
+		"name=\"/m/a.zip: b: e.com\", threat=\"Eicar\", action=\"retained\", info=\"\"\n"
+		"name=\"/m/a.zip: /m/a.zipper: e.com\", threat=\"Eicar\", action=\"retained\", info=\"\"\n");
+	ck_assert_ptr_nonnull(strstr(json(), "\"parts\":[{\"name\":\"b: e.com\","));
+}
+END_TEST
+
 START_TEST(cleaned)
 {
 	v.av = VERDICT_AV_DELETED;
@@ -205,6 +221,7 @@ int main(void)
 	tcase_add_test(tc, clean);
 	tcase_add_test(tc, infected);
 	tcase_add_test(tc, cleaned);
+	tcase_add_test(tc, part_of_a_file);
 	tcase_add_test(tc, not_scanned);
 	tcase_add_test(tc, names_cannot_break_out);
 	tcase_add_test(tc, long_names);
