@@ -50,6 +50,8 @@ int clamd_reply_version(const char *text, char out[CLAMD_VERSION_MAX]);
  * applications (av_scan_app_*), Heuristics.* follow av_scan_heur and
  * av_scan_adv_heur, everything else counts. */
 bool clamd_name_counts(const char *name, const struct scan_opts *opts);
+/* The option that says so, or "" for what always counts. */
+const char *clamd_name_option(const char *name);
 /* Heuristics are reported at the end of a scan in which no signature was found;
  * any other name ends it (HeuristicScanPrecedence no, its default; measured). */
 bool clamd_name_is_last(const char *name);

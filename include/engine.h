@@ -30,7 +30,7 @@ enum engine_status { ENGINE_CLEAN, ENGINE_FOUND, ENGINE_NOTSCANNED, ENGINE_OVERL
 
 struct engine_result {
 	char name[VERDICT_NAME_MAX];      /* FOUND: signature name */
-	char reason[VERDICT_REASON_MAX];  /* others: why */
+	char reason[VERDICT_REASON_MAX];  /* others: why; FOUND: why it counts, or "" */
 	int score_milli;                  /* as */
 	bool is_inside;                   /* FOUND: perhaps in what the object holds */
 };

@@ -55,6 +55,7 @@ struct verdict_part {
 	char name[VERDICT_NAME_MAX];    /* "part 2: invoice.exe" */
 	char virus[VERDICT_NAME_MAX];   /* "" unless infected; clean: a find that was allowed */
 	unsigned av;                    /* VERDICT_AV_* of this object alone */
+	char reason[VERDICT_REASON_MAX];  /* why not scanned, why a find counts; "" */
 };
 
 struct verdict {
@@ -62,7 +63,7 @@ struct verdict {
 	enum verdict_as as;
 	int as_score_milli;                 /* score * 1000 */
 	char virus[VERDICT_NAME_MAX];       /* first name found, "" none */
-	char reason[VERDICT_REASON_MAX];    /* why not scanned or unavailable, "" */
+	char reason[VERDICT_REASON_MAX];    /* why not scanned or unavailable, why a find counts, "" */
 	char vdb[VERDICT_VDB_MAX];          /* engines and data versions, no blanks */
 	char sha256[65];                    /* of the message as scanned, hex, "" */
 	unsigned objects;                   /* objects looked at */

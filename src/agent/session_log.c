@@ -56,7 +56,7 @@ static void log_parts(const struct session_msg *m)
 			{ "name", LOG_PAIR_TEXT, p->name },
 			{ "virus", LOG_PAIR_TEXT, p->virus },
 			{ "action", LOG_PAIR_TEXT, is_allowed ? "allowed" : "" },
-			{ "info", LOG_PAIR_TEXT, "" },
+			{ "info", LOG_PAIR_TEXT, p->reason },
 			{ "avstatus", LOG_PAIR_TEXT, verdict_av_text(p->av) },
 			{ "hop", LOG_PAIR_TEXT, policy_action_hop(m->result.action) },
 		};

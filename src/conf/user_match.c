@@ -288,14 +288,12 @@ int user_match_add(struct user_match *m, const char *name, unsigned section, uns
 
 	*first_out = USER_MATCH_NONE;
 	*is_same_out = *is_octets_out = false;
-	for (int side = RCPT; side <= SNDR; side++) {
-		const char *p = side == RCPT ? name : name + (bar < n ? bar + 1 : n);
-		ids[side] = part_id(m, p, side == RCPT ? bar : strlen(p), side, &covers[side],
-			is_octets_out, why_out);
-		if (ids[side] == EMPTY)
-			return -1;
-	}
-	if (!grow_pairs(m))
+	const char *sndr = name + (bar < n ? bar + 1 : n);
+	ids[RCPT] = part_id(m, name, bar, RCPT, &covers[RCPT], is_octets_out, why_out);
+	if (ids[RCPT] == EMPTY)
+		return -1;
+	ids[SNDR] = part_id(m, sndr, strlen(sndr), SNDR, &covers[SNDR], is_octets_out, why_out);
+	if (ids[SNDR] == EMPTY || !grow_pairs(m))
 		return -1;
 	*first_out = lowest_pair(m, &covers[RCPT], &covers[SNDR]);
 	for (int side = RCPT; side <= SNDR; side++)

@@ -142,12 +142,17 @@ static enum engine_status judge(enum clamd_kind kind, const char *name, const st
 	if (kind == CLAMD_FOUND && !clamd_name_counts(name, opts)) {
 		if (clamd_name_is_last(name))
 			return ENGINE_CLEAN;
-		snprintf(r->reason, sizeof r->reason, "clamd looked no further than %s", name);
+		snprintf(r->reason, sizeof r->reason, "clamd looked no further than %s (%s = no)",
+			name, clamd_name_option(name));
 		return ENGINE_NOTSCANNED;
 	}
-	if (kind == CLAMD_FOUND)
+	if (kind == CLAMD_FOUND) {
 		str_copy(r->name, sizeof r->name, name);
-	else if (kind != CLAMD_CLEAN)
+		if (clamd_name_option(name)[0] != '\0')
+			snprintf(r->reason, sizeof r->reason, "it counts by %s",
+				clamd_name_option(name));
+	}
+	if (kind != CLAMD_CLEAN && kind != CLAMD_FOUND)
 		snprintf(r->reason, sizeof r->reason, "clamd: %s", name);
 	return status[kind];
 }

@@ -53,6 +53,7 @@ struct task {
  * is none either. */
 struct task_held {
 	char virus[VERDICT_NAME_MAX];    /* "" none */
+	char reason[VERDICT_REASON_MAX]; /* why it counts */
 	bool is_explained;
 	struct task_held *outer;
 };

@@ -14,7 +14,8 @@
 
 #define ALLOWED_LOG_MAX 10u          /* lines of one task */
 
-static void add_part(struct task *t, const char *name, unsigned av, const char *virus)
+static void add_part(struct task *t, const char *name, unsigned av, const char *virus,
+	const char *reason)
 {
 	struct verdict_part *p = &t->parts[t->v->nparts];
 
@@ -24,6 +25,7 @@ static void add_part(struct task *t, const char *name, unsigned av, const char *
 	/* As they are: whoever reads the answer makes them safe. */
 	str_copy(p->name, sizeof p->name, name);
 	str_copy(p->virus, sizeof p->virus, virus);
+	str_copy(p->reason, sizeof p->reason, reason);
 	p->av = av;
 	t->v->nparts++;
 }
@@ -67,20 +69,22 @@ static void note_allowed(struct task *t, const struct engine_object *o)
 
 /* ---- finds ------------------------------------------------------------------ */
 
-static void count_find(struct task *t, const char *name, const char *virus)
+static void count_find(struct task *t, const char *name, const char *virus, const char *reason)
 {
 	t->v->av |= VERDICT_AV_INFECTED;
 	t->finds++;
 	str_copy(t->last_virus, sizeof t->last_virus, virus);
 	if (t->v->virus[0] == '\0')
 		str_copy(t->v->virus, sizeof t->v->virus, virus);
-	add_part(t, name, VERDICT_AV_INFECTED, virus);
+	if (reason[0] != '\0')
+		task_reason(t, reason);
+	add_part(t, name, VERDICT_AV_INFECTED, virus, reason);
 }
 
 static void on_allowed(struct task *t, const struct engine_object *o)
 {
 	note_allowed(t, o);
-	add_part(t, o->name, VERDICT_AV_CLEAN, o->allowed);
+	add_part(t, o->name, VERDICT_AV_CLEAN, o->allowed, "");
 	for (struct task_held *h = t->held; o->is_allowed && h != NULL; h = h->outer)
 		h->is_explained |= strcmp(h->virus, o->allowed) == 0;
 }
@@ -100,7 +104,7 @@ void task_scope_end(struct task *t, struct task_scope *s, const char *name)
 	if (s->held.virus[0] == '\0')
 		return;
 	if (!s->held.is_explained) {
-		count_find(t, name, s->held.virus);
+		count_find(t, name, s->held.virus, s->held.reason);
 		return;
 	}
 	str_copy(o.allowed, sizeof o.allowed, s->held.virus);
@@ -133,17 +137,18 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 		on_allowed(t, &o);
 	if (s == ENGINE_FOUND && r.is_inside && t->r->opts.allow_hash[0] != '\0') {
 		str_copy(t->held->virus, sizeof t->held->virus, r.name);
+		str_copy(t->held->reason, sizeof t->held->reason, r.reason);
 		return true;
 	}
 	if (s == ENGINE_FOUND) {
-		count_find(t, name, r.name);
+		count_find(t, name, r.name, r.reason);
 		return true;
 	}
 	t->v->av |= av_of(s);
 	if (s != ENGINE_CLEAN)
 		task_reason(t, r.reason);
 	if (s != ENGINE_CLEAN || o.allowed[0] == '\0')
-		add_part(t, name, av_of(s), "");
+		add_part(t, name, av_of(s), "", r.reason);
 	return true;
 }
 
@@ -153,7 +158,7 @@ void task_note(struct task *t, unsigned av, const char *name, const char *why)
 		return;
 	t->v->av |= av;
 	task_reason(t, why);
-	add_part(t, name, av, "");
+	add_part(t, name, av, "", why);
 }
 
 void task_check_name(struct task *t, const char *name, const char *shown)
@@ -170,7 +175,7 @@ void task_check_name(struct task *t, const char *name, const char *shown)
 	snprintf(virus, sizeof virus, "Blocked/%s", ext);
 	if (allow_has_name(t->r->opts.allow_name, virus))
 		return;
-	count_find(t, shown, virus);
+	count_find(t, shown, virus, "");
 }
 
 bool task_is_excluded(const struct task *t, const char *name)

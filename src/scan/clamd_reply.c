@@ -140,18 +140,43 @@ static bool has_part(const char *name, const char *const *words)
 	return false;
 }
 
-bool clamd_name_counts(const char *name, const struct scan_opts *opts)
+enum name_kind { NAME_VIRUS, NAME_ADWARE, NAME_UNSAFE, NAME_UNWANTED, NAME_HEUR, NAME_ADV_HEUR };
+
+static enum name_kind kind_of(const char *name)
 {
 	static const char *const adware[] = { "Adware", NULL };
 	static const char *const unsafe[] = { "Tool", "HackTool", "PwTool", "NetTool", "RAT",
 		"IRC", "P2P", "Server", "Spy", "Keylogger", "Scanner", "RemoteAdmin", NULL };
 
 	if (begins(name, "PUA."))
-		return has_part(name, adware) ? opts->app_adware :
-			has_part(name, unsafe) ? opts->app_unsafe : opts->app_unwanted;
+		return has_part(name, adware) ? NAME_ADWARE :
+			has_part(name, unsafe) ? NAME_UNSAFE : NAME_UNWANTED;
 	if (begins(name, "Heuristics.Phishing.") || begins(name, "Heuristics.Structured."))
-		return opts->heur && opts->adv_heur;
-	return !begins(name, "Heuristics.") || opts->heur;
+		return NAME_ADV_HEUR;
+	return begins(name, "Heuristics.") ? NAME_HEUR : NAME_VIRUS;
+}
+
+bool clamd_name_counts(const char *name, const struct scan_opts *opts)
+{
+	switch (kind_of(name)) {
+	case NAME_ADWARE: return opts->app_adware;
+	case NAME_UNSAFE: return opts->app_unsafe;
+	case NAME_UNWANTED: return opts->app_unwanted;
+	case NAME_HEUR: return opts->heur;
+	case NAME_ADV_HEUR: return opts->heur && opts->adv_heur;
+	case NAME_VIRUS: break;
+	}
+	return true;
+}
+
+const char *clamd_name_option(const char *name)
+{
+	static const char *const options[] = { [NAME_VIRUS] = "",
+		[NAME_ADWARE] = "av_scan_app_adware", [NAME_UNSAFE] = "av_scan_app_unsafe",
+		[NAME_UNWANTED] = "av_scan_app_unwanted", [NAME_HEUR] = "av_scan_heur",
+		[NAME_ADV_HEUR] = "av_scan_adv_heur" };
+
+	return options[kind_of(name)];
 }
 
 bool clamd_name_is_last(const char *name)

@@ -206,9 +206,10 @@ static int put_part(struct buf *out, const struct verdict_part *p)
 {
 	if (buf_append_str(out, "part=") < 0 || verdict_kinds_format(out, p->av) < 0 ||
 	    buf_append(out, " ", 1) < 0 || kv_put_value(out, p->virus, true) < 0 ||
-	    buf_append(out, " ", 1) < 0 || kv_put_value(out, p->name, false) < 0)
+	    buf_append(out, " ", 1) < 0 || kv_put_value(out, p->name, false) < 0 ||
+	    buf_append(out, "\n", 1) < 0)
 		return -1;
-	return buf_append(out, "\n", 1);
+	return kv_put_text(out, "part_reason", p->reason);
 }
 
 static const char *const quarantine_names[] = { [VERDICT_QUARANTINE_NONE] = "none",
@@ -420,8 +421,21 @@ static int parse_part(struct verdict *v, char *value)
 		v->parts = calloc(VERDICT_PARTS_MAX, sizeof *v->parts);
 	if (v->parts == NULL)
 		return -1;
+	part.reason[0] = '\0';
 	if (v->nparts < VERDICT_PARTS_MAX)
 		v->parts[v->nparts++] = part;
+	return 0;
+}
+
+/* Of the part before it; that of one beyond the bound stands for no other. */
+static int parse_part_reason(struct verdict *v, char *value)
+{
+	struct verdict_part *p = v->nparts > 0 ? &v->parts[v->nparts - 1] : NULL;
+
+	if (p == NULL || kv_decode(value) < 0)
+		return -1;
+	if (v->nparts < VERDICT_PARTS_MAX && p->reason[0] == '\0')
+		take_text(p->reason, sizeof p->reason, value);
 	return 0;
 }
 
@@ -478,6 +492,8 @@ static int verdict_pair(struct verdict *v, unsigned *seen, const char *key, char
 	*why = "a value is out of range";
 	if (strcmp(key, "part") == 0)
 		return parse_part(v, value);
+	if (strcmp(key, "part_reason") == 0)
+		return parse_part_reason(v, value);
 	if (kv_decode(value) < 0)
 		return -1;
 	int i = kv_index(verdict_keys, key);

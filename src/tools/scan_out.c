@@ -58,21 +58,27 @@ static const char *action_text(const struct scan_result *r)
 		r->fate == SCAN_FATE_CLEANED ? "cleaned by deleting" : "";
 }
 
-/* "not scanned (encrypted): the reason"; a threat's own kind needs no words. */
-static const char *info_text(char out[INFO_MAX], const struct scan_result *r)
+static const char *kind_and_reason(char out[INFO_MAX], const char *kind, const char *reason)
 {
-	const char *reason = has_verdict(r) && r->why[0] == '\0' ? r->v->reason : r->why;
-	const char *kind = has_verdict(r) ? verdict_av_text(r->v->av & NOT_SCANNED) : status_text(r);
 	struct buf b = BUF_INIT(2 * INFO_MAX);
 
-	if (has_verdict(r) && (r->v->av & NOT_SCANNED) == 0)
-		kind = "";
 	out[0] = '\0';
 	if (buf_printf(&b, "%s%s%s", kind, kind[0] != '\0' && reason[0] != '\0' ? ": " : "",
 	    reason) == 0)
 		str_copy_n(out, INFO_MAX, buf_head(&b), buf_len(&b));
 	buf_fini(&b);
 	return out;
+}
+
+/* "not scanned (encrypted): the reason"; a threat's own kind needs no words. */
+static const char *info_text(char out[INFO_MAX], const struct scan_result *r)
+{
+	const char *reason = has_verdict(r) && r->why[0] == '\0' ? r->v->reason : r->why;
+	const char *kind = has_verdict(r) ? verdict_av_text(r->v->av & NOT_SCANNED) : status_text(r);
+
+	if (has_verdict(r) && (r->v->av & NOT_SCANNED) == 0)
+		kind = "";
+	return kind_and_reason(out, kind, reason);
 }
 
 static bool is_allowed(const struct verdict_part *p)
@@ -89,9 +95,10 @@ static const char *part_action(const struct scan_result *r, const struct verdict
 	return r->fate == SCAN_FATE_CLEANED ? "cleaned by deleting" : "retained";
 }
 
-static const char *part_info(const struct verdict_part *p)
+static const char *part_info(char out[INFO_MAX], const struct verdict_part *p)
 {
-	return (p->av & NOT_SCANNED) != 0 ? verdict_av_text(p->av & NOT_SCANNED) : "";
+	return kind_and_reason(out, (p->av & NOT_SCANNED) != 0 ?
+		verdict_av_text(p->av & NOT_SCANNED) : "", p->reason);
 }
 
 /* The whole has its line; its own part is told only for what was allowed. */
@@ -131,7 +138,7 @@ int scan_out_text(struct buf *out, const struct scan_result *r)
 	for (unsigned i = 0; has_verdict(r) && i < r->v->nparts; i++) {
 		const struct verdict_part *p = &r->v->parts[i];
 		if (is_told(r, p) && put_line(out, r->name, part_name(r, p), p->virus, part_action(r, p),
-		    part_info(p)) < 0)
+		    part_info(info, p)) < 0)
 			return -1;
 	}
 	return 0;
@@ -176,6 +183,7 @@ static int put_more(struct buf *out, const char *key, const char *clean)
 static int put_parts(struct buf *out, const struct scan_result *r)
 {
 	const char *comma = "";
+	char info[INFO_MAX];
 
 	if (buf_append_str(out, ",\"parts\":[") < 0)
 		return -1;
@@ -186,6 +194,7 @@ static int put_parts(struct buf *out, const struct scan_result *r)
 		if (buf_printf(out, "%s{", comma) < 0 || put_string(out, "name", part_name(r, p)) < 0 ||
 		    put_more(out, "threat", p->virus) < 0 ||
 		    put_more(out, "action", part_action(r, p)) < 0 ||
+		    put_more(out, "info", part_info(info, p)) < 0 ||
 		    put_more(out, "status", verdict_av_text(p->av)) < 0 ||
 		    buf_append(out, "}", 1) < 0)
 			return -1;

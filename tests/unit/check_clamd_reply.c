@@ -163,6 +163,12 @@ START_TEST(what_counts)
 			ck_assert_msg(clamd_name_counts(name, &o) == want, "%s, %u", name, bits);
 		}
 	}
+	ck_assert_str_eq(clamd_name_option("PUA.Win.Adware.X"), "av_scan_app_adware");
+	ck_assert_str_eq(clamd_name_option("PUA.NetTool.X"), "av_scan_app_unsafe");
+	ck_assert_str_eq(clamd_name_option("PUA.X"), "av_scan_app_unwanted");
+	ck_assert_str_eq(clamd_name_option("Heuristics.X"), "av_scan_heur");
+	ck_assert_str_eq(clamd_name_option("Heuristics.Phishing.X"), "av_scan_adv_heur");
+	ck_assert_str_eq(clamd_name_option("Win.Test"), "");
 	ck_assert(clamd_name_is_last("Heuristics.X") && !clamd_name_is_last("PUA.X"));
 }
 END_TEST

@@ -272,7 +272,7 @@ static struct verdict full_verdict(void)
 	memset(v.sha256, 'a', 64);
 	v.parts = calloc(VERDICT_PARTS_MAX, sizeof *v.parts);
 	v.parts[0] = (struct verdict_part){ .name = "part 2: a b.exe", .virus = "Eicar Test",
-		.av = VERDICT_AV_INFECTED };
+		.av = VERDICT_AV_INFECTED, .reason = "it counts by 100%" };
 	v.parts[1] = (struct verdict_part){ .name = "", .virus = "", .av = VERDICT_AV_CLEAN };
 	return v;
 }
@@ -306,6 +306,25 @@ START_TEST(test_mutated)
 	free(p);
 	verdict_fini(&v);
 	buf_fini(&b);
+}
+END_TEST
+
+/* The reason of a part is that of the one before it; none without a part. */
+START_TEST(test_part_reason)
+{
+	static const char good[] = "esets-scan/1 verdict\nav=infected\npart=infected A a\n"
+		"part_reason=one%0A\npart=clean  b\npart=notscanned  c\npart_reason=two\npart_reason=three\n\n";
+	static const char bad[] = "esets-scan/1 verdict\nav=infected\npart_reason=x\npart=infected A a\n\n";
+	struct verdict v;
+	const char *why;
+
+	ck_assert_int_eq(scan_verdict_parse(good, sizeof good - 1, &v, &why), 0);
+	ck_assert_uint_eq(v.nparts, 3);
+	ck_assert_str_eq(v.parts[0].reason, "one\\x0a");
+	ck_assert_str_eq(v.parts[1].reason, "");
+	ck_assert_str_eq(v.parts[2].reason, "two");
+	verdict_fini(&v);
+	ck_assert_int_eq(scan_verdict_parse(bad, sizeof bad - 1, &v, &why), -1);
 }
 END_TEST
 
@@ -620,6 +639,7 @@ int main(void)
 	tcase_add_test(t, test_request_nul);
 	tcase_add_test(t, test_request_lenient);
 	tcase_add_test(t, test_request_many_rcpts);
+	tcase_add_test(t, test_part_reason);
 	tcase_add_test(t, test_request_too_many_rcpts);
 	tcase_add_test(t, test_request_too_large);
 	tcase_add_test(t, test_format_into_small);

@@ -67,17 +67,19 @@ START_TEST(infected)
 	strcpy(v.reason, "S/MIME");
 	add_part("message", "Eicar", VERDICT_AV_INFECTED);
 	add_part("part 2: e.com", "Eicar", VERDICT_AV_INFECTED);
+	strcpy(parts[1].reason, "it counts");
 	add_part("part 3: x", "", VERDICT_AV_ENCRYPTED);
+	strcpy(parts[2].reason, "PGP");
 	add_part("part 4: y", "Alarm", VERDICT_AV_CLEAN);
 	ck_assert_str_eq(text(), "name=\"/m/a.eml\", threat=\"Eicar\", action=\"retained\", "
 		"info=\"not scanned (encrypted): S/MIME\"\n"
-		"name=\"/m/a.eml: part 2: e.com\", threat=\"Eicar\", action=\"retained\", info=\"\"\n"
+		"name=\"/m/a.eml: part 2: e.com\", threat=\"Eicar\", action=\"retained\", info=\"it counts\"\n"
 		"name=\"/m/a.eml: part 3: x\", threat=\"\", action=\"\", "
-		"info=\"not scanned (encrypted)\"\n"
+		"info=\"not scanned (encrypted): PGP\"\n"
 		"name=\"/m/a.eml: part 4: y\", threat=\"Alarm\", action=\"allowed\", info=\"\"\n");
 	ck_assert_ptr_nonnull(strstr(json(), "\"status\":\"infected\",\"size\":42,"));
 	ck_assert_ptr_nonnull(strstr(json(), "\"parts\":[{\"name\":\"part 2: e.com\",\"threat\":"
-		"\"Eicar\",\"action\":\"retained\",\"status\":\"infected\"},{\"name\":\"part 3: x\","));
+		"\"Eicar\",\"action\":\"retained\",\"info\":\"it counts\",\"status\":\"infected\"},{\"name\":\"part 3: x\","));
 	ck_assert(scan_out_is_notable(&r));
 	ck_assert_int_eq(status(), 50);
 }
