@@ -28,7 +28,7 @@ struct magic {
 
 /* What begins at the first octet. Returns how many rows of out are filled. */
 unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX]);
-/* Where the next rar, rar5, 7z or cab begins at or behind *from (zip has its
+/* Where the next rar, rar5, 7z, cab or lha begins at or behind *from (zip has its
  * own, zip_dir.h); *from moves behind it. */
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
 	size_t *at_out);
@@ -39,6 +39,9 @@ static inline bool magic_is_stream(enum magic_format f)
 
 /* Does a header of tar begin here? */
 bool magic_is_tar(const void *data, size_t len);
+/* Where the next tar begins at or behind *from, in the first 64 KiB; *from moves
+ * behind its first octet. Some readers pass over blocks that are no header. */
+bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out);
 /* Does a 7z begin here, no accident: with the right sum of its first header? */
 bool magic_is_7z(const void *data, size_t len);
 /* Has the header of the 7z that begins here no more octets, unpacked, than

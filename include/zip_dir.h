@@ -22,8 +22,15 @@ bool zip_dir_is_plain(const void *data, size_t len, size_t *end_out);
 bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_out,
 	bool *has_dir_out);
 /* Does each entry of the directory in front of the record that ends at end lead
- * to a header with the same method and sizes? *n_out: entries. */
+ * to a header with the same method and sizes, and do plain and ZIP64 numbers
+ * lead to the same directory? *n_out: entries. */
 bool zip_dir_agrees(const void *data, size_t end, size_t *n_out);
+/* Does the record that ends at end tell of a directory that isn't in front of
+ * it? is_guess: it may be no record at all, so one has to be where it says. */
+bool zip_dir_is_lost(const void *data, size_t len, size_t end, bool is_guess);
+/* Is the member whose header is at that place stored, and its octets the target,
+ * all of them? */
+bool zip_dir_link_is(const void *data, size_t len, size_t at, const char *target);
 /* The next header of a member at or behind *from that is no accident; *from
  * moves behind its first octets. */
 bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_out);

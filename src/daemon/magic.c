@@ -9,6 +9,8 @@
 
 #define TAR_BLOCK 512u
 #define TAR_SUM_AT 148u
+#define TAR_NAME_AT 257u
+#define TAR_LOOK (64u << 10)         /* behind junk of no more */
 #define CODERS_7Z_MAX 8u
 #define HEADER_7Z_MAX (1u << 19)     /* unpacked: thousands of names */
 
@@ -151,13 +153,13 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "gzip of before 1993", false }, 0, OCTETS("\x1f\x9e\10"), NULL },
 	{ { MAGIC_BZIP2, "bzip2", false }, 0, OCTETS("BZh"), is_bzip2 },
 	{ { MAGIC_XZ, "xz", false }, 0, OCTETS("\xfd" "7zXZ\0"), NULL },
+	{ { MAGIC_LZMA, "lzma", false }, 0, OCTETS("\x5d\0\0"), is_lzma },
 	{ { MAGIC_LZMA, "lzma", true }, 0, OCTETS(""), is_lzma },
 	{ { MAGIC_ZSTD, "zstd", false }, 0, OCTETS(""), is_zstd },
 	{ { MAGIC_LZ4, "lz4", false }, 0, OCTETS(""), is_lz4 },
 	{ { MAGIC_LZIP, "lzip", false }, 0, OCTETS("LZIP\1"), NULL },
 	{ { MAGIC_COMPRESS, "compress", true }, 0, OCTETS("\x1f\x9d"), is_compress },
-	{ { MAGIC_TAR, "tar", false }, 257, OCTETS("ustar"), is_tar },
-	{ { MAGIC_TAR, "tar", true }, 0, OCTETS(""), is_tar },
+	{ { MAGIC_TAR, "tar", false }, 0, OCTETS(""), is_tar },
 	{ { MAGIC_CPIO, "cpio", false }, 0, OCTETS("07070"), is_cpio_odc },
 	{ { MAGIC_CPIO, "cpio", true }, 0, OCTETS(""), is_cpio_binary },
 	{ { MAGIC_AR, "ar", false }, 0, OCTETS("!<arch>\n"), NULL },
@@ -326,6 +328,23 @@ static bool is_cab_header(const unsigned char *p, size_t len)
 		p[25] == 1;
 }
 
+/* Of a level that has one, with the right sum; else of a possible size. */
+static bool is_lha_header(const unsigned char *p, size_t len)
+{
+	unsigned sum = 0;
+
+	if (!is_lha(p, len) || len < 26)
+		return false;
+	if (p[20] > 1)
+		return (p[0] | (size_t)p[1] << 8) <= len && (p[20] == 2 ? p[0] >= 26 || p[1] > 0 : p[0] == 4);
+	for (size_t i = 0; i < p[0]; i++) {
+		if (i + 2 == len)
+			return false;
+		sum += p[i + 2];
+	}
+	return p[0] >= 20 && (sum & 0xff) == p[1];
+}
+
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
 	size_t *at_out)
 {
@@ -333,7 +352,8 @@ bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *fro
 		{ { MAGIC_RAR, "", false }, 0, OCTETS("Rar!\x1a\7\0"), is_rar_header },
 		{ { MAGIC_RAR5, "", false }, 0, OCTETS("Rar!\x1a\7\1\0"), NULL },
 		{ { MAGIC_7Z, "", false }, 0, OCTETS("7z\xbc\xaf\x27\x1c"), is_7z_header },
-		{ { MAGIC_CAB, "", false }, 0, OCTETS("MSCF"), is_cab_header } };
+		{ { MAGIC_CAB, "", false }, 0, OCTETS("MSCF"), is_cab_header },
+		{ { MAGIC_LHA, "", false }, 2, OCTETS("-l"), is_lha_header } };
 	const struct row *r = inside;
 
 	while (r->m.format != f)
@@ -344,8 +364,10 @@ bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *fro
 		*from = p != NULL ? *from + (size_t)(p - start) + 1 : len;
 		if (p == NULL)
 			break;
-		*at_out = *from - 1;
-		if (r->check == NULL || r->check(p, len - *at_out))
+		if (*from - 1 < r->at)
+			continue;
+		*at_out = *from - 1 - r->at;
+		if (r->check == NULL || r->check(p - r->at, len - *at_out))
 			return true;
 	}
 	return false;
@@ -388,6 +410,30 @@ static size_t xz_end(const unsigned char *p, size_t len)
 bool magic_is_tar(const void *data, size_t len)
 {
 	return is_tar(data, len);
+}
+
+bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out)
+{
+	const unsigned char *p = data;
+	const size_t end = len < TAR_LOOK ? len : TAR_LOOK;
+	size_t named = *from, block = *from + (size_t)-*from % TAR_BLOCK;
+
+	for (; block < end && !is_tar(p + block, len - block);)
+		block += TAR_BLOCK;
+	for (; named < block && named + TAR_BLOCK <= end; named++) {
+		const unsigned char *q = find_octets(p + named + TAR_NAME_AT, end - named - TAR_NAME_AT,
+			"ustar", 5);
+		if (q == NULL)
+			break;
+		named = (size_t)(q - p) - TAR_NAME_AT;
+		if (is_tar(p + named, len - named) && named < block) {
+			block = named;
+			break;
+		}
+	}
+	*at_out = block;
+	*from = block < end ? block + 1 : len;
+	return block < end;
 }
 
 size_t magic_stream_end(enum magic_format f, const void *data, size_t len)

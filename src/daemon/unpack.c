@@ -1,11 +1,16 @@
-/* unpack.c - members of one archive, see unpack.h.
+/* unpack.c - members of one archive by libarchive, see unpack.h.
  *
  * A format reader of libarchive is a parser of hostile input: each is opened
  * for one format only, reads from memory through callbacks (where cancelling
  * is asked for), and is thrown away. Filters that would run a program are
  * neither named here nor fallen back to; mtree, whose members are files of this
  * machine, isn't either. Names are asked for under a UTF-8 locale of the
- * thread, without which libarchive can't tell those that were UTF-16. */
+ * thread, without which libarchive can't tell those that were UTF-16.
+ * What readers other than libarchive may show is told along: the kind of a
+ * member that it gives no octets of, the target of a link, headers that it
+ * passed over or that say two things of a size; and archives with two tables
+ * of contents are read by the one that is asked for (enum unpack_way).
+ * Without libarchive nothing is known, and nothing is opened. */
 #include "config.h"
 
 #include "unpack.h"

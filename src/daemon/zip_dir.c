@@ -10,6 +10,8 @@
 #define LOCAL_LEN 30u
 #define ENTRY_LEN 46u
 #define END_LEN 22u
+#define END64_LEN 56u
+#define LOCATOR_LEN 20u
 #define COMMENT_MAX 65535u
 #define DESCRIPTOR 8u            /* flag: sizes stand behind the data */
 #define METHOD_MAX 99u
@@ -26,16 +28,57 @@ static uint32_t u32(const unsigned char *p)
 	return u16(p) | u16(p + 2) << 16;
 }
 
-/* From where to where the directory of an end record reaches; it stands right
- * before the record, whatever offset is written there. */
-static bool dir_of(const unsigned char *p, size_t end_at, size_t *dir_at)
+static uint64_t u64(const unsigned char *p)
 {
-	size_t size = u32(p + end_at + 12);
+	return u32(p) | (uint64_t)u32(p + 4) << 32;
+}
 
-	if (size > end_at)
+/* A directory, as it is found from a record at the end. */
+struct dir {
+	size_t at, end;
+	uint64_t offset;         /* where it is said to begin */
+	bool is_odd;             /* there is more than one way to find one */
+};
+
+/* Before the record at end_at, a locator and a record of ZIP64: its numbers
+ * count, and have to be those of the plain record where that has them. */
+static void zip64_dir(const unsigned char *p, size_t end_at, struct dir *d, uint64_t *size)
+{
+	const unsigned char *r = p + end_at - LOCATOR_LEN - END64_LEN;
+
+	if (end_at < LOCATOR_LEN || memcmp(p + end_at - LOCATOR_LEN, "PK\6\7", 4) != 0)
+		return;
+	d->is_odd = true;
+	if (end_at < LOCATOR_LEN + END64_LEN || memcmp(r, "PK\6\6", 4) != 0 ||
+	    u64(r + 4) != END64_LEN - 12)
+		return;
+	d->end = (size_t)(r - p);
+	d->is_odd = (*size != NONE && *size != u64(r + 40)) || u64(r + 24) != u64(r + 32) ||
+		(d->offset != NONE && d->offset != u64(r + 48)) ||
+		(u16(p + end_at + 10) != UINT16_MAX && u16(p + end_at + 10) != u64(r + 32)) ||
+		u64(p + end_at - LOCATOR_LEN + 8) - u64(r + 48) != u64(r + 40);
+	*size = u64(r + 40);
+	d->offset = u64(r + 48);
+}
+
+/* The directory of the record at end_at; it stands right before it, whatever
+ * offset is written there. */
+static bool dir_of(const unsigned char *p, size_t end_at, struct dir *d)
+{
+	uint64_t size = u32(p + end_at + 12);
+
+	*d = (struct dir){ .end = end_at, .offset = u32(p + end_at + 16) };
+	zip64_dir(p, end_at, d, &size);
+	if (size > d->end)
 		return false;
-	*dir_at = end_at - size;
-	return size >= ENTRY_LEN && memcmp(p + *dir_at, "PK\1\2", 4) == 0;
+	d->at = d->end - (size_t)size;
+	return size >= ENTRY_LEN && memcmp(p + d->at, "PK\1\2", 4) == 0;
+}
+
+/* Sum and sizes of a header with DESCRIPTOR: each may be missing. */
+static bool is_zero_or(const unsigned char *here, const unsigned char *there)
+{
+	return u32(here) == 0 || u32(here) == u32(there);
 }
 
 /* Does a header at the given place say the same as the directory's entry? */
@@ -49,8 +92,8 @@ static bool is_same(const unsigned char *p, size_t at, size_t limit, const unsig
 	if (u16(l + 6) != flags || u16(l + 8) != u16(e + 10) || u16(l + 26) != name_len ||
 	    limit - at - LOCAL_LEN < name_len || memcmp(l + LOCAL_LEN, e + ENTRY_LEN, name_len) != 0)
 		return false;
-	const bool is_empty = u32(l + 14) == 0 && u32(l + 18) == 0 && u32(l + 22) == 0;
-	return memcmp(l + 14, e + 16, 12) == 0 || ((flags & DESCRIPTOR) && is_empty);
+	return memcmp(l + 14, e + 16, 12) == 0 || ((flags & DESCRIPTOR) &&
+		is_zero_or(l + 14, e + 16) && is_zero_or(l + 18, e + 20) && is_zero_or(l + 22, e + 24));
 }
 
 /* One entry of the directory, whose member has to begin at *at and to end
@@ -99,7 +142,8 @@ static bool dir_is_plain(const unsigned char *p, size_t dir_at, size_t end_at, u
 bool zip_dir_is_plain(const void *data, size_t len, size_t *end_out)
 {
 	const unsigned char *p = data;
-	size_t from = len, end, dir_at;
+	size_t from = len, end;
+	struct dir d;
 	bool has_dir;
 
 	if (!zip_dir_prev_end(data, len, &from, &end, &has_dir) || !has_dir)
@@ -107,10 +151,11 @@ bool zip_dir_is_plain(const void *data, size_t len, size_t *end_out)
 	const unsigned char *r = p + end - END_LEN;
 	const uint32_t count = u16(r + 10);
 	if (u16(r + 20) != len - end || u16(r + 4) != 0 || u16(r + 6) != 0 ||
-	    u16(r + 8) != count || !dir_of(p, end - END_LEN, &dir_at) || u32(r + 16) != dir_at)
+	    u16(r + 8) != count || !dir_of(p, end - END_LEN, &d) || d.offset != d.at ||
+	    d.end != end - END_LEN || d.is_odd)
 		return false;
 	*end_out = end;
-	return dir_is_plain(p, dir_at, end - END_LEN, count);
+	return dir_is_plain(p, d.at, d.end, count);
 }
 
 bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_out,
@@ -118,7 +163,8 @@ bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_ou
 {
 	const unsigned char *p = data;
 	const size_t least = len > END_LEN + COMMENT_MAX ? len - END_LEN - COMMENT_MAX : 0;
-	size_t at = *from, dir_at;
+	size_t at = *from;
+	struct dir d;
 
 	if (len < END_LEN)
 		return false;
@@ -129,7 +175,7 @@ bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_ou
 			continue;
 		*from = at;
 		*end_out = at + END_LEN;
-		*has_dir_out = dir_of(p, at, &dir_at);
+		*has_dir_out = dir_of(p, at, &d);
 		return true;
 	}
 	*from = 0;
@@ -176,32 +222,56 @@ static bool leads_to(const unsigned char *l, size_t room, const unsigned char *e
 	struct sizes here = { u32(l + 18), u32(l + 22) }, there = { u32(e + 20), u32(e + 24) };
 	zip64_sizes(l + LOCAL_LEN + u16(l + 26), u16(l + 28), &here);
 	zip64_sizes(e + ENTRY_LEN + u16(e + 28), u16(e + 30), &there);
-	return (here.packed == there.packed && here.size == there.size) ||
-		((u16(l + 6) & DESCRIPTOR) && here.packed == 0 && here.size == 0);
+	const bool may_lack = u16(l + 6) & DESCRIPTOR;
+	return (here.packed == there.packed || (may_lack && here.packed == 0)) &&
+		(here.size == there.size || (may_lack && here.size == 0));
 }
 
 bool zip_dir_agrees(const void *data, size_t end, size_t *n_out)
 {
 	const unsigned char *p = data;
-	const size_t record = end - END_LEN;
-	size_t at;
+	struct dir d;
 
 	*n_out = 0;
-	if (!dir_of(p, record, &at) || u32(p + record + 16) > at)
+	if (!dir_of(p, end - END_LEN, &d) || d.is_odd || d.offset > d.at)
 		return false;
-	const size_t dir_at = at, shift = at - u32(p + record + 16);
-	while (record - at >= ENTRY_LEN && memcmp(p + at, "PK\1\2", 4) == 0) {
+	const size_t shift = d.at - (size_t)d.offset;
+	size_t at = d.at;
+	while (d.end - at >= ENTRY_LEN && memcmp(p + at, "PK\1\2", 4) == 0) {
 		const unsigned char *e = p + at;
 		const size_t len = ENTRY_LEN + u16(e + 28) + u16(e + 30) + u16(e + 32);
-		if (record - at < len || u32(e + 42) > dir_at - shift)
+		if (d.end - at < len || u32(e + 42) > d.at - shift)
 			return false;
 		const size_t local = u32(e + 42) + shift;
-		if (!leads_to(p + local, dir_at - local, e))
+		if (!leads_to(p + local, d.at - local, e))
 			return false;
 		at += len;
 		++*n_out;
 	}
-	return at == record;
+	return at == d.end;
+}
+
+bool zip_dir_is_lost(const void *data, size_t len, size_t end, bool is_guess)
+{
+	const unsigned char *p = data, *r = p + end - END_LEN;
+	const size_t at = u32(r + 16);
+	struct dir d;
+
+	if ((u16(r + 10) == 0 && u32(r + 12) == 0) || dir_of(p, end - END_LEN, &d))
+		return false;
+	return !is_guess || (at < len && len - at >= ENTRY_LEN && memcmp(p + at, "PK\1\2", 4) == 0);
+}
+
+bool zip_dir_link_is(const void *data, size_t len, size_t at, const char *target)
+{
+	const unsigned char *l = (const unsigned char *)data + at;
+	const size_t n = strlen(target);
+
+	if (at > len || len - at < LOCAL_LEN || memcmp(l, "PK\3\4", 4) != 0)
+		return false;
+	const size_t head = LOCAL_LEN + u16(l + 26) + u16(l + 28);
+	return !(u16(l + 6) & DESCRIPTOR) && u16(l + 8) == 0 && u32(l + 18) == n && u32(l + 22) == n &&
+		len - at >= head && len - at - head >= n && memcmp(l + head, target, n) == 0;
 }
 
 bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_out)

@@ -113,6 +113,69 @@ START_TEST(ends_of_streams)
 }
 END_TEST
 
+/* Level 0 with its sum; a sum that is wrong; cut off. */
+START_TEST(lha_inside)
+{
+	char d[] = "MZ-lh5-..\x17\xd8-lh0-\1\0\0\0\1\0\0\0!Z!Z\x20\0\1a\0\0x";
+	const size_t n = sizeof d - 1, at_lha = 9;
+	size_t from = 1, at;
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < 0x17; i++)
+		sum += (unsigned char)d[at_lha + 2 + i];
+	d[at_lha + 1] = (char)sum;
+	ck_assert(magic_inside(MAGIC_LHA, d, n, &from, &at));
+	ck_assert_uint_eq(at, at_lha);
+	ck_assert(!magic_inside(MAGIC_LHA, d, n, &from, &at));
+	for (size_t cut = 1; cut < n; cut++) {
+		char *exact = malloc(cut);
+		memcpy(exact, d, cut);
+		from = 1;
+		ck_assert(!magic_inside(MAGIC_LHA, exact, cut, &from, &at) || cut - at_lha >= 0x19);
+		free(exact);
+	}
+	d[at_lha + 1]++;
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_LHA, d, n, &from, &at));
+}
+END_TEST
+
+static void tar_header(char *d, const char *magic)
+{
+	unsigned sum = 8 * ' ';
+
+	memset(d, 0, 512);
+	memcpy(d + 257, magic, strlen(magic));
+	d[0] = 'a';
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)d[i];
+	ck_assert_int_eq(snprintf(d + 148, 8, "%06o", sum), 6);
+}
+
+START_TEST(tar_behind_junk)
+{
+	static const struct { size_t at; const char *magic; bool is_found; } rows[] = {
+		{ 1, "ustar", true }, { 511, "ustar", true }, { 512, "ustar", true }, { 512, "", true },
+		{ 700, "ustar", true }, { 700, "", false }, { 1024, "", true }, { 65024, "", true },
+		{ 65280, "ustar", false }, { 65536, "ustar", false } };
+	static char d[70000];
+	size_t from, at;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		memset(d, 'u', sizeof d);
+		tar_header(d + rows[i].at, rows[i].magic);
+		from = 1;
+		ck_assert_msg(magic_tar_behind(d, sizeof d, &from, &at) == rows[i].is_found, "row %zu", i);
+		if (!rows[i].is_found)
+			continue;
+		ck_assert_uint_eq(at, rows[i].at);
+		ck_assert(!magic_tar_behind(d, sizeof d, &from, &at));
+		from = 1;
+		ck_assert(!magic_tar_behind(d, rows[i].at + 511, &from, &at));
+	}
+}
+END_TEST
+
 /* ---- zip --------------------------------------------------------------------- */
 
 /* Two members "a" and "b" of the octet 'x', stored. */
@@ -192,6 +255,72 @@ START_TEST(ends_and_headers_are_found)
 }
 END_TEST
 
+#define END64(size) "PK\6\6\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0" \
+	"\2\0\0\0\0\0\0\0" size "\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0" \
+	"PK\6\7\0\0\0\0\x9e\0\0\0\0\0\0\0\1\0\0\0"
+
+static bool agrees(const char *p, size_t n, size_t count)
+{
+	size_t got;
+	char *exact = malloc(n + 1);
+
+	memcpy(exact, p, n);
+	bool yes = zip_dir_agrees(exact, n, &got);
+	ck_assert(!yes || got == count);
+	free(exact);
+	return yes;
+}
+
+/* Plain numbers and those of 64 bits; what leads nowhere. */
+START_TEST(two_ways_to_a_directory)
+{
+	static const char both[] = LOCAL("a") LOCAL("b") ENTRY("a", "\0") ENTRY("b", "\x20")
+		END64("\x5e") END_AT("\x40", "\0\0");
+	static const char other[] = LOCAL("a") LOCAL("b") ENTRY("a", "\0") ENTRY("b", "\x20")
+		END64("\x2f") END_AT("\x40", "\0\0");
+	static const char lost[] = LOCAL("a") ENTRY("a", "\0") "gap" END_AT("\x20", "\0\0");
+	static const char gone[] = LOCAL("a") "gap" END_AT("\x20", "\0\0");
+	const size_t n = sizeof plain - 1;
+	size_t end;
+	char d[sizeof plain];
+
+	ck_assert(agrees(plain, n, 2));
+	ck_assert(!zip_dir_is_lost(plain, n, n, false));
+	ck_assert(agrees(both, sizeof both - 1, 2));
+	ck_assert(!is_plain(both, sizeof both - 1));
+	ck_assert(!agrees(other, sizeof other - 1, 2));
+	ck_assert(!agrees(lost, sizeof lost - 1, 1));
+	ck_assert(zip_dir_is_lost(lost, sizeof lost - 1, sizeof lost - 1, true));
+	ck_assert(!zip_dir_is_lost(gone, sizeof gone - 1, sizeof gone - 1, true));
+	ck_assert(zip_dir_is_lost(gone, sizeof gone - 1, sizeof gone - 1, false));
+	/* Any end is read within its bounds. */
+	for (size_t i = 0; i + 22 <= n; i++) {
+		memcpy(d, plain + i, n - i);
+		agrees(d, n - i, 2);
+		memcpy(d, plain + n - 22, 22);
+		zip_dir_is_lost(d, n - i, 22, true);
+		zip_dir_agrees(d, 22, &end);
+	}
+}
+END_TEST
+
+START_TEST(links)
+{
+	const size_t n = sizeof plain - 1;
+	char d[sizeof plain];
+
+	ck_assert(zip_dir_link_is(plain, n, 32, "x"));
+	ck_assert(!zip_dir_link_is(plain, n, 32, "y"));
+	ck_assert(!zip_dir_link_is(plain, n, 32, ""));
+	ck_assert(!zip_dir_link_is(plain, n, 33, "x"));
+	ck_assert(!zip_dir_link_is(plain, 63, 32, "x"));
+	ck_assert(!zip_dir_link_is(plain, n, n + 1, "x"));
+	memcpy(d, plain, n);
+	d[32 + 6] = 8;
+	ck_assert(!zip_dir_link_is(d, n, 32, "x"));
+}
+END_TEST
+
 /* The numbers of a 7z header, whole and cut off. */
 START_TEST(header_of_7z)
 {
@@ -224,6 +353,10 @@ int main(void)
 	tcase_add_loop_test(t, at_the_start, 0, sizeof samples / sizeof samples[0]);
 	tcase_add_test(t, several_at_once);
 	tcase_add_test(t, inside);
+	tcase_add_test(t, lha_inside);
+	tcase_add_test(t, tar_behind_junk);
+	tcase_add_test(t, two_ways_to_a_directory);
+	tcase_add_test(t, links);
 	tcase_add_test(t, ends_of_streams);
 	tcase_add_test(t, plain_zip);
 	tcase_add_test(t, ends_and_headers_are_found);

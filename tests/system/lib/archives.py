@@ -76,6 +76,61 @@ def zip_end(entries, count, offset, comment=b""):
                                     len(comment)) + comment)
 
 
+def zip64_end(entries, count, offset):
+    """The record of ZIP64, and what leads to it."""
+    record = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, len(entries),
+                                     offset)
+    return record + b"PK\6\7" + struct.pack("<IQI", 0, offset + len(entries), 1)
+
+
+def zip_of_64_bits(*members, plain=None):
+    """As some writers make every zip: sizes in 64 bits, behind the data too.
+    plain: (size, offset) of the directory in the last record, where they are
+    there."""
+    out, entries = b"", b""
+    for name, octets in members:
+        name, crc = name.encode(), zlib.crc32(octets)
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = deflate.compress(octets) + deflate.flush()
+        fixed = struct.pack("<HHHHH", 45, 0x808, 8, 0, 0x5a21)
+        at = len(out)
+        out += b"PK\3\4" + fixed + struct.pack("<IIIHH", 0, 0xffffffff, 0xffffffff, len(name), 20)
+        out += name + struct.pack("<HHQQ", 1, 16, 0, 0) + packed
+        out += b"PK\7\10" + struct.pack("<IQQ", crc, len(packed), len(octets))
+        entries += b"PK\1\2" + struct.pack("<H", 45) + fixed + struct.pack(
+            "<IIIHHHHHII", crc, 0xffffffff, 0xffffffff, len(name), 20, 0, 0, 0, 0, at) + name
+        entries += struct.pack("<HHQQ", 1, 16, len(octets), len(packed))
+    size, offset = plain or (0xffffffff, 0xffffffff)
+    last = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 0xffff, 0xffff, size, offset, 0)
+    return out + entries + zip64_end(entries, len(members), len(out)) + last
+
+
+def zip_of_a_mac(*members, links=()):
+    """As the Finder makes it: data descriptors, fields of its own, what only a
+    Mac knows of each file in __MACOSX; (name, target) of links."""
+    files = [("d/", b"", 0o040755)]
+    for name, octets in members:
+        files += [("d/" + name, octets, 0o100644), ("__MACOSX/d/._" + name, APPLE_DOUBLE, 0o100644)]
+    files += [("d/" + name, target, 0o120755) for name, target in links]
+    made = []
+    for name, octets, mode in files:
+        fields = {"attributes": mode << 16, "extra": b"UX\x0c\0" + bytes(12)}
+        if mode & 0o100000 and octets and not mode & 0o020000:
+            deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+            packed = deflate.compress(octets) + deflate.flush()
+            sizes = struct.pack("<III", zlib.crc32(octets), len(packed), len(octets))
+            fields.update(method=8, flags=8, crc=zlib.crc32(octets), size=len(octets),
+                          packed=len(packed), descriptor=b"PK\7\10" + sizes)
+            octets = packed
+        made.append(ZipMember(name, octets, **fields))
+    return zip_of(made)
+
+
+# Finder information and an empty resource fork.
+APPLE_DOUBLE = (b"\0\5\x16\7\0\2\0\0Mac OS X        \0\2" +
+                struct.pack(">IIIIII", 9, 50, 32, 2, 82, 286) + bytes(32 + 286))
+
+
 def zip_of(members, listed=None, prefix=b"", comment=b"", gap=b""):
     """listed: members of the directory, where they are others."""
     out, offsets = prefix, {}
@@ -184,14 +239,20 @@ AES_7Z = b"\x24\x06\xf1\x07\x01\x02\x53\x07"     # with two octets of properties
 
 
 def names_7z(members):
-    names = b"\0" + b"".join(name.encode("utf-16-le") + b"\0\0" for name, _ in members)
+    names = b"\0" + b"".join(name.encode("utf-16-le", "surrogatepass") + b"\0\0"
+                            for name, _ in members)
     return b"\x05" + number_7z(len(members)) + b"\x11" + number_7z(len(names)) + names + b"\0"
 
 
-def sevenzip(*members, coder=COPY_7Z):
+def sevenzip(*members, coder=COPY_7Z, mode=None):
+    """mode: of Unix, of all members."""
     packed = b"".join(octets for _, octets in members)
+    names = names_7z(members)
+    if mode is not None:
+        attributes = b"\x01\0" + struct.pack("<I", mode << 16 | 0x8000) * len(members)
+        names = names[:-1] + b"\x15" + number_7z(len(attributes)) + attributes + b"\0"
     header = (b"\x01\x04" + streams_7z(len(packed), coder, [len(o) for _, o in members]) +
-              names_7z(members) + b"\0")
+              names + b"\0")
     return wrap_7z(packed, header)
 
 
@@ -246,6 +307,21 @@ def tar_sparse(name, octets, size):
     return bytes(header) + octets + bytes(-len(octets) % 512) + bytes(1024)
 
 
+def tar_old(*members, blank=b" "):
+    """Of before POSIX: no magic; the sum with that in front of its digits."""
+    out = b""
+    for name, octets in members:
+        header = bytearray(512)
+        header[0:len(name)] = name.encode()
+        header[100:108] = b"0000644\0"
+        header[124:136] = b"%011o\0" % len(octets)
+        header[136:148] = b"%011o\0" % 0
+        header[148:156] = b" " * 8
+        header[148:156] = blank + b"%06o\0" % sum(header)
+        out += bytes(header) + octets + bytes(-len(octets) % 512)
+    return out + bytes(1024)
+
+
 def cpio(*members, mode=0o100644):
     out = b""
     for name, octets in members + (("TRAILER!!!", b""),):
@@ -276,19 +352,28 @@ def both(form, value):
     return struct.pack("<" + form, value) + struct.pack(">" + form, value)
 
 
-def iso_record(extent, size, flags, name):
+def iso_record(extent, size, flags, name, more=b""):
     body = both("I", extent) + both("I", size) + bytes(7) + bytes([flags, 0, 0]) + both("H", 1)
-    body += bytes([len(name)]) + name + bytes(1 - len(name) % 2)
+    body += bytes([len(name)]) + name + bytes(1 - len(name) % 2) + more
     return bytes([len(body) + 2, 0]) + body
 
 
-def iso(*members):
-    """ISO 9660, one directory, no extensions."""
+def rock_ridge(mode):
+    return b"PX\x24\1" + both("I", mode) + both("I", 1) + both("I", 0) + both("I", 0)
+
+
+def iso(*members, mode=None):
+    """ISO 9660, one directory; no extensions, or all members of that mode to
+    Rock Ridge."""
     root_at, at = 21, 22
-    records = iso_record(root_at, 2048, 2, b"\0") + iso_record(root_at, 2048, 2, b"\1")
+    sign, of_file = b"", b""
+    if mode is not None:
+        sign, of_file = b"SP\7\1\xbe\xef\0" + rock_ridge(0o040755), rock_ridge(mode)
+    records = iso_record(root_at, 2048, 2, b"\0", sign) + iso_record(root_at, 2048, 2, b"\1")
     content = b""
     for name, octets in members:
-        records += iso_record(at, len(octets), 0, name.upper().encode() + b";1")
+        records += iso_record(at, len(octets), 0, name.upper().encode() + b";1",
+                              of_file)
         content += octets + bytes(-len(octets) % 2048)
         at += (len(octets) + 2047) // 2048
     primary = b"\1CD001\1\0" + b" " * 64 + bytes(8) + both("I", at) + bytes(32) + both("H", 1)
@@ -329,12 +414,12 @@ def rar4_block(kind, flags, body, data=b""):
     return struct.pack("<H", zlib.crc32(head) & 0xffff) + head + data
 
 
-def rar4(*members, main_flags=0, file_flags=0):
+def rar4(*members, main_flags=0, file_flags=0, mode=0o100644):
     out = b"Rar!\x1a\7\0" + rar4_block(0x73, main_flags, bytes(6))
     for name, octets in members:
         label = name.encode()
         body = struct.pack("<IIBIIBBHI", len(octets), len(octets), 3, zlib.crc32(octets),
-                           0x5a215a21, 20, 0x30, len(label), 0o100644) + label
+                           0x5a215a21, 20, 0x30, len(label), mode) + label
         out += rar4_block(0x74, 0x8000 | file_flags, body, octets)
     return out + rar4_block(0x7b, 0x4000, b"")
 
