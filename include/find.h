@@ -1,8 +1,8 @@
 /* find.h - where a few octets stand in many. Pure.
  *
  * memmem() of the C library takes an octet a cycle with needles this short,
- * and every decoded octet of a message is searched for half a dozen of them.
- * Measured on a base64 attachment of 10 MiB: see find.c. */
+ * and every decoded octet of a message is searched for half a dozen of them:
+ * 10 to 12 GB/s against 3.4. */
 #ifndef ESETS_FIND_H
 #define ESETS_FIND_H
 

@@ -24,7 +24,8 @@ struct proc_identity;
 
 /* Asked now and then: is the caller gone? */
 typedef bool (*quarantine_cancelled_fn)(void *arg);
-/* Has the message kept, if v is of a kind that is, and says so in v. Blocks
+/* Has the message (in fd, or inline) kept, if v is of a kind that is, and says
+ * so in v. Blocks
  * until deadline_ms (CLOCK_MONOTONIC) at most. */
 void quarantine_ask(int ask_fd, const struct scan_request *r, int fd, long long deadline_ms,
 	quarantine_cancelled_fn cancelled, void *arg, struct verdict *v);

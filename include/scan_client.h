@@ -23,7 +23,12 @@ typedef void (*scan_done_fn)(void *arg, struct verdict *v, int clean_fd);
 struct scan_client *scan_client_new(struct event_base *base, const char *sock_path,
 	unsigned max_inflight);
 void scan_client_free(struct scan_client **c);
-/* fd is borrowed until done or cancel; r is formatted at once. timeout_ms
+/* The most octets a request may carry inline; what is larger needs a
+ * descriptor. Less than SCAN_INLINE_MAX where the system's socket buffers are
+ * small. */
+size_t scan_client_inline_max(const struct scan_client *c);
+/* fd (-1: the octets are inline) is borrowed until done or cancel; r is
+ * formatted at once, with its octets. timeout_ms
  * from now on. NULL: out of memory or the request is too large. */
 struct scan_job *scan_client_start(struct scan_client *c, const struct scan_request *r, int fd,
 	unsigned timeout_ms, scan_done_fn done, void *arg);

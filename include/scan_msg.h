@@ -1,8 +1,8 @@
 /* scan_msg.h - the scanner protocol: requests and answers as octets. Pure.
  *
  * One connection of type SOCK_SEQPACKET on daemon_sock_path carries one
- * request and its answer; each is one packet of at most
- * SCAN_MSG_MAX octets of text:
+ * request and its answer; each is one packet of at most SCAN_MSG_MAX octets
+ * of text:
  *
  *     esets-scan/1 scan\n           or   esets-scan/1 verdict\n
  *     key=value\n ...                    key=value\n ...
@@ -13,10 +13,11 @@
  * not allowed. Unknown keys are ignored, a repeated single key is an error,
  * so that both ends can grow; an unknown kind in av is an error, since it
  * cannot be told from a bad one. A key that is absent has its default.
- * The request carries exactly one descriptor: the message, open for reading
- * only, or a memfd sealed against writing; its offset is not used (pread
- * only). The answer carries one only
- * where av says deleted: a sealed memfd with the cleaned message.
+ * What is to be scanned stands behind the text of the request (inline=yes; up
+ * to SCAN_INLINE_MAX octets), or is in the one descriptor that goes with it:
+ * open for reading only, or a memfd sealed against writing; its offset is not
+ * used (pread only). The answer carries one only where av says deleted: a
+ * sealed memfd with the cleaned message.
  * The grammar with every key is in esets_daemon(8). */
 #ifndef ESETS_SCAN_MSG_H
 #define ESETS_SCAN_MSG_H
@@ -26,12 +27,14 @@
 #include "verdict.h"
 
 #define SCAN_MSG_MAX 65536
+#define SCAN_INLINE_MAX 65536
+#define SCAN_PACKET_MAX (SCAN_MSG_MAX + SCAN_INLINE_MAX)   /* of a request */
 #define SCAN_MSG_RCPTS_MAX 1000 /* recipients named in a request */
 
 enum scan_parts { SCAN_PARTS_NONE, SCAN_PARTS_NOTABLE, SCAN_PARTS_ALL };
 
 /* Everything is borrowed when formatted; when parsed, strings point into the
- * struct scan_msg_store that was given. */
+ * struct scan_msg_store that was given, octets into the packet. */
 struct scan_request {
 	const char *id;            /* session and message, for both logs */
 	const char *agent;         /* "smtp", "scan", ... */
@@ -44,7 +47,9 @@ struct scan_request {
 	const char *queue_id;      /* of the MTA before us, "" unknown */
 	const char *name;          /* file name for esets_scan, "" mail */
 	bool is_mail;              /* a message (RFC 5322), else any file */
-	uint64_t size;             /* octets of the descriptor to scan */
+	uint64_t size;             /* octets to scan */
+	bool is_inline;            /* they are octets, else in the descriptor */
+	const void *octets;
 	bool want_av, want_as;
 	enum scan_parts want_parts;
 	struct scan_opts opts;
@@ -55,9 +60,9 @@ struct scan_msg_store {            /* memory of one parsed request */
 	const char **rcpts;
 };
 
-/* Appends the packet to out. 0; -1 it would exceed SCAN_MSG_MAX (recipients
- * are left out from the end before that happens) or no memory (out is then
- * as it was). */
+/* Appends the packet to out. 0; -1 its text would exceed SCAN_MSG_MAX
+ * (recipients are left out from the end before that happens), more is inline
+ * than may be, or no memory (out is then as it was). */
 int scan_request_format(const struct scan_request *r, struct buf *out);
 /* 0; -1 with a text in *why_out. On 0 the store is to be freed with
  * scan_msg_store_fini when the request is no longer used. */

@@ -67,7 +67,8 @@ struct session_ops {
 	void (*dial)(struct session *s);
 	/* Closes the server connection now; what is in s_out is dropped. */
 	void (*hangup)(struct session *s);
-	/* Starts a scan; the outcome by session_on_verdict. NULL: could not. */
+	/* Starts a scan (fd -1: inline); the outcome by session_on_verdict. NULL:
+	 * could not. */
 	struct scan_job *(*scan)(struct session *s, const struct scan_request *r, int fd,
 		unsigned timeout_ms);
 	void (*scan_cancel)(struct session *s, struct scan_job **job);
@@ -78,6 +79,7 @@ struct session_env {               /* one per thread */
 	struct spool_cfg spool;
 	const char *hostname;      /* for Received */
 	const struct session_ops *ops;
+	size_t scan_inline_max;    /* octets that a scan request may carry itself */
 	long long now_ms;          /* monotonic */
 	long long wall_s;          /* unix time, for Received */
 	int tz_minutes;

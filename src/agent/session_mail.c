@@ -184,9 +184,11 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 	struct session_msg *m = s->msg;
 	char peer[NET_ADDR_TEXT], id[40];
 	unsigned n = s->envelope.nrcpts < SCAN_MSG_RCPTS_MAX ? s->envelope.nrcpts : SCAN_MSG_RCPTS_MAX;
-	int fd = spool_fd(m->spool);
+	const void *octets = spool_size(m->spool) <= s->env->scan_inline_max ?
+		spool_view(m->spool) : NULL;
+	int fd = octets != NULL ? -1 : spool_fd(m->spool);
 
-	if (fd < 0) {
+	if (octets == NULL && fd < 0) {
 		log_error("spool descriptor: %m");
 		return false;
 	}
@@ -202,6 +204,7 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 		.client = client_text(s, peer), .helo = helo_of(s),
 		.queue_id = s->xforward != NULL ? s->xforward->ident : "", .name = "",
 		.is_mail = true, .size = spool_size(m->spool),
+		.is_inline = octets != NULL, .octets = octets,
 		.want_av = wants.av, .want_as = wants.as,
 		.want_parts = log_wants(LC_PARTALL) ? SCAN_PARTS_ALL :
 			log_wants(LC_PART) ? SCAN_PARTS_NOTABLE : SCAN_PARTS_NONE,

@@ -19,6 +19,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "sealed.h"
+
 #define HEAP_MAX (64u << 10)
 #define HEAP_MIN (4u << 10)
 #define FREE_CHECK_OCTETS (1u << 20)   /* how often the disk is looked at */
@@ -248,25 +250,13 @@ int spool_fd(struct spool *s)
 	}
 	if (s->is_sealed)
 		return s->fd;
-	int fd = s->fd;
-	if (fd < 0) {
-		/* The heap block stays: it is what the server gets. */
-		fd = memfd_create("esets-message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		if (fd < 0)
-			return -1;
-		if (write_at(fd, s->heap, (size_t)s->size, 0) < 0) {
-			close_fd(&fd);
-			return -1;
-		}
-	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
-		if (s->fd < 0)
-			close_fd(&fd);
+	/* A heap block stays: it is what the server gets. */
+	if (s->fd < 0)
+		s->fd = sealed_fd("esets-message", s->heap, (size_t)s->size);
+	else if (seal_fd(s->fd) < 0)
 		return -1;
-	}
-	s->fd = fd;
-	s->is_sealed = true;
-	return fd;
+	s->is_sealed = s->fd >= 0;
+	return s->fd;
 }
 
 ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n)

@@ -126,6 +126,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	worker_clock(t);
 	wall_clock(t);
+	t->env.scan_inline_max = scan_client_inline_max(t->scan);
 	each_pair(t, pair_tick);
 	if (t->accept_paused && !t->listen_over) {
 		t->accept_paused = false;
@@ -175,6 +176,7 @@ static int thread_init(struct worker_thread *t, struct worker *w, unsigned numbe
 	t->ev_tick = event_new(t->base, -1, EV_PERSIST, on_tick, t);
 	if (t->scan == NULL || t->ev_wake == NULL || t->ev_tick == NULL)
 		return -1;
+	t->env.scan_inline_max = scan_client_inline_max(t->scan);
 	for (unsigned i = 0; i < w->in.listen->n; i++) {
 		t->ev_listen[i] = event_new(t->base, w->in.listen->l[i].fd, EV_READ | EV_PERSIST,
 			on_listen, t);

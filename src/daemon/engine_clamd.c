@@ -26,12 +26,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "clamd_reply.h"
 #include "conf.h"
 #include "engine_ext.h"
+#include "sealed.h"
 #include "str.h"
 
 #define CHUNK_MAX (1u << 18)
@@ -82,24 +82,11 @@ static int send_descriptor(struct engine_conn *c, const struct engine_object *o)
 {
 	/* The octet behind the command carries the descriptor. */
 	char text[sizeof cmd_fildes + 1] = "";
-	size_t at = 0;
-	int fd = o->fd;
+	int fd = o->fd >= 0 ? o->fd : sealed_fd("esets-object", o->data, o->len);
 
+	if (fd < 0)
+		return engine_conn_garbage(c, "no memory for a descriptor");
 	memcpy(text, cmd_fildes, sizeof cmd_fildes);
-	if (fd < 0) {
-		fd = memfd_create("esets-object", MFD_CLOEXEC);
-		while (fd >= 0 && at < o->len) {
-			ssize_t n = write(fd, o->data + at, o->len - at);
-			if (n < 0 && errno != EINTR)
-				break;
-			at += n > 0 ? (size_t)n : 0;
-		}
-		if (fd < 0 || at < o->len) {
-			if (fd >= 0)
-				close(fd);
-			return engine_conn_garbage(c, "no memory for a descriptor");
-		}
-	}
 	int rc = engine_conn_send_fd(c, text, sizeof text, fd);
 	if (fd != o->fd)
 		close(fd);

@@ -12,6 +12,7 @@
 #include "kv.h"
 #include "net.h"
 #include "quar_meta.h"
+#include "sealed.h"
 #include "str.h"
 
 #define LOOK_MS 200      /* between two looks at the caller */
@@ -97,11 +98,14 @@ static int ask(const struct wait *w, int ask_fd, const struct scan_request *r, i
 {
 	struct buf request = BUF_INIT(KV_MAX);
 	int ends[2] = { -1, -1 }, rc = -1;
+	const int own = r->is_inline ? sealed_fd("esets-message", r->octets, (size_t)r->size) : -1;
 
+	if (r->is_inline && own < 0)
+		return -1;
 	errno = EMSGSIZE;
 	if (format_request(r, v, &request) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ||
-	    net_send_fd(ends[0], buf_head(&request), buf_len(&request), fd) < 0 ||
+	    net_send_fd(ends[0], buf_head(&request), buf_len(&request), own >= 0 ? own : fd) < 0 ||
 	    hand_over(w, ask_fd, ends[1]) < 0)
 		goto out;
 	/* Only the process holds it from now on: its end is the answer too. */
@@ -115,6 +119,8 @@ out:;
 		if (ends[i] >= 0)
 			close(ends[i]);
 	}
+	if (own >= 0)
+		close(own);
 	buf_fini(&request);
 	errno = error;
 	return rc;

@@ -101,7 +101,7 @@ static void *thread_main(void *arg)
 {
 	struct thread_arg *t = arg;
 	struct server_pool *p = t->pool;
-	unsigned char *mem = malloc(SCAN_MSG_MAX);
+	unsigned char *mem = malloc(SCAN_PACKET_MAX);
 	int ep = watch_open(p);
 
 	stats_thread(p->cfg->slot, t->index);

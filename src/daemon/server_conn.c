@@ -226,13 +226,15 @@ static const char *read_request(struct request *q, unsigned char *mem)
 {
 	const char *why;
 
-	ptrdiff_t n = net_recv_fd(q->conn, mem, SCAN_MSG_MAX, &q->fd);
+	ptrdiff_t n = net_recv_fd(q->conn, mem, SCAN_PACKET_MAX, &q->fd);
 	if (n == 0 || (n < 0 && errno != EMSGSIZE))
 		return "";
 	if (n < 0)
 		return "the packet is too long";
 	if (scan_request_parse(mem, (size_t)n, &q->r, &q->store, &why) < 0)
 		return why;
+	if (q->r.is_inline)
+		return q->fd < 0 ? NULL : "a descriptor came with octets inline";
 	return fd_check(q->fd, &q->r);
 }
 

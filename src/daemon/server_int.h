@@ -21,7 +21,7 @@ struct server_pool {
 	struct log_limit denied, broken, no_fds;
 };
 
-/* Serves one connection, which it closes. mem holds SCAN_MSG_MAX octets. */
+/* Serves one connection, which it closes. mem holds SCAN_PACKET_MAX octets. */
 void server_conn_serve(struct server_pool *p, int conn, unsigned char *mem);
 
 #endif

@@ -149,8 +149,9 @@ void *task_realloc(struct task *t, void *p, size_t old, size_t size)
 /* ---- the request ----------------------------------------------------------- */
 
 struct content {
-	void *p;
+	const void *p;
 	size_t len;
+	void *mapped;        /* to be unmapped, or NULL */
 };
 
 static int read_all(int fd, char *p, size_t len)
@@ -168,22 +169,29 @@ static int read_all(int fd, char *p, size_t len)
 
 /* A sealed memfd is mapped where it lies. A file could be cut short while we
  * read its mapping, which would be a signal: it is copied. */
-static int content_open(struct content *c, int fd, size_t len)
+static int content_map(struct content *c, int fd, size_t len)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	bool sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & F_SEAL_WRITE);
 
-	*c = (struct content){ .len = len };
-	if (len == 0)
-		return 0;
-	c->p = sealed ? mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0) :
+	c->p = c->mapped = sealed ? mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0) :
 		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (c->p == MAP_FAILED)
+	if (c->mapped == MAP_FAILED)
 		return -1;
-	if (sealed || read_all(fd, c->p, len) == 0)
+	if (sealed || read_all(fd, c->mapped, len) == 0)
 		return 0;
-	munmap(c->p, len);
+	munmap(c->mapped, len);
 	return -1;
+}
+
+static int content_open(struct content *c, const struct scan_request *r, int fd)
+{
+	*c = (struct content){ .p = "", .len = (size_t)r->size };
+	if (r->is_inline)
+		c->p = r->octets;
+	else if (c->len > 0)
+		return content_map(c, fd, c->len);
+	return 0;
 }
 
 /* An engine that is given the descriptor reads it to its end. */
@@ -191,13 +199,12 @@ static int exact_fd(int fd, uint64_t size)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size == size ? fd : -1;
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size == size ? fd : -1;
 }
 
 static void judge_spam(struct task *t, const struct content *c)
 {
-	const void *data = c->p != NULL ? c->p : "";
-	const struct engine_object o = { .data = data, .len = c->len, .fd = -1, .name = "",
+	const struct engine_object o = { .data = c->p, .len = c->len, .fd = -1, .name = "",
 		.is_message = true, .marks = t->marks };
 	struct engine_result r = { .score_milli = 0 };
 
@@ -224,7 +231,7 @@ static void scan_all(struct task *t, const struct content *c)
 {
 	const struct scan_request *r = t->r;
 	const char *name = r->is_mail ? "message" : r->name;
-	const char *data = c->p != NULL ? c->p : "";
+	const char *data = c->p;
 	struct task_scope scope;
 
 	task_scope_begin(t, &scope);
@@ -251,7 +258,7 @@ static void clean(struct task *t, int *clean_fd_out)
 	if (fd < 0)
 		return;
 	again.size = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-	again.want_as = false;
+	again.is_inline = again.want_as = false;
 	again.want_parts = SCAN_PARTS_NONE;
 	again.opts.clean_mode = SCAN_CLEAN_NONE;
 	if (again.size == 0 || !task_run(&again, fd, t->call.deadline_ms, t->call.cancelled, t->call.arg,
@@ -304,18 +311,18 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		task_over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;
-	} else if (content_open(&c, fd, (size_t)r->size) < 0) {
+	} else if (content_open(&c, r, fd) < 0) {
 		verdict_unavailable(v, "the message could not be read");
 	} else {
 		t->root = c.p;
-		t->root_len = c.p != NULL ? c.len : 0;
+		t->root_len = c.len;
 		scan_all(t, &c);
 		if (t->v->av & VERDICT_AV_INFECTED && r->opts.clean_mode != SCAN_CLEAN_NONE && r->is_mail)
 			clean(t, clean_fd_out);
 		if (r->want_as)
 			judge_spam(t, &c);
-		if (c.p != NULL)
-			munmap(c.p, c.len);
+		if (c.mapped != NULL)
+			munmap(c.mapped, c.len);
 	}
 	engines_version(v->vdb, sizeof v->vdb);
 	keep_parts(t);

@@ -15,11 +15,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sealed.h"
 #include "str.h"
 
 #define CUTS_MAX 1000u           /* a message with more stays infected */
 #define TEXT_MAX (1u << 20)      /* of one replacement, with the header that stays */
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct task_cuts {
 	unsigned n, cap;
@@ -152,7 +152,7 @@ int task_clean_make(struct task *t)
 	int fd = memfd_create("cleaned", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -1;
-	if (write_message(t, fd) == 0 && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+	if (write_message(t, fd) == 0 && seal_fd(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;

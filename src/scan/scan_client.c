@@ -30,6 +30,7 @@
 
 #define RETRY_FIRST_MS 10
 #define RETRY_MAX_MS 200
+#define SOCK_OVERHEAD 1024       /* of a packet in a socket's buffer, amply */
 #define CLEAN_EXTRA_MAX (1u << 20)  /* a cleaned message may grow by this */
 #define SEALS_NEEDED (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
@@ -64,6 +65,7 @@ struct scan_client {
 	struct event_base *base;
 	struct net_endpoint daemon;
 	unsigned max_inflight, inflight;
+	size_t inline_max;
 	struct job_list waiting, active;
 	unsigned char answer[SCAN_MSG_MAX];
 };
@@ -300,6 +302,8 @@ static void job_send(struct scan_job *j)
 	} else if (is_passing(errno)) {
 		job_retry(j);
 	} else {
+		if (errno == EMSGSIZE) /* somebody made net.core.wmem_default smaller */
+			j->client->inline_max = 0;
 		unreachable_text(text, sizeof text, errno);
 		job_fail(j, text);
 	}
@@ -369,6 +373,25 @@ static void pump(struct scan_client *c)
 
 /* --- the client ---------------------------------------------------------- */
 
+/* A packet must fit into a socket's buffer as a whole. */
+static size_t inline_max(void)
+{
+	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), size = 0;
+	socklen_t len = sizeof size;
+
+	if (sock < 0)
+		return 0;
+	if (getsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
+		size = 0;
+	close(sock);
+	return size >= SCAN_PACKET_MAX + SOCK_OVERHEAD ? SCAN_INLINE_MAX : 0;
+}
+
+size_t scan_client_inline_max(const struct scan_client *c)
+{
+	return c->inline_max;
+}
+
 struct scan_client *scan_client_new(struct event_base *base, const char *sock_path,
 	unsigned max_inflight)
 {
@@ -382,6 +405,7 @@ struct scan_client *scan_client_new(struct event_base *base, const char *sock_pa
 	}
 	c->base = base;
 	c->max_inflight = max_inflight > 0 ? max_inflight : 1;
+	c->inline_max = inline_max();
 	TAILQ_INIT(&c->waiting);
 	TAILQ_INIT(&c->active);
 	return c;
@@ -407,7 +431,7 @@ struct scan_job *scan_client_start(struct scan_client *c, const struct scan_requ
 
 	if (j == NULL)
 		return NULL;
-	buf_init(&j->packet, SCAN_MSG_MAX);
+	buf_init(&j->packet, SCAN_PACKET_MAX);
 	if (scan_request_format(r, &j->packet) < 0) {
 		buf_fini(&j->packet);
 		free(j);
@@ -502,7 +526,7 @@ void scan_client_call(const char *sock_path, const struct scan_request *r, int f
 	char text[VERDICT_REASON_MAX];
 
 	*clean_fd_out = -1;
-	buf_init(&c.packet, SCAN_MSG_MAX);
+	buf_init(&c.packet, SCAN_PACKET_MAX);
 	if (mem == NULL || scan_request_format(r, &c.packet) < 0) {
 		verdict_unavailable(v, "the request is too large");
 	} else if (endpoint_set(&c.daemon, sock_path) < 0 || call_send(&c) < 0) {

@@ -36,6 +36,7 @@ struct key {
 
 static const struct key keys[] = {
 	KEY("size", K_U64, size), /* first: the one that must be there */
+	KEY("inline", K_BOOL, is_inline),
 	KEY("id", K_STR, id),
 	KEY("agent", K_STR, agent),
 	KEY("sender", K_STR, sender),
@@ -150,6 +151,8 @@ static int put_key(struct buf *out, const struct scan_request *r, const struct k
 		return kv_put_text(out, k->name, text);
 	}
 	uint64_t v = member_number(r, k);
+	if (k != &keys[0] && v == member_number(&request_defaults, k))
+		return 0;
 	return names != NULL ? kv_put_text(out, k->name, names[v]) : kv_put_number(out, k->name, v);
 }
 
@@ -185,6 +188,8 @@ int scan_request_format(const struct scan_request *r, struct buf *out)
 	size_t len = buf_len(out), max = out->max;
 	unsigned n = r->nrcpts < SCAN_MSG_RCPTS_MAX ? r->nrcpts : SCAN_MSG_RCPTS_MAX;
 
+	if (r->is_inline && r->size > SCAN_INLINE_MAX)
+		return -1;
 	put_limit(out, len);
 	if (buf_append_str(out, HEAD_SCAN) < 0)
 		return put_undo(out, len, max);
@@ -199,7 +204,11 @@ int scan_request_format(const struct scan_request *r, struct buf *out)
 			break;
 		}
 	}
-	return put_end(out, len, max);
+	if (put_end(out, len, max) < 0)
+		return -1;
+	if (r->is_inline && buf_append(out, r->octets, (size_t)r->size) < 0)
+		return put_undo(out, len, max);
+	return 0;
 }
 
 static int put_part(struct buf *out, const struct verdict_part *p)
@@ -292,7 +301,7 @@ static int set_key(struct scan_request *r, const struct key *k, const char *valu
 static int add_rcpt(struct scan_request *r, struct scan_msg_store *store, const char *value)
 {
 	if (store->rcpts == NULL)
-		store->rcpts = calloc(SCAN_MSG_RCPTS_MAX, sizeof *store->rcpts);
+		store->rcpts = malloc(SCAN_MSG_RCPTS_MAX * sizeof *store->rcpts);
 	if (store->rcpts == NULL || r->nrcpts >= SCAN_MSG_RCPTS_MAX)
 		return -1;
 	store->rcpts[r->nrcpts++] = value;
@@ -323,9 +332,25 @@ static int request_pair(struct scan_request *r, struct scan_msg_store *store, ui
 	return 0;
 }
 
-int scan_request_parse(const void *p, size_t n, struct scan_request *r,
+/* What stands behind the text is what the text says it is. */
+static int take_octets(struct scan_request *r, const void *p, size_t n, const char **why)
+{
+	*why = "octets after the end";
+	if (!r->is_inline)
+		return n == 0 ? 0 : -1;
+	*why = "more is inline than may be";
+	if (r->size > SCAN_INLINE_MAX)
+		return -1;
+	*why = "size is not that of the octets inline";
+	r->octets = p;
+	return n == r->size ? 0 : -1;
+}
+
+int scan_request_parse(const void *p, size_t len, struct scan_request *r,
 	struct scan_msg_store *store, const char **why_out)
 {
+	const char *end = memmem(p, len, "\n\n", 2);
+	const size_t n = end != NULL ? (size_t)(end + 2 - (const char *)p) : len;
 	uint64_t seen = 0;
 	char *key, *value;
 	int rc = -1;
@@ -351,6 +376,8 @@ int scan_request_parse(const void *p, size_t n, struct scan_request *r,
 		*why_out = "rcpts is less than the recipients named";
 		rc = -1;
 	}
+	if (rc == 0)
+		rc = take_octets(r, (const char *)p + n, len - n, why_out);
 	if (rc < 0)
 		scan_msg_store_fini(store);
 	return rc;

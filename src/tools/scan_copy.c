@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+#include "sealed.h"
+
 #define CHUNK 65536
 
 static int fail(int fd)
@@ -54,7 +55,7 @@ int scan_copy_range(int fd, uint64_t from, uint64_t len)
 {
 	int out = memfd_new();
 
-	if (out < 0 || copy_octets(out, fd, from, len) < 0 || fcntl(out, F_ADD_SEALS, SEALS) < 0)
+	if (out < 0 || copy_octets(out, fd, from, len) < 0 || seal_fd(out) < 0)
 		return fail(out);
 	return out;
 }
@@ -84,7 +85,7 @@ int scan_copy_stream(int fd, uint64_t max, uint64_t *size_out)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			if (n < 0 || fcntl(out, F_ADD_SEALS, SEALS) < 0)
+			if (n < 0 || seal_fd(out) < 0)
 				return fail(out);
 			*size_out = size;
 			return out;

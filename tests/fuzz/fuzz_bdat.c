@@ -233,7 +233,10 @@ static struct scan_job *op_scan(struct session *s, const struct scan_request *r,
 	uint8_t *body = malloc(n + 1);
 
 	must(body != NULL && timeout_ms > 0);
-	must(pread(fd, body, n + 1, 0) == (ssize_t)n);
+	if (r->is_inline)
+		memcpy(body, r->octets, n);
+	else
+		must(pread(fd, body, n + 1, 0) == (ssize_t)n);
 	const struct bdat_item *e = take(&w->script->to_scanner, &w->nscans);
 	must(is_text(&e->text, body, n));
 	w->is_infected = memchr(body, BDAT_INFECTED, n) != NULL;
@@ -445,6 +448,7 @@ static void configure(struct world *w, uint8_t a, uint8_t b)
 		.conf = &w->conf, .ops = &ops, .hostname = "filter.example", .now_ms = 1000000,
 		.spool = { .dir = "/nonexistent/spool", .message_memory = 1u << 20,
 			.memory_max = 8u << 20 },
+		.scan_inline_max = SCAN_INLINE_MAX,
 	};
 }
 

@@ -26,7 +26,7 @@ static void play_request(const uint8_t *data, size_t size)
 	must(r.nrcpts <= SCAN_MSG_RCPTS_MAX && r.nrcpts <= r.nrcpts_total);
 	/* Written out a packet may be longer than one that may be sent. */
 	if (scan_request_format(&r, &one) == 0) {
-		must(buf_len(&one) <= SCAN_MSG_MAX);
+		must(buf_len(&one) <= (r.is_inline ? SCAN_PACKET_MAX : SCAN_MSG_MAX));
 		must(scan_request_parse(buf_head(&one), buf_len(&one), &again, &again_store, &why) == 0);
 		must(scan_request_format(&again, &two) == 0);
 		same(&one, &two);

@@ -97,7 +97,10 @@ static struct scan_job *op_scan(struct session *s, const struct scan_request *r,
 
 	peek(w);
 	must(body != NULL && timeout_ms > 0);
-	must(pread(fd, body, (size_t)r->size + 1, 0) == (ssize_t)r->size);
+	if (r->is_inline)
+		memcpy(body, r->octets, (size_t)r->size);
+	else
+		must(pread(fd, body, (size_t)r->size + 1, 0) == (ssize_t)r->size);
 	model_scan(&w->m, body, (size_t)r->size);
 	free(body);
 	w->wants_as = r->want_as;

@@ -268,6 +268,42 @@ START_TEST(test_bad_path)
 }
 END_TEST
 
+/* No descriptor goes with it; of a system with small buffers it is not asked. */
+START_TEST(test_inline)
+{
+	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
+	static char mem[SCAN_PACKET_MAX], octets[SCAN_INLINE_MAX];
+	struct scan_request q = request("x"), got;
+	struct scan_msg_store store;
+	struct result r = { .fd = -1 };
+	struct net_addr peer;
+	const char *why;
+
+	listen_with(8);
+	ck_assert_uint_eq(scan_client_inline_max(c), SCAN_INLINE_MAX);
+	memset(octets, 'o', sizeof octets);
+	q.is_inline = true;
+	q.octets = octets;
+	q.size = sizeof octets;
+	ck_assert_ptr_nonnull(scan_client_start(c, &q, -1, 5000, on_done, &r));
+	memset(octets, 'x', sizeof octets); /* it was formatted at once */
+	turn();
+	struct served s = { .sock = net_accept(listen_fd, &peer), .fd = -1 };
+	ck_assert_int_ge(s.sock, 0);
+	ptrdiff_t n = net_recv_fd(s.sock, mem, sizeof mem, &s.fd);
+	ck_assert_int_eq(s.fd, -1);
+	ck_assert_int_eq(scan_request_parse(mem, (size_t)n, &got, &store, &why), 0);
+	ck_assert_uint_eq(got.size, sizeof octets);
+	for (size_t i = 0; i < sizeof octets; i++)
+		ck_assert_int_eq(((const char *)got.octets)[i], 'o');
+	scan_msg_store_fini(&store);
+	answer(&s, VERDICT_AV_CLEAN, -1);
+	until(&r.calls, 1);
+	ck_assert_uint_eq(r.av, VERDICT_AV_CLEAN);
+	scan_client_free(&c);
+}
+END_TEST
+
 START_TEST(test_request_too_large)
 {
 	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
@@ -767,6 +803,7 @@ int main(void)
 	tcase_add_test(t, test_answer);
 	tcase_add_loop_test(t, test_unreachable, 0, 2);
 	tcase_add_test(t, test_bad_path);
+	tcase_add_test(t, test_inline);
 	tcase_add_test(t, test_request_too_large);
 	tcase_add_loop_test(t, test_wrong_answer, 0, COUNT(wrong));
 	tcase_add_loop_test(t, test_no_answer, 0, END_COUNT);

@@ -98,15 +98,68 @@ START_TEST(test_request_round_trip)
 }
 END_TEST
 
-/* The octets themselves: other programs were written to this. */
+/* What was given inline comes out where it lies in the packet. */
+START_TEST(test_request_inline)
+{
+	static char octets[SCAN_INLINE_MAX + 1];
+	static const size_t sizes[] = { 0, 1, 13, 4096, SCAN_INLINE_MAX };
+	struct scan_request in = full_request(), out;
+	struct buf b = BUF_INIT(SCAN_PACKET_MAX);
+	struct scan_msg_store store;
+	const char *why;
+
+	memset(octets, '\n', sizeof octets); /* is not taken for the text's end */
+	in.is_inline = true;
+	in.octets = octets;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		in.size = sizes[i];
+		buf_clear(&b);
+		ck_assert_int_eq(scan_request_format(&in, &b), 0);
+		ck_assert_int_eq(parse(&b, &out, &store), 0);
+		check_same_request(&in, &out);
+		ck_assert(out.is_inline);
+		ck_assert_ptr_eq(out.octets, buf_head(&b) + buf_len(&b) - in.size);
+		scan_msg_store_fini(&store);
+		/* one octet less or more than size */
+		ck_assert_int_eq(scan_request_parse(buf_head(&b), buf_len(&b) - 1, &out, &store,
+			&why), -1);
+		ck_assert_int_eq(buf_append(&b, "x", sizes[i] < SCAN_INLINE_MAX), 0);
+		if (sizes[i] < SCAN_INLINE_MAX)
+			ck_assert_int_eq(parse(&b, &out, &store), -1);
+	}
+	in.size = SCAN_INLINE_MAX + 1;
+	ck_assert_int_eq(scan_request_format(&in, &b), -1);
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(test_request_inline_is_bounded)
+{
+	struct buf b = BUF_INIT(2 * SCAN_PACKET_MAX);
+	struct scan_request out;
+	struct scan_msg_store store;
+	const char *why;
+
+	ck_assert_int_eq(buf_printf(&b, "esets-scan/1 scan\nsize=%d\ninline=yes\n\n",
+		SCAN_INLINE_MAX + 1), 0);
+	for (int i = 0; i <= SCAN_INLINE_MAX; i++)
+		ck_assert_int_eq(buf_append(&b, "x", 1), 0);
+	ck_assert_int_eq(scan_request_parse(buf_head(&b), buf_len(&b), &out, &store, &why), -1);
+	ck_assert_str_eq(why, "more is inline than may be");
+	buf_fini(&b);
+}
+END_TEST
+
+/* The octets themselves: other programs were written to this. What has its
+ * default is left out. */
 START_TEST(test_request_octets)
 {
 	static const char want[] = "esets-scan/1 scan\nsize=1099511627776\nid=1b3e0300\n"
 		"agent=smtp\n"
 		"sender=s@example.org\nrcpts=7\nclient=192.0.2.1\nhelo=h\xc3\xa9lo.example\n"
 		"queue_id=4ABC\nname=100%25%0A%7F.exe\ntype=file\nwant_av=no\nwant_as=yes\n"
-		"want_parts=all\nclean_mode=rigorous\nobj_files=no\nobj_archives=yes\n"
-		"obj_emails=no\nobj_mailbox=yes\nobj_sfx=no\nobj_rtp=yes\napp_adware=no\n"
+		"want_parts=all\nclean_mode=rigorous\nobj_files=no\nobj_emails=no\nobj_sfx=no\n"
+		"app_adware=no\n"
 		"app_unwanted=yes\napp_unsafe=yes\nheur=no\nadv_heur=no\narchive_max_level=3\n"
 		"archive_max_size=8589934592\narchive_max_files=4294967295\narchive_max_ratio=5\n"
 		"max_size=77\ntimeout=12\nquarantine=yes\nas_spam_score_milli=5500\n"
@@ -118,6 +171,13 @@ START_TEST(test_request_octets)
 	ck_assert_int_eq(scan_request_format(&in, &b), 0);
 	ck_assert_uint_eq(buf_len(&b), sizeof want - 1);
 	ck_assert_int_eq(memcmp(buf_head(&b), want, sizeof want - 1), 0);
+	in.is_inline = true;
+	in.octets = "a\n\nb";
+	in.size = 4;
+	buf_clear(&b);
+	ck_assert_int_eq(scan_request_format(&in, &b), 0);
+	ck_assert_int_eq(memcmp(buf_head(&b), "esets-scan/1 scan\nsize=4\ninline=yes\nid=1b", 41), 0);
+	ck_assert_int_eq(memcmp(buf_head(&b) + buf_len(&b) - 6, "\n\na\n\nb", 6), 0);
 	buf_fini(&b);
 }
 END_TEST
@@ -166,6 +226,10 @@ static const struct { const char *text, *why; } bad_requests[] = {
 	{ "esets-scan/1 scan\r\nsize=1\n\n", "unknown message" },
 	{ H, "the packet was cut" }, { H "\n", "size is missing" },
 	{ H "size=1", "the packet was cut" }, { H "size=1\n", "the packet was cut" },
+	{ H "size=1\ninline=yes\n\n", "size is not that of the octets inline" },
+	{ H "size=1\ninline=yes\n\nab", "size is not that of the octets inline" },
+	{ H "size=1\ninline=no\n\na", "octets after the end" },
+	{ H "inline=yes\n\n", "size is missing" },
 	{ H "size=1\n\nx", "octets after the end" }, { H "size=1\n\n\n", "octets after the end" },
 	{ H "size=1\nsize=1\n\n", "a key is repeated" },
 	{ H "size=1\nid=a\nid=b\n\n", "a key is repeated" },
@@ -632,6 +696,8 @@ int main(void)
 	Suite *s = suite_create("scan_msg");
 	TCase *t = tcase_create("request");
 	tcase_add_test(t, test_request_round_trip);
+	tcase_add_test(t, test_request_inline);
+	tcase_add_test(t, test_request_inline_is_bounded);
 	tcase_add_test(t, test_request_octets);
 	tcase_add_test(t, test_request_defaults);
 	tcase_add_test(t, test_request_null_texts);

@@ -76,7 +76,9 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	*clean_fd_out = -1;
 	sh->by = getpid();
 	sh->started++;
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size < r->size || deadline_ms < now_ms())
+	if (deadline_ms < now_ms() || (r->is_inline ? fd >= 0 || r->size != 3 ||
+	    memcmp(r->octets, "abc", 3) != 0 : fstat(fd, &st) < 0 ||
+	    (uint64_t)st.st_size < r->size))
 		v->av = VERDICT_AV_UNAVAILABLE;
 	if (strncmp(r->name, "sleep ", 6) == 0 && !sleep_unless(atol(r->name + 6), cancelled, arg))
 		return false;
@@ -384,15 +386,21 @@ static const char *talk(const char *text, size_t n, int fd)
 START_TEST(test_broken_requests)
 {
 	static const char good[] = "esets-scan/1 scan\nsize=10\n\n";
-	char *huge = calloc(1, SCAN_MSG_MAX + 10);
+	static const char octets[] = "esets-scan/1 scan\nsize=3\ninline=yes\n\nabc";
+	char *huge = calloc(1, SCAN_PACKET_MAX + 10);
 
 	workers[0] = start_worker(two_threads);
 	ck_assert_ptr_nonnull(strstr(talk("garbage", 7, msg_fd), "av=unavailable\n"));
 	ck_assert_ptr_nonnull(strstr(talk(good, sizeof good - 2, msg_fd), "the packet was cut"));
 	ck_assert_ptr_nonnull(strstr(talk(good, sizeof good - 1, -1), "no descriptor"));
-	ck_assert_ptr_nonnull(strstr(talk(huge, SCAN_MSG_MAX + 10, msg_fd), "too long"));
+	ck_assert_ptr_nonnull(strstr(talk(huge, SCAN_PACKET_MAX + 10, msg_fd), "too long"));
+	ck_assert_ptr_nonnull(strstr(talk(octets, sizeof octets - 1, msg_fd),
+		"a descriptor came with octets inline"));
+	ck_assert_ptr_nonnull(strstr(talk(octets, sizeof octets - 2, -1), "size is not that"));
+	ck_assert_int_eq(sh->started, 0);
+	ck_assert_ptr_nonnull(strstr(talk(octets, sizeof octets - 1, -1), "\nav=clean\n"));
 	ck_assert_ptr_nonnull(strstr(talk(good, sizeof good - 1, msg_fd), "\nav=clean\n"));
-	ck_assert_int_eq(sh->started, 1);
+	ck_assert_int_eq(sh->started, 2);
 	free(huge);
 }
 END_TEST

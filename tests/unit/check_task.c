@@ -74,17 +74,25 @@ static void take_cleaned(void)
 
 static bool run_until(const char *msg, size_t len, long long deadline, task_cancelled_fn cancelled)
 {
+	static bool is_inline;
+	char *octets = malloc(len > 0 ? len : 1);
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, msg, len), (ssize_t)len);
+	memcpy(octets, msg, len);
 	req.size = len;
+	/* In turn by the descriptor and inline; then one octet too many is seen. */
+	req.is_inline = is_inline = !is_inline;
+	req.octets = octets;
 	verdict_fini(&verdict);
-	bool done = task_run(&req, fd, deadline, cancelled, NULL, &verdict, &clean_fd);
+	bool done = task_run(&req, is_inline ? -1 : fd, deadline, cancelled, NULL, &verdict,
+		&clean_fd);
 	if (done)
 		take_cleaned();
 	ck_assert_int_eq(clean_fd, -1);
 	close(fd);
+	free(octets);
 	return done;
 }
 

@@ -13,7 +13,10 @@ from harness import wait_until
 
 HEAD_REQUEST = b"esets-scan/1 scan\n"
 HEAD_VERDICT = b"esets-scan/1 verdict\n"
-PACKET_MAX = 65536
+PACKET_MAX = 131072
+
+# What an absent key says, of those that tests look at.
+DEFAULTS = {"type": "mail", "clean_mode": "none", "want_av": "yes", "want_as": "no"}
 
 CLOSE = object()   # end the connection without an answer
 
@@ -24,20 +27,24 @@ class Request:
         self.fd_count = len(descriptors)
         self.is_well_formed = packet.startswith(HEAD_REQUEST)
         self.keys = {}
-        for line in packet.split(b"\n")[1:]:
+        text, _, octets = packet.partition(b"\n\n")
+        for line in text.split(b"\n")[1:]:
             key, found, value = line.partition(b"=")
             if found:
                 self.keys.setdefault(key.decode(), []).append(value.decode("latin-1"))
         self.content = b""
         self.flags = None
         self.can_write = None
-        if descriptors:
+        if self.get("inline") == "yes":
+            self.content = octets
+            self.can_write = False
+        elif descriptors:
             size = int(self.get("size", "0"))
             self.content = read_all(descriptors[0], size)
             self.can_write = can_write(descriptors[0])
 
     def get(self, key, default=None):
-        return self.keys.get(key, [default])[0]
+        return self.keys.get(key, [DEFAULTS.get(key, default)])[0]
 
 
 def read_all(fd, size):
