@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The classes of syslog_class: name, syslog priority by default. */
 #define LOG_CLASS_LIST(X)                \
@@ -55,6 +56,9 @@ bool log_wants(enum log_class c);
 /* The id in the brackets for lines of this thread; copied, at most 31 octets.
  * NULL: the process id. */
 void log_ctx_set(const char *id);
+/* The same for a session, or its message n if that is not 0; put into words
+ * only when a line is written, since it is set with every event. */
+void log_ctx_set_session(uint64_t id, unsigned n);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

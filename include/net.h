@@ -52,7 +52,7 @@ int net_resolve(const char *list, uint16_t port, bool passive,
 bool net_list_has_names(const char *list);
 
 /* Listening socket of a type (SOCK_STREAM, SOCK_SEQPACKET): SO_REUSEADDR,
- * IPV6_V6ONLY, backlog; a UNIX path is bound with exactly unix_mode (only
+ * IPV6_V6ONLY, TCP_NODELAY and SO_KEEPALIVE for its connections, backlog; a UNIX path is bound with exactly unix_mode (only
  * while the process has no threads) and a stale socket (nobody answers) is
  * replaced, one that answers gives EADDRINUSE, something that is no socket
  * ENOTSOCK. -1 with errno. */
@@ -63,7 +63,7 @@ int net_try_addr(const struct net_addr *a);
 /* Starts a non-blocking stream connect with TCP_NODELAY and SO_KEEPALIVE.
  * The descriptor (connected or in progress), or -1 with errno. */
 int net_connect(const struct net_endpoint *e, int type);
-/* accept4 with TCP_NODELAY and SO_KEEPALIVE on TCP; peer filled in. */
+/* accept4; peer filled in. Over TCP it has the options of net_listen's socket. */
 int net_accept(int listen_fd, struct net_addr *peer_out);
 /* getsockname of a connected socket; family 0 if it fails. */
 void net_local_addr(int fd, struct net_addr *out);

@@ -35,13 +35,7 @@ void session_id_text(const struct session *s, char out[24])
 
 void session_log_ctx(const struct session *s)
 {
-	char text[40];
-
-	if (s->msg != NULL)
-		snprintf(text, sizeof text, "%012llx.%u", (unsigned long long)s->id, s->msgs);
-	else
-		snprintf(text, sizeof text, "%012llx", (unsigned long long)s->id);
-	log_ctx_set(text);
+	log_ctx_set_session(s->id, s->msg != NULL ? s->msgs : 0);
 }
 
 void session_init(struct session *s, struct session_env *env, uint64_t id,

@@ -43,6 +43,7 @@ static struct {
 } g_log = { "esets", { -1, ~0u, true, false } };
 
 static _Thread_local char t_id[LOG_ID_MAX];
+static _Thread_local struct { bool is_set; uint64_t id; unsigned n; } t_session; /* not in t_id yet */
 
 int log_facility_parse(const char *name, int *out)
 {
@@ -112,10 +113,29 @@ bool log_wants(enum log_class c)
 
 void log_ctx_set(const char *id)
 {
+	t_session.is_set = false;
 	if (id == NULL)
 		t_id[0] = '\0';
 	else
 		str_clean(t_id, sizeof t_id, id, strlen(id));
+}
+
+void log_ctx_set_session(uint64_t id, unsigned n)
+{
+	t_session.is_set = true;
+	t_session.id = id;
+	t_session.n = n;
+}
+
+static const char *ctx_text(void)
+{
+	if (t_session.is_set) {
+		int w = snprintf(t_id, sizeof t_id, "%012llx", (unsigned long long)t_session.id);
+		if (t_session.n != 0)
+			snprintf(t_id + w, sizeof t_id - (size_t)w, ".%u", t_session.n);
+		t_session.is_set = false;
+	}
+	return t_id;
 }
 
 static void flatten(char *s)
@@ -213,7 +233,7 @@ size_t log_pairs_json(char *out, size_t size, const struct log_pair *pairs, unsi
 /* What a line is about: the id in its brackets. */
 static const char *line_id(char id[LOG_ID_MAX])
 {
-	if (t_id[0] != '\0')
+	if (ctx_text()[0] != '\0')
 		str_copy(id, LOG_ID_MAX, t_id);
 	else
 		snprintf(id, LOG_ID_MAX, "%ld", (long)getpid());

@@ -329,6 +329,7 @@ static void set_on(int fd, int level, int option)
 	(void)setsockopt(fd, level, option, &on, sizeof on);
 }
 
+/* Those of a listener are its connections' too. */
 static void set_tcp_options(int fd)
 {
 	set_on(fd, IPPROTO_TCP, TCP_NODELAY);
@@ -400,6 +401,8 @@ int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned uni
 		rc = bind_unix(fd, e, type, unix_mode);
 	} else {
 		set_on(fd, SOL_SOCKET, SO_REUSEADDR);
+		if (type == SOCK_STREAM)
+			set_tcp_options(fd);
 		if (e->addr.family == AF_INET6)
 			set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 		rc = bind(fd, (const struct sockaddr *)&ss, len);
@@ -457,8 +460,6 @@ int net_accept(int listen_fd, struct net_addr *peer_out)
 	if (fd < 0)
 		return -1;
 	net_addr_from_sockaddr(peer_out, (const struct sockaddr *)&ss, len);
-	if (peer_out->family != AF_UNIX)
-		set_tcp_options(fd);
 	return fd;
 }
 

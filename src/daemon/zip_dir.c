@@ -170,7 +170,11 @@ bool zip_dir_prev_end(const void *data, size_t len, size_t *from, size_t *end_ou
 		return false;
 	if (at > len - END_LEN + 1)
 		at = len - END_LEN + 1;
-	while (at-- > least) {
+	/* Forward it is found quickly that there is none, as mostly. */
+	if (at <= least || find_octets(p + least, at + 3 - least, "PK\5\6", 4) == NULL)
+		at = 0;
+	while (at > least) {
+		at--;
 		if (memcmp(p + at, "PK\5\6", 4) != 0)
 			continue;
 		*from = at;

@@ -323,6 +323,18 @@ START_TEST(test_context)
 	pthread_join(t, NULL);
 	log_info("x");
 	ck_assert_str_eq(captured(), "esets_test: info[mine]: x\n");
+	log_ctx_set_session(0x1b3e0300, 0);
+	log_info("x");
+	ck_assert_str_eq(captured(), "esets_test: info[00001b3e0300]: x\n");
+	log_ctx_set_session(UINT64_MAX, UINT32_MAX);
+	log_info("x");
+	log_info("y");
+	ck_assert_str_eq(captured(), "esets_test: info[ffffffffffffffff.4294967295]: x\n"
+		"esets_test: info[ffffffffffffffff.4294967295]: y\n");
+	log_ctx_set_session(0, 7);
+	log_info("x");
+	ck_assert_str_eq(captured(), "esets_test: info[000000000000.7]: x\n");
+	log_ctx_set_session(1, 1);
 	log_ctx_set(NULL);
 	log_info("x");
 	snprintf(want, sizeof want, "esets_test: info[%ld]: x\n", (long)getpid());
