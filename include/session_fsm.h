@@ -39,10 +39,10 @@
 #define SESSION_EVENT_LIST(X)                                   \
 	X(UP)      /* connected to the server */                \
 	X(DOWN)    /* no server address answers */              \
-	X(R2) X(R3) X(R4) X(R5)  /* a reply, by first digit */  \
+	X(R2) X(R3) X(R4) X(R5)  /* a reply, by first digit; 3: 354, for AUTH 334 */ \
 	X(R421)    /* a reply 421 */                            \
 	X(GONE)    /* server closed or failed */                \
-	X(GARBAGE) /* server sent what is no reply */           \
+	X(GARBAGE) /* server sent what is no reply, or none here */ \
 	X(SRVTIME) /* server let its time go by */              \
 	X(EOD)     /* end of data from the client */            \
 	X(PASS)    /* the policy accepts the message */         \

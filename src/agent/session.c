@@ -248,10 +248,16 @@ void session_client_input(struct session *s, const void *p, size_t n)
 	session_run(s);
 }
 
-static enum session_event reply_event(int code)
+/* Of the 3xx only 354 asks for a message. 334 belongs to AUTH, whose reply is
+ * awaited in COMMAND; elsewhere it is no reply, and there are no others. */
+static enum session_event reply_event(const struct session *s, int code)
 {
 	if (code == 421)
 		return EV_R421;
+	if (code / 100 == 3 && code != 354 && (code != 334 || s->state != ST_COMMAND)) {
+		log_warning("server: reply %d out of place", code);
+		return EV_GARBAGE;
+	}
 	return (enum session_event)(EV_R2 + (code / 100 - 2));
 }
 
@@ -279,7 +285,7 @@ void session_server_input(struct session *s, const void *p, size_t n)
 			break;
 		}
 		s->server_since_ms = s->env->now_ms;
-		session_event(s, reply_event(s->reply.code));
+		session_event(s, reply_event(s, s->reply.code));
 		smtp_reply_reset(&s->reply);
 	}
 	if (!s->server_up)

@@ -34,6 +34,7 @@
 /* A command whose reply is owed to the client. */
 struct session_pending {
 	uint8_t verb;          /* enum smtp_verb */
+	bool has_dot;          /* DATA: 354 came, and our lone dot went out */
 	const char *local;     /* our own reply, or NULL: the server owes it */
 	const char *instead;   /* said in place of the server's reply, or NULL */
 	char *line;            /* MAIL, RCPT, EHLO, HELO, XFORWARD: kept until the

@@ -177,17 +177,19 @@ static void pass_reply(struct session *s, enum smtp_verb verb)
 	buf_fini(&out);
 }
 
-/* A 3xx reply. Only AUTH has one that the client may see. */
+/* 334 or 354. Only AUTH has one that the client may see. */
 static void reply_3xx(struct session *s, struct session_pending *e)
 {
-	if (e->verb == SMTP_VERB_AUTH && e->instead == NULL) {
+	const bool is_auth = s->reply.code == 334;
+
+	if (is_auth && e->verb == SMTP_VERB_AUTH && e->instead == NULL) {
 		session_set_state(s, ST_AUTH);
 		session_to_client(s, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
-	} else if (e->verb == SMTP_VERB_DATA) {
+	} else if (!is_auth && e->verb == SMTP_VERB_DATA && !e->has_dot) {
 		/* No recipient was accepted, and yet 354: RFC 2920 3.1 has us end it
 		 * at once; what the server says to that is the client's answer. */
 		session_to_server(s, ".\r\n", 3);
-		e->verb = SMTP_VERB_UNKNOWN;
+		e->has_dot = true;
 	} else {
 		/* What would follow is not commands, and not ours to look at (I1). */
 		log_warning("server wants more after a command that has no such reply");
@@ -208,6 +210,12 @@ void session_reply_take(struct session *s)
 
 	if (class == 3) {
 		reply_3xx(s, e);
+		return;
+	}
+	if (class == 2 && verb == SMTP_VERB_DATA) {
+		/* The client would take its message for accepted (I2). */
+		log_warning("server accepts a message that it did not get");
+		session_close(s, SESSION_END_SERVER_GARBAGE);
 		return;
 	}
 	/* 221 announces the close, whatever it answers; 521 may do so. */
