@@ -294,34 +294,59 @@ static void on_bad_bdat(struct maker *m, uint8_t op)
 
 /* ---- what stands between chunks ------------------------------------------- */
 
+static void relay_mail(struct maker *m, const char *line, bool binary)
+{
+	server_hears(m, line);
+	server_reply(m, m->has_mail ? 503 : 250, ' ');
+	if (!m->has_mail)
+		m->is_binary = binary;
+	m->has_mail = true;
+}
+
 static void on_mail(struct maker *m, uint8_t op, bool binary)
 {
 	const char *line = binary ? "MAIL FROM:<a@b> BODY=BINARYMIME\r\n" : "MAIL FROM:<a@b>\r\n";
 
 	client_says(m, line, op);
-	if (m->in_chunks) {
+	if (m->in_chunks)
 		own_reply(m, "503 5.5.1 ");
-	} else if (binary && !offers_binary(m)) {
+	else if (binary && !offers_binary(m))
 		own_reply(m, "555 5.5.4 ");
-	} else {
-		server_hears(m, line);
-		server_reply(m, m->has_mail ? 503 : 250, ' ');
-		if (!m->has_mail)
-			m->is_binary = binary;
-		m->has_mail = true;
-	}
+	else
+		relay_mail(m, line, binary);
 }
 
-enum rcpt { RCPT_GOOD, RCPT_NO, RCPT_LATE };
+/* With a size that may be beyond max_message_size (RFC 1870 6.1). */
+static void on_mail_size(struct maker *m, uint8_t op)
+{
+	const unsigned size = next(m);
+	char line[64];
+
+	snprintf(line, sizeof line, "MAIL FROM:<a@b> SIZE=%u\r\n", size);
+	client_says(m, line, op);
+	if (m->in_chunks)
+		own_reply(m, "503 5.5.1 ");
+	else if (is_too_big(m, size))
+		own_reply(m, "552 5.3.4 ");
+	else
+		relay_mail(m, line, false);
+}
+
+enum rcpt { RCPT_GOOD, RCPT_NO, RCPT_LATE, RCPT_UNCLEAR };
 
 static void on_rcpt(struct maker *m, uint8_t op, enum rcpt what)
 {
 	static const char *const lines[] = { [RCPT_GOOD] = "RCPT TO:<c@d>\r\n",
-		[RCPT_NO] = "RCPT TO:<no@d>\r\n", [RCPT_LATE] = "RCPT TO:<late@d>\r\n" };
+		[RCPT_NO] = "RCPT TO:<no@d>\r\n", [RCPT_LATE] = "RCPT TO:<late@d>\r\n",
+		[RCPT_UNCLEAR] = "RCPT TO:<c@d (e@f)>\r\n" };
 
 	client_says(m, lines[what], op);
 	if (m->in_chunks) {
 		own_reply(m, "503 5.5.1 ");
+		return;
+	}
+	if (what == RCPT_UNCLEAR && m->cfg->has_users) {
+		own_reply(m, "553 5.1.3 ");
 		return;
 	}
 	server_hears(m, lines[what]);
@@ -417,6 +442,12 @@ static void on_record(struct maker *m)
 	case 25: case 26: /* a transaction, so that inputs come far */
 		on_mail(m, op, op % 32 == 26);
 		on_rcpt(m, op, RCPT_GOOD);
+		break;
+	case 27:
+		on_mail_size(m, op);
+		break;
+	case 28:
+		on_rcpt(m, op, RCPT_UNCLEAR);
 		break;
 	default:
 		on_relayed(m, op, op % 2 != 0 ? "NOOP\r\n" : "VRFY x\r\n");

@@ -43,6 +43,7 @@ struct bdat_cfg {
 	enum conf_chunking chunking;
 	enum conf_bare_newline bare_newline;
 	size_t size_max;                    /* 0 none */
+	bool has_users;                     /* addresses are looked at */
 };
 
 struct bdat_script {

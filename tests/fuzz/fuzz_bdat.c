@@ -41,10 +41,12 @@ struct world {
 	unsigned mode, seed;                 /* of splits and timing */
 };
 
+static bool has_users;
+
 bool conf_has_users(const struct conf *c)
 {
 	(void)c;
-	return false;
+	return has_users;
 }
 
 struct conf_settings conf_settings_for(const struct conf *c, const char *rcpt, size_t rcpt_len,
@@ -433,7 +435,9 @@ static void configure(struct world *w, uint8_t a, uint8_t b)
 		.bare_newline = (enum conf_bare_newline[]){ CONF_BARE_NORMALIZE, CONF_BARE_REJECT,
 			CONF_BARE_PASS, CONF_BARE_NORMALIZE }[a >> 4 & 3],
 		.size_max = a & 64 ? 1u + b % 128u : 0,
+		.has_users = a & 128,
 	};
+	has_users = w->cfg.has_users;
 	*c = (struct conf_smtp){
 		.timeout_client = 30, .timeout_banner = 60, .timeout_server = 300,
 		.timeout_data = 3600, .max_received = 1000, .chunking = w->cfg.chunking,

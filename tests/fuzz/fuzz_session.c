@@ -36,18 +36,20 @@ struct world {
 	const uint8_t *in, *end;
 };
 
+static bool has_users;
+
 /* Recipients that begin with an e have other settings. */
 bool conf_has_users(const struct conf *c)
 {
 	(void)c;
-	return true;
+	return has_users;
 }
 
 struct conf_settings conf_settings_for(const struct conf *c, const char *rcpt, size_t rcpt_len,
 	const char *sndr, size_t sndr_len)
 {
 	must(memchr(rcpt, '\r', rcpt_len) == NULL && memchr(sndr, '\r', sndr_len) == NULL);
-	if (rcpt_len > 0 && rcpt[0] == 'e')
+	if (has_users && rcpt_len > 0 && rcpt[0] == 'e')
 		return (struct conf_settings){ .scan = &c->global.scan, .section = "e" };
 	return (struct conf_settings){ .scan = &c->smtp.scan, .section = "smtp" };
 }
@@ -223,6 +225,10 @@ static const char *const lines[] = {
 	"XCLIENT ADDR=192.0.2.1\r\n", "NOOP\rBDAT 3 LAST\r\n", "VRFY\0x\n", "\r\n",
 	"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n", "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n",
 	"RCPT TO:<e@f>\r\n", "MAIL FROM:<a@b>\r\nRCPT TO:<e@d>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
+	"MAIL FROM:<a@b> SIZE=60\r\n", "mail from:<a@b> size=61 BODY=8BITMIME\r\n",
+	"MAIL FROM:<a@b> SIZE=99999999999999999999\r\n", "MAIL FROM:<a!b@c>\r\n", "MAIL FROM:<>\r\n",
+	"RCPT TO:<(e)c@d>\r\n", "RCPT TO:<\"e\"@d>\r\n", "RCPT TO:<@x,@y:e@d>\r\n", "RCPT TO:c@d\r\n",
+	"MAIL FROM:<a@b> SIZE=61\r\nRCPT TO:<c@d>\r\nDATA\r\n",
 };
 static const char *const pieces[] = {
 	"Subject: \xa5\r\n\r\n\xa5 text\r\n", ".\r\n", "\r\n.\r\n", "\n.\n", "\r.\r", "\n.\r\n",
@@ -472,6 +478,7 @@ static void configure(struct world *w, size_t size)
 	else if ((b >> 1 & 7) == 6)
 		c->scan.actions.av = POLICY_DISCARD;
 	c->server_xclient = (size & 30) == 30;
+	has_users = (size & 66) != 66;
 	c->scan.av_subject_prefix = c->scan.as_subject_prefix = "";
 	/* Their two bits have a value to spare. */
 	if ((a >> 1 & 3) == 3) {
@@ -506,6 +513,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	configure(w, size);
 	session_init(&w->s, &w->env, 1, &client, &client, size & 1);
 	model_init(&w->m, &w->s, &w->conf);
+	w->m.has_users = has_users;
 	session_start(&w->s);
 	pump(w);
 	while (w->in < w->end && !session_is_over(&w->s))

@@ -126,6 +126,98 @@ struct policy_actions model_actions(const struct model *m)
 	return m->first_kind ? *e : *plain;
 }
 
+/* ---- what the agent answers by itself: one-sided, where the rules are clear -- */
+
+/* Behind "MAIL FROM:<" or "RCPT TO:<"; NULL: the line is something else. */
+static const char *path_at(const struct fuzz_text *line)
+{
+	const char *const prefix = has_verb(line, "MAIL", 0) ? "MAIL FROM:<" : "RCPT TO:<";
+	const size_t n = strlen(prefix);
+
+	return line->len > n && strncasecmp(line->p, prefix, n) == 0 ? line->p + n : NULL;
+}
+
+/* Letters, digits and dots, one @, nothing behind; or the null sender. */
+static bool is_clear_to_all(const struct fuzz_text *line)
+{
+	const char *p = path_at(line), *end = line->p + line->len;
+	unsigned ats = 0, run = 0;
+
+	if (p == NULL || end[-1] != '>')
+		return false;
+	if (end - p == 1)
+		return has_verb(line, "MAIL", 0);
+	for (; p < end - 1; p++) {
+		if (isalnum((unsigned char)*p)) {
+			run++;
+			continue;
+		}
+		if ((*p != '@' && *p != '.') || run == 0)
+			return false;
+		ats += *p == '@';
+		run = 0;
+	}
+	return ats == 1 && run > 0;
+}
+
+/* A comment, a list, a bang path or a blank, and neither route nor quotes that
+ * could make it something else. */
+static bool is_clear_to_none(const struct fuzz_text *line)
+{
+	const char *p = path_at(line), *end = line->p + line->len;
+
+	if (p == NULL || *p == '@' || memchr(line->p, '"', line->len) != NULL ||
+	    memchr(line->p, '\\', line->len) != NULL)
+		return false;
+	for (; p < end && *p != '>'; p++) {
+		if (*p != '\0' && strchr("(),;! ", *p) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Is its first parameter SIZE, and that a number beyond max_message_size (RFC 1870)? */
+static bool is_announced_too_big(const struct model *m, const struct fuzz_text *line)
+{
+	const uint64_t max = m->conf->smtp.max_message_size;
+	const char *p = path_at(line), *end = line->p + line->len;
+	uint64_t size = 0;
+	int digits = 0;
+
+	p = p != NULL && has_verb(line, "MAIL", 0) ? memchr(p, '>', (size_t)(end - p)) : NULL;
+	if (max == 0 || p == NULL || end - p < 8 || strncasecmp(p, "> SIZE=", 7) != 0)
+		return false;
+	for (p += 7; p < end && isdigit((unsigned char)*p) && digits < 18; digits++)
+		size = size * 10 + (uint64_t)(*p++ - '0');
+	return digits > 0 && (p == end || *p == ' ') && size > max;
+}
+
+/* MAIL or RCPT has gone to the server. */
+static void check_relayed(const struct model *m, const struct fuzz_text *line)
+{
+	must(!m->has_users || !is_clear_to_none(line));
+	must(!is_announced_too_big(m, line));
+}
+
+/* MAIL or RCPT was answered by the agent: in words for which there is a reason.
+ * 452 is on_rcpt's. */
+static void check_refused(const struct model *m, const struct fuzz_text *line, const char *p,
+	size_t n)
+{
+	const bool is_mail = has_verb(line, "MAIL", 0);
+
+	must(n > 9);
+	if (memcmp(p, "553 5.1.3", 9) == 0)
+		must(m->has_users && !is_clear_to_all(line));
+	else if (memcmp(p, "552 5.3.4", 9) == 0)
+		must(is_mail && m->conf->smtp.max_message_size > 0 &&
+			smtp_cmd_has_param(line->p, line->len, "SIZE", NULL));
+	else if (memcmp(p, "555 5.5.4", 9) == 0)
+		must(is_mail && smtp_cmd_has_param(line->p, line->len, "BODY", "BINARYMIME"));
+	else
+		must(memcmp(p, "503 5.5.1", 9) == 0 || (!is_mail && memcmp(p, "452 4.5.3", 9) == 0));
+}
+
 /* The server has taken a recipient (c), or it was deferred for its settings. */
 static void on_rcpt(struct model *m, const struct fuzz_text *line, int code,
 	const struct model_command *c)
@@ -135,7 +227,8 @@ static void on_rcpt(struct model *m, const struct fuzz_text *line, int code,
 
 	while (arg < end && is_blank(*arg))
 		arg++;
-	bool kind = smtp_cmd_path(arg, (size_t)(end - arg), "TO", &addr, NULL, NULL) > 0 && *addr == 'e';
+	bool kind = m->has_users &&
+		smtp_cmd_path(arg, (size_t)(end - arg), "TO", &addr, NULL, NULL) > 0 && *addr == 'e';
 	bool defers = m->conf->smtp.user_config_recipients == CONF_RCPT_DEFER;
 	bool is_first = m->nrcpts[0] + m->nrcpts[1] == 0;
 	if (c == NULL) {
@@ -402,6 +495,8 @@ static void on_command(struct model *m, const struct model_owed *o, int code,
 		/* What has ended for the client has ended at the server. */
 		must(c == NULL || !c->is_nested || m->has_mail);
 	}
+	if (c == NULL && !m->is_rogue && (has_verb(&o->line, "MAIL", 0) || has_verb(&o->line, "RCPT", 0)))
+		check_refused(m, &o->line, p, n);
 	if (has_verb(&o->line, "RCPT", 0))
 		on_rcpt(m, &o->line, code, c);
 	if (code / 100 != 2 || refused)
@@ -426,7 +521,7 @@ static void on_data(struct model *m, const struct model_owed *o, int code,
 		return;
 	}
 	m->phase = MODEL_COMMAND;
-	must(code / 100 != 3);
+	must(code / 100 == 4 || code / 100 == 5);
 	must(m->is_rogue || c == NULL || c->kind == MODEL_LONE_DOT || same_line(&c->line, &o->line));
 }
 
@@ -673,6 +768,8 @@ static void on_line(struct model *m)
 	must(!has_one_of(&c->line, never));
 	for (size_t i = 0; fours[i] != NULL; i++)
 		must(!has_verb(&c->line, fours[i], 4));
+	if (has_verb(&c->line, "MAIL", 0) || has_verb(&c->line, "RCPT", 0))
+		check_relayed(m, &c->line);
 	if (!has_verb(&c->line, "BDAT", 4))
 		return;
 	must(m->is_accepted && m->is_binary);
@@ -785,9 +882,9 @@ bool model_server_answers(struct model *m, uint8_t choice, uint8_t caps, struct 
 	if (c->code / 100 != 3)
 		return true;
 	if (c->kind == MODEL_LINE && has_verb(&c->line, "DATA", 0))
-		m->server_data = true;
+		m->server_data = c->code == 354;
 	else
-		m->server_auth = true;
+		m->server_auth = c->code == 334;
 	return true;
 }
 

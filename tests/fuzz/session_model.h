@@ -50,6 +50,7 @@ struct model_command {       /* of the server; its number is the tag */
 struct model {
 	const struct conf *conf;
 	struct session *s;
+	bool has_users;          /* addresses are looked at: they name settings */
 	bool is_rogue;           /* the server has sent octets of its own making */
 
 	struct fuzz_text stream; /* all that the client sent */
