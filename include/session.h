@@ -168,6 +168,7 @@ void session_client_error(struct session *s);
 /* The server connection ended, orderly or not (after all its octets). */
 void session_server_gone(struct session *s);
 void session_on_dial(struct session *s, bool up);
+/* Takes the descriptor and what the verdict holds. */
 void session_on_verdict(struct session *s, struct verdict *v, int clean_fd);
 /* The agent terminates. */
 void session_stop(struct session *s);
@@ -176,6 +177,11 @@ void session_tick(struct session *s);
 /* Call after output was written: goes on with a message under way, or with
  * input that waited for room. */
 void session_on_written(struct session *s);
+
+/* Is there work left that was put off, so that others get their turn? Then call
+ * session_on_turn in the next turn of the loop. */
+bool session_wants_turn(const struct session *s);
+void session_on_turn(struct session *s);
 
 /* Is more input wanted (back-pressure)? */
 bool session_wants_client(const struct session *s);

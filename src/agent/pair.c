@@ -374,6 +374,8 @@ void pair_update(struct pair *p)
 	    !p->server.write_dead)
 		conn_want_writable(&p->server);
 	conn_set_reading(&p->client, session_wants_client(&p->s));
+	if (session_wants_turn(&p->s))
+		worker_want_turn(p->t);
 	/* A server that takes no more may have said why: read on to its end. */
 	conn_set_reading(&p->server, conn_is_open(&p->server) && !p->connecting &&
 		(session_wants_server(&p->s) || p->server.write_dead));
@@ -401,6 +403,14 @@ void pair_tick(struct pair *p)
 	if (p->connecting && now >= p->connect_until_ms)
 		dial_failed(p, ETIMEDOUT);
 	session_tick(&p->s);
+	pair_update(p);
+}
+
+void pair_turn(struct pair *p)
+{
+	if (!session_wants_turn(&p->s))
+		return;
+	session_on_turn(&p->s);
 	pair_update(p);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "session_int.h"
+#include "stats.h"
 
 #define REPLY_SYNTAX "501 5.5.4 Syntax: BDAT size [LAST]"
 #define REPLY_NO_MAIL "503 5.5.1 BDAT before MAIL"
@@ -78,10 +79,12 @@ size_t session_bdat_input(struct session *s, const char *p, size_t n)
 	if (n > s->chunk_left)
 		n = (size_t)s->chunk_left;
 	s->chunk_left -= n;
-	if (s->chunk_error == NULL)
+	s->client_since_ms = s->env->now_ms;
+	if (s->chunk_error == NULL) {
+		s->msg->received += n;
+		stats_add(ST_BYTES_IN, n);
 		session_mail_chunk(s, p, n);
-	else
-		s->client_since_ms = s->env->now_ms;
+	}
 	if (s->chunk_left == 0)
 		chunk_end(s);
 	return n;

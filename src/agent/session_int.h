@@ -57,6 +57,13 @@ struct session_head {
 	unsigned n, next;
 };
 
+/* The message as the scanner cleaned it, while it is read. */
+struct session_clean {
+	bool is_open;
+	int fd;
+	uint64_t at;                 /* read up to here */
+};
+
 struct session_msg {
 	struct spool *spool;
 	struct smtp_dot dot;
@@ -66,7 +73,7 @@ struct session_msg {
 	bool is_binary;              /* BODY=BINARYMIME: octets, by BDAT only */
 	bool by_bdat;
 	uint64_t size_max;           /* 0 none */
-	uint64_t size;               /* octets of the decoded body */
+	uint64_t size;               /* octets of the decoded body as it came in */
 	uint64_t received;           /* octets of its chunks as they came */
 	uint64_t sent;               /* octets of the spool given to the server */
 	struct session_head head;
@@ -77,6 +84,7 @@ struct session_msg {
 	const struct conf_scan *settings;   /* the envelope's */
 	char section[160];                  /* whose they are, for the log */
 	struct verdict verdict;
+	struct session_clean clean;
 	bool has_verdict;            /* a scan gave one */
 	struct policy_result result;
 	struct policy_result would;  /* policy_dry_run: what it was not, else accept */
@@ -162,7 +170,7 @@ void session_rcpt_clear(struct session_envelope *e);
 /* session_mail.c */
 bool session_mail_begin(struct session *s, bool by_bdat);
 size_t session_mail_input(struct session *s, const char *p, size_t n);
-/* Octets of the body as they came, already without the framing of BDAT. */
+/* Octets of the body already without framing: of a chunk, or cleaned ones. */
 void session_mail_chunk(struct session *s, const char *p, size_t n);
 void session_mail_chunks_end(struct session *s);
 void session_mail_decide(struct session *s);
@@ -182,9 +190,14 @@ size_t session_bdat_input(struct session *s, const char *p, size_t n);
 const char *session_mail_why(const struct session_msg *m, enum policy_level by, char *out);
 
 /* session_clean.c */
-/* Puts the message of that descriptor into the place of the spooled one. NULL,
- * or why not: the message is then lost here and must be deferred. */
-const char *session_clean_take(struct session *s, int fd);
+/* Begins to put the message of that descriptor, which it takes, into the place
+ * of the spooled one. From here on that one is lost: what fails must be
+ * deferred. 0; -1 no memory. */
+int session_clean_begin(struct session *s, int fd);
+/* Reads a bounded piece. 1 it is whole, 0 call again in the next turn, -1 not
+ * to be had, for this reason. */
+int session_clean_step(struct session *s, const char **why_out);
+void session_clean_fini(struct session_clean *c);
 
 /* session_head.c */
 /* 0; -1 no memory, or the spool can't be read. */

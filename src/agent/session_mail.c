@@ -66,6 +66,7 @@ void session_mail_free(struct session *s)
 	if (m == NULL)
 		return;
 	verdict_fini(&m->verdict);
+	session_clean_fini(&m->clean);
 	session_head_fini(&m->head);
 	spool_close(&m->spool);
 	free(m);
@@ -88,7 +89,8 @@ static int body_sink(void *arg, const void *p, size_t n)
 	struct session *s = arg;
 	struct session_msg *m = s->msg;
 
-	m->size += n;
+	if (!m->clean.is_open) /* as it came, for the log */
+		m->size += n;
 	if (m->size_max != 0 && m->size > m->size_max) {
 		m->fail = FAIL_TOO_BIG;
 		return -1;
@@ -103,10 +105,9 @@ static int body_sink(void *arg, const void *p, size_t n)
 	return 0;
 }
 
-static void after_input(struct session *s, size_t used)
+/* What has failed is kept no longer. */
+static void after_input(struct session *s)
 {
-	s->client_since_ms = s->env->now_ms;
-	stats_add(ST_BYTES_IN, used);
 	if (s->msg->fail != FAIL_NONE && s->msg->spool != NULL)
 		spool_close(&s->msg->spool);
 }
@@ -116,7 +117,9 @@ size_t session_mail_input(struct session *s, const char *p, size_t n)
 	size_t used;
 	int end = smtp_dot_push(&s->msg->dot, p, n, body_sink, s, &used);
 
-	after_input(s, used);
+	s->client_since_ms = s->env->now_ms;
+	stats_add(ST_BYTES_IN, used);
+	after_input(s);
 	if (end == 1)
 		session_event(s, EV_EOD);
 	return used;
@@ -126,19 +129,18 @@ void session_mail_chunk(struct session *s, const char *p, size_t n)
 {
 	size_t used;
 
-	s->msg->received += n;
 	if (!s->msg->is_binary)
 		smtp_dot_push(&s->msg->dot, p, n, body_sink, s, &used);
 	else if (s->msg->fail == FAIL_NONE)
 		body_sink(s, p, n); /* notes a failure by itself */
-	after_input(s, n);
+	after_input(s);
 }
 
 void session_mail_chunks_end(struct session *s)
 {
 	if (!s->msg->is_binary)
 		smtp_dot_end(&s->msg->dot, body_sink, s);
-	after_input(s, 0);
+	after_input(s);
 }
 
 static const char *client_text(const struct session *s, char buf[NET_ADDR_TEXT])
@@ -289,28 +291,76 @@ void session_mail_decide(struct session *s)
 	}
 }
 
+/* Verdict and message are what they will be. */
+static void settle(struct session *s)
+{
+	struct session_msg *m = s->msg;
+
+	m->has_verdict = !(m->verdict.av & VERDICT_AV_UNAVAILABLE);
+	stats_add(m->has_verdict ? ST_SCANS : ST_SCANS_UNAVAILABLE, 1);
+	if (m->fail != FAIL_NONE)
+		not_taken(s, m->fail);
+	else
+		apply_policy(s, &m->verdict);
+}
+
+static void not_cleaned(struct session *s, const char *why)
+{
+	log_error("%s", why);
+	s->msg->fail = FAIL_CLEAN;
+	settle(s);
+}
+
+bool session_wants_turn(const struct session *s)
+{
+	return s->msg != NULL && s->msg->clean.is_open;
+}
+
+static void clean_on(struct session *s)
+{
+	const char *why;
+	int rc = session_clean_step(s, &why);
+
+	if (rc < 0)
+		not_cleaned(s, why);
+	else if (rc > 0)
+		settle(s);
+}
+
+void session_on_turn(struct session *s)
+{
+	session_log_ctx(s);
+	clean_on(s);
+	session_run(s);
+}
+
 /* A verdict that says cleaned comes with another message, which takes the
  * place of the one that came in. From here on that one is out of the way,
- * whatever goes wrong. */
+ * whatever goes wrong. Takes the descriptor. */
 static void on_cleaned(struct session *s, int clean_fd)
 {
 	struct session_msg *m = s->msg;
 	struct verdict *v = &m->verdict;
+	const bool is_asked = m->settings->opts.clean_mode != SCAN_CLEAN_NONE && clean_fd >= 0;
 
-	if (m->settings->opts.clean_mode == SCAN_CLEAN_NONE || clean_fd < 0) {
-		verdict_fini(v);
-		verdict_unavailable(v, "the scanner cleaned what it was not asked to");
-	} else if (s->env->conf->smtp.policy_dry_run) {
+	if (is_asked && !s->env->conf->smtp.policy_dry_run) {
+		if (session_clean_begin(s, clean_fd) < 0)
+			not_cleaned(s, "no memory for the cleaned message");
+		else
+			clean_on(s);
+		return;
+	}
+	if (clean_fd >= 0)
+		close(clean_fd);
+	if (is_asked) {
 		/* What is delivered is infected still. */
 		m->would_clean = true;
 		v->av = (v->av & ~(unsigned)VERDICT_AV_DELETED) | VERDICT_AV_INFECTED;
 	} else {
-		const char *why = session_clean_take(s, clean_fd);
-		if (why == NULL)
-			return;
-		log_error("%s", why);
-		m->fail = FAIL_CLEAN;
+		verdict_fini(v);
+		verdict_unavailable(v, "the scanner cleaned what it was not asked to");
 	}
+	settle(s);
 }
 
 void session_on_verdict(struct session *s, struct verdict *v, int clean_fd)
@@ -321,16 +371,13 @@ void session_on_verdict(struct session *s, struct verdict *v, int clean_fd)
 	s->job = NULL;
 	m->verdict = *v;
 	*v = (struct verdict){ .av = 0 }; /* its memory is the message's now */
-	if (m->verdict.av & VERDICT_AV_DELETED)
+	if (m->verdict.av & VERDICT_AV_DELETED) {
 		on_cleaned(s, clean_fd);
-	if (clean_fd >= 0)
-		close(clean_fd);
-	m->has_verdict = !(m->verdict.av & VERDICT_AV_UNAVAILABLE);
-	stats_add(m->has_verdict ? ST_SCANS : ST_SCANS_UNAVAILABLE, 1);
-	if (m->fail != FAIL_NONE)
-		not_taken(s, m->fail);
-	else
-		apply_policy(s, &m->verdict);
+	} else {
+		if (clean_fd >= 0)
+			close(clean_fd);
+		settle(s);
+	}
 	session_run(s);
 }
 

@@ -135,6 +135,26 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	check_end(t);
 }
 
+/* A timer that is due already: sockets get their turn before it. */
+void worker_want_turn(struct worker_thread *t)
+{
+	const struct timeval now = { 0, 0 };
+
+	if (!event_pending(t->ev_turn, EV_TIMEOUT, NULL) && event_add(t->ev_turn, &now) < 0)
+		log_error("no memory for a timer"); /* each tick asks again, by pair_update */
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker_thread *t = arg;
+
+	(void)fd;
+	(void)what;
+	worker_clock(t);
+	each_pair(t, pair_turn);
+	check_end(t);
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker_thread *t = arg;
@@ -176,7 +196,8 @@ static int thread_init(struct worker_thread *t, struct worker *w, unsigned numbe
 	t->scan = scan_client_new(t->base, c->smtp.daemon_sock_path, SCANS_PER_THREAD);
 	t->ev_wake = event_new(t->base, t->wake_fd, EV_READ | EV_PERSIST, on_wake, t);
 	t->ev_tick = event_new(t->base, -1, EV_PERSIST, on_tick, t);
-	if (t->scan == NULL || t->ev_wake == NULL || t->ev_tick == NULL)
+	t->ev_turn = event_new(t->base, -1, 0, on_turn, t);
+	if (t->scan == NULL || t->ev_wake == NULL || t->ev_tick == NULL || t->ev_turn == NULL)
 		return -1;
 	t->env.scan_inline_max = scan_client_inline_max(t->scan);
 	for (unsigned i = 0; i < w->in.listen->n; i++) {
@@ -200,6 +221,7 @@ static void thread_fini(struct worker_thread *t)
 		drop_event(&t->ev_listen[i]);
 	drop_event(&t->ev_wake);
 	drop_event(&t->ev_tick);
+	drop_event(&t->ev_turn);
 	if (t->scan != NULL)
 		scan_client_free(&t->scan);
 	if (t->base != NULL)

@@ -39,7 +39,7 @@ struct worker_thread {
 	unsigned nrefused;              /* of these: told no, and not yet gone */
 	atomic_int phase;               /* enum worker_phase, set by the main thread */
 	int wake_fd;                    /* eventfd: look at phase */
-	struct event *ev_wake, *ev_tick, *ev_listen[LISTEN_MAX];
+	struct event *ev_wake, *ev_tick, *ev_turn, *ev_listen[LISTEN_MAX];
 	bool listening;
 	bool listen_over;               /* its part in the sockets has ended */
 	bool accept_paused;             /* out of descriptors: until the next tick */
@@ -70,8 +70,12 @@ void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer);
  * callback does with a pair. */
 void pair_update(struct pair *p);
 void pair_tick(struct pair *p);
+/* Goes on with what was put off. */
+void pair_turn(struct pair *p);
 void pair_stop(struct pair *p);
 void pair_free(struct pair *p);
+/* pair_turn for all who want it, in the next turn of the loop. */
+void worker_want_turn(struct worker_thread *t);
 /* Reads the clock into the thread's env. */
 void worker_clock(struct worker_thread *t);
 

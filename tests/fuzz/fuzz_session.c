@@ -171,6 +171,14 @@ static bool give_server(struct world *w)
 	return true;
 }
 
+static bool give_turn(struct world *w)
+{
+	if (!session_wants_turn(&w->s))
+		return false;
+	session_on_turn(&w->s);
+	return true;
+}
+
 static void pump(struct world *w)
 {
 	bool moved = true;
@@ -179,6 +187,7 @@ static void pump(struct world *w)
 		must(rounds < 10000);
 		moved = flush(w);
 		moved |= give_server(w);
+		moved |= give_turn(w);
 	}
 	peek(w);
 	check_bounds(w);

@@ -9,6 +9,7 @@
 
 #include "session_fsm.h"
 #include "session_player.h"
+#include "stats.h"
 
 #define SCRIPTS_MAX 512
 
@@ -84,6 +85,9 @@ END_TEST
 int main(int argc, char **argv)
 {
 	find_scripts();
+	if (stats_init(1, 1) < 0)
+		return 1;
+	stats_thread(0, 0);
 	/* check_session NAME... plays only these, and says what it thinks of them. */
 	for (int i = 1; i < argc; i++) {
 		char why[1200];

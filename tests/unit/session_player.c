@@ -21,6 +21,7 @@
 #include "log.h"
 #include "session.h"
 #include "split.h"
+#include "stats.h"
 #include "str.h"
 #include "verdict.h"
 
@@ -49,6 +50,10 @@ struct player {
 	struct net_addr client, local;
 	bool started, ended, is_trusted, eof, gone, scan_down, block_client, block_server;
 	bool body_checked, is_skipped;
+	bool hold_turns;
+	unsigned turns;
+	int clean_fd;                 /* given to the session, -1 none */
+	uint64_t received_before;
 	char packet;                  /* 'C', 'S': records that are still joined */
 	struct buf joined;
 	char spool_dir[128];
@@ -343,6 +348,25 @@ static bool give_server(struct player *p)
 	return false;
 }
 
+static bool give_turn(struct player *p)
+{
+	if (p->hold_turns || !session_wants_turn(&p->s))
+		return false;
+	p->turns++;
+	session_on_turn(&p->s);
+	return true;
+}
+
+/* What the session was given of the scanner must be closed once it is read. */
+static bool has_leaked(struct player *p)
+{
+	if (p->clean_fd < 0 || session_wants_turn(&p->s))
+		return false;
+	const bool is_open = fcntl(p->clean_fd, F_GETFD) >= 0;
+	p->clean_fd = -1;
+	return is_open;
+}
+
 /* Until nothing moves any more. */
 static bool pump(struct player *p)
 {
@@ -350,6 +374,8 @@ static bool pump(struct player *p)
 	unsigned rounds = 0;
 
 	do {
+		if (has_leaked(p))
+			return wrong(p, "the cleaned message's descriptor stays open");
 		moved = take_output(p);
 		if (!session_is_over(&p->s) && buf_is_empty(&p->s.c_out) &&
 		    (p->link != LINK_UP || buf_is_empty(&p->s.s_out)))
@@ -358,6 +384,7 @@ static bool pump(struct player *p)
 		moved |= give_client(p);
 		moved |= take_output(p);
 		moved |= give_server(p);
+		moved |= give_turn(p);
 		if (++rounds > 10000000)
 			return wrong(p, "never comes to rest");
 	} while (moved);
@@ -688,6 +715,7 @@ static bool conf_set(struct player *p, const char *name, const char *value)
 static void start(struct player *p, bool refuse, enum session_end why)
 {
 	p->started = true;
+	p->received_before = stats_sum(ST_BYTES_IN);
 	session_init(&p->s, &p->env, 0x5e551, &p->client, &p->local, p->is_trusted);
 	if (refuse)
 		session_refuse(&p->s, why);
@@ -709,6 +737,12 @@ static void take_quarantine(char *kind, struct verdict *v)
 		str_copy(v->quarantine_id, sizeof v->quarantine_id, "20260102-030405-0123abcd");
 }
 
+static bool wrong_buf(struct player *p, struct buf *b, const char *why)
+{
+	buf_fini(b);
+	return wrong(p, "%s", why);
+}
+
 static bool give_verdict(struct player *p, char *kind, const char *text)
 {
 	static const struct { const char *kind; unsigned av; } kinds[] = {
@@ -728,13 +762,12 @@ static bool give_verdict(struct player *p, char *kind, const char *text)
 	if (!text_of(p, text, strlen(text), &name_buf))
 		return false;
 	str_copy_n(name, sizeof name, octets_of(&name_buf), buf_len(&name_buf));
-	buf_fini(&name_buf);
 	take_quarantine(kind, &v);
 
 	while (i < sizeof kinds / sizeof *kinds && strcmp(kinds[i].kind, kind) != 0)
 		i++;
 	if (i == sizeof kinds / sizeof *kinds || p->s.job == NULL)
-		return wrong(p, "script: no such verdict, or no scan");
+		return wrong_buf(p, &name_buf, "script: no such verdict, or no scan");
 	v.av = kinds[i].av;
 	if (strcmp(kind, "spam") == 0)
 		v.as = VERDICT_AS_SPAM;
@@ -756,11 +789,11 @@ static bool give_verdict(struct player *p, char *kind, const char *text)
 		str_copy(v.reason, sizeof v.reason, name);
 	if (v.av & VERDICT_AV_DELETED)
 		fd = memfd_create("cleaned", MFD_CLOEXEC);
-	if (strcmp(kind, "cleaned") == 0 && write(fd, name, strlen(name)) < 0)
-		return wrong(p, "no cleaned message");
+	if (strcmp(kind, "cleaned") == 0 && write(fd, buf_head(&name_buf), buf_len(&name_buf)) < 0)
+		return wrong_buf(p, &name_buf, "no cleaned message");
+	buf_fini(&name_buf);
+	p->clean_fd = fd;
 	session_on_verdict(&p->s, &v, fd);
-	if (fd >= 0 && fcntl(fd, F_GETFD) >= 0)
-		return wrong(p, "the cleaned message's descriptor stays open");
 	if (v.parts != NULL)
 		return wrong(p, "the verdict's parts were not taken");
 	return true;
@@ -810,8 +843,10 @@ static bool on_flag(struct player *p, const char *word)
 		p->block_client = true;
 	else if (strcmp(word, "block-server") == 0)
 		p->block_server = true;
+	else if (strcmp(word, "hold-turns") == 0)
+		p->hold_turns = true;
 	else if (strcmp(word, "unblock") == 0)
-		p->block_client = p->block_server = false;
+		p->block_client = p->block_server = p->hold_turns = false;
 	else
 		return wrong(p, "script: no such event");
 	return true;
@@ -885,6 +920,12 @@ static bool on_expect(struct player *p, char who, const char *t, size_t n, const
 	}
 }
 
+/* Octets of messages, as the counter has them. */
+static uint64_t received(const struct player *p)
+{
+	return stats_sum(ST_BYTES_IN) - p->received_before;
+}
+
 static bool on_word(struct player *p, const char *dir, char *t, unsigned depth)
 {
 	char *arg = strchr(t, ' ');
@@ -908,6 +949,11 @@ static bool on_word(struct player *p, const char *dir, char *t, unsigned depth)
 	if (strcmp(t, "state") == 0)
 		return strcmp(session_state_name((enum session_state)p->s.state), arg) == 0 ||
 			wrong(p, "state is %s", session_state_name((enum session_state)p->s.state));
+	if (strcmp(t, "turns") == 0)
+		return p->turns == strtoul(arg, NULL, 10) || wrong(p, "%u turns", p->turns);
+	if (strcmp(t, "received") == 0)
+		return received(p) == strtoull(arg, NULL, 10) ||
+			wrong(p, "%llu octets count as received", (unsigned long long)received(p));
 	if (strcmp(t, "end") == 0)
 		return on_end(p, arg);
 	return wrong(p, "script: what?");
@@ -975,7 +1021,8 @@ static void player_init(struct player *p, unsigned mode, char *why, size_t why_s
 		&p->body, &p->joined };
 	bool random = mode >= 4;
 
-	*p = (struct player){ .why = why, .why_size = why_size, .file = "", .conf = start_conf };
+	*p = (struct player){ .why = why, .why_size = why_size, .file = "", .conf = start_conf,
+		.clean_fd = -1 };
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
 		buf_init(bufs[i], TEXT_MAX);
 	p->c_cut = split_init(random ? mode : mode & 1);

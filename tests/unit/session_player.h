@@ -26,7 +26,10 @@
  *   event EVENT         dial-up, dial-down, server-gone, client-eof,
  *                       client-error, stop, tick +Ns, wait +Ns, verdict KIND
  *                       [NAME], scan-down, spool-broken, spool-mended,
- *                       block-client, block-server, unblock, refuse END
+ *                       block-client, block-server, hold-turns, unblock,
+ *                       refuse END
+ *   turns N             how often the session has asked for another turn
+ *   received N          octets of messages that were counted
  *   state NAME          the session's state now
  *   end NAME            how the session has ended, or "open"; the last record
  *
