@@ -169,6 +169,8 @@ static bool is_clear_to_none(const struct fuzz_text *line)
 	if (p == NULL || *p == '@' || memchr(line->p, '"', line->len) != NULL ||
 	    memchr(line->p, '\\', line->len) != NULL)
 		return false;
+	while (end > p && is_blank(end[-1]))
+		end--;
 	for (; p < end && *p != '>'; p++) {
 		if (*p != '\0' && strchr("(),;! ", *p) != NULL)
 			return true;
