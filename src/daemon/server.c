@@ -1,9 +1,11 @@
 /* server.c - a worker of esets_daemon: its threads and how they end.
  *
  * Every thread waits for the shared listening socket in an epoll of its own,
- * exclusively, so that one connection wakes one thread of all workers. The
- * main thread only waits for signals: threads leave when stop_fd becomes
- * readable, and the last ones are given up when their time is over.
+ * exclusively, so that one connection wakes one thread of all workers. A
+ * caller that has not asked yet waits apart (server_wait.c), where any thread
+ * of its worker finds it. The main thread only waits for signals: threads leave
+ * when stop_fd becomes readable, and the last ones are given up when their time
+ * is over.
  *
  *     RUN --USR2--> DRAIN --TERM--> STOP       RUN --TERM--> STOP
  *
@@ -26,6 +28,7 @@
 
 #define CANCEL_WAIT_MS 250   /* for tasks to notice that they are given up */
 #define NO_FDS_WAIT_MS 100
+#define PACKET_WAIT_MS 2
 #define LOG_BURST 3
 
 struct thread_arg {
@@ -45,6 +48,15 @@ static long long now_ms(void)
 
 /* --- a thread ------------------------------------------------------------ */
 
+/* There is something to read, or the caller has gone. Its packet comes right
+ * behind its connection: that moment is cheaper than to wait apart. */
+static bool can_read(int conn)
+{
+	struct pollfd pf = { .fd = conn, .events = POLLIN };
+
+	return poll(&pf, 1, PACKET_WAIT_MS) > 0;
+}
+
 /* Takes one connection if there is one. */
 static void accept_one(struct server_pool *p, unsigned char *mem)
 {
@@ -52,8 +64,10 @@ static void accept_one(struct server_pool *p, unsigned char *mem)
 	struct net_addr peer;
 
 	int conn = net_accept(p->cfg->listen_fd, &peer);
-	if (conn >= 0) {
+	if (conn >= 0 && can_read(conn)) {
 		server_conn_serve(p, conn, mem);
+	} else if (conn >= 0) {
+		server_wait_add(&p->wait, conn, !server_conn_is_allowed(p, conn), now_ms());
 	} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		/* Out of descriptors or memory: the connection stays in the queue and
 		 * would wake us without end. */
@@ -67,34 +81,66 @@ static int watch_open(const struct server_pool *p)
 {
 	struct epoll_event listen_ev = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = -1 };
 	struct epoll_event stop_ev = { .events = EPOLLIN, .data.fd = p->stop_fd };
+	struct epoll_event wait_ev = { .events = EPOLLIN, .data.fd = p->wait.ep };
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
 	if (ep < 0)
 		return -1;
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, p->cfg->listen_fd, &listen_ev) < 0 ||
-	    epoll_ctl(ep, EPOLL_CTL_ADD, p->stop_fd, &stop_ev) < 0) {
+	    epoll_ctl(ep, EPOLL_CTL_ADD, p->stop_fd, &stop_ev) < 0 ||
+	    epoll_ctl(ep, EPOLL_CTL_ADD, p->wait.ep, &wait_ev) < 0) {
 		close(ep);
 		return -1;
 	}
 	return ep;
 }
 
+/* A caller that waited and whose turn has come. */
+static void take_waiting(struct server_pool *p, unsigned char *mem)
+{
+	int conn = server_wait_take(&p->wait, now_ms());
+
+	if (conn >= 0)
+		server_conn_serve(p, conn, mem);
+}
+
+/* One wake-up, or some callers' time is over. False: nobody waits apart. */
+static bool serve_once(struct server_pool *p, int ep, unsigned char *mem)
+{
+	struct epoll_event ev[3];
+	int timeout_ms;
+	bool has_waiting = server_wait_expire(&p->wait, (enum server_state)atomic_load(&p->state),
+		now_ms(), atomic_load(&p->stop_ms), &timeout_ms);
+
+	if (!has_waiting && atomic_load(&p->state) != SERVER_RUN)
+		return false;
+	bool has_new = false, has_input = false;
+	int n = epoll_wait(ep, ev, 3, timeout_ms);
+	for (int i = 0; i < n; i++) {
+		has_new |= ev[i].data.fd == -1;
+		has_input |= ev[i].data.fd == p->wait.ep;
+	}
+	/* In this order: nobody else was woken for the new one. */
+	if (has_new)
+		accept_one(p, mem);
+	if (has_input || n == 0)
+		take_waiting(p, mem);
+	return true;
+}
+
 static void serve(struct server_pool *p, int ep, unsigned char *mem)
 {
-	struct epoll_event ev[2];
-
-	while (atomic_load(&p->state) == SERVER_RUN) {
-		int n = epoll_wait(ep, ev, 2, -1);
-		for (int i = 0; i < n; i++) {
-			if (ev[i].data.fd == -1)
-				accept_one(p, mem);
-		}
-	}
+	while (atomic_load(&p->state) == SERVER_RUN)
+		serve_once(p, ep, mem);
+	epoll_ctl(ep, EPOLL_CTL_DEL, p->cfg->listen_fd, NULL);
+	epoll_ctl(ep, EPOLL_CTL_DEL, p->stop_fd, NULL);
 	/* A wake-up that this thread swallowed on its way out was the only one
 	 * for its connection: nobody else would look before the next comes. */
-	epoll_ctl(ep, EPOLL_CTL_DEL, p->cfg->listen_fd, NULL);
 	if (atomic_load(&p->state) == SERVER_DRAIN)
 		accept_one(p, mem);
+	/* Whom this worker has accepted nobody else can serve. */
+	while (serve_once(p, ep, mem))
+		;
 }
 
 static void *thread_main(void *arg)
@@ -141,6 +187,8 @@ static void leave(struct server_pool *p, enum server_state state)
 {
 	uint64_t one = 1;
 
+	if (state == SERVER_STOP)
+		atomic_store(&p->stop_ms, now_ms());
 	atomic_store(&p->state, (int)state);
 	ssize_t rc = write(p->stop_fd, &one, sizeof one);
 	(void)rc; /* it can only fail by being readable already */
@@ -196,7 +244,7 @@ int server_run(const struct server_cfg *cfg)
 	/* A caller may be gone when the answer is written, an engine too. */
 	signal(SIGPIPE, SIG_IGN);
 	pool.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (args == NULL || pool.stop_fd < 0) {
+	if (args == NULL || pool.stop_fd < 0 || server_wait_init(&pool.wait) < 0) {
 		log_error("worker: %s", strerror(errno));
 		free(args);
 		return 1;
@@ -218,6 +266,7 @@ int server_run(const struct server_cfg *cfg)
 		log_warning("%u scans were still at work and are given up", left);
 		_exit(0);
 	}
+	server_wait_fini(&pool.wait);
 	close(pool.stop_fd);
 	free(args);
 	return status;

@@ -1,4 +1,4 @@
-/* server_conn.c - one connection to esets_daemon, from accept to close.
+/* server_conn.c - one connection to esets_daemon, from its request to its close.
  *
  * Owns who may ask and what a request must look like before a task sees it.
  * The caller is authenticated by the kernel (SO_PEERCRED), never by what it
@@ -27,9 +27,6 @@
 #include "str.h"
 #include "task.h"
 
-#define REQUEST_WAIT_MS 10000
-#define STOP_GRACE_MS 500
-#define DENIED_WAIT_MS 100   /* for the packet of one that may not ask */
 #define ANSWER_WAIT_MS 5000
 #define NAME_SIZE 64
 #define NSS_BUF_SIZE 65536
@@ -44,11 +41,6 @@ static long long now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (long long)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static long long now_ms(void)
-{
-	return now_us() / 1000;
 }
 
 /* --- who may ask --------------------------------------------------------- */
@@ -145,7 +137,7 @@ bool server_access_allows(const struct server_access *a, uid_t uid, gid_t gid,
 	return false;
 }
 
-static bool is_allowed(struct server_pool *p, int conn)
+bool server_conn_is_allowed(const struct server_pool *p, int conn)
 {
 	struct ucred peer;
 	gid_t groups[GROUPS_MAX];
@@ -155,12 +147,7 @@ static bool is_allowed(struct server_pool *p, int conn)
 		return false;
 	if (getsockopt(conn, SOL_SOCKET, SO_PEERGROUPS, groups, &glen) < 0)
 		glen = 0;
-	if (server_access_allows(p->cfg->access, peer.uid, peer.gid, groups, glen / sizeof(gid_t)))
-		return true;
-	if (log_limited(&p->denied, LOG_BURST))
-		log_warning("uid %ld (pid %ld) may not ask: see daemon_allowed_users",
-			(long)peer.uid, (long)peer.pid);
-	return false;
+	return server_access_allows(p->cfg->access, peer.uid, peer.gid, groups, glen / sizeof(gid_t));
 }
 
 /* --- one request --------------------------------------------------------- */
@@ -171,31 +158,6 @@ struct request {
 	struct scan_request r;
 	struct scan_msg_store store;
 };
-
-/* Waits for the caller's packet. A worker that drains or stops still serves
- * whom it has accepted: nobody else can. When it stops the packet must be on
- * its way. */
-static bool wait_request(const struct server_pool *p, int conn)
-{
-	long long end_ms = now_ms() + REQUEST_WAIT_MS;
-
-	for (bool is_stopping = false;;) {
-		int state = atomic_load(&p->state);
-		struct pollfd pf[2] = { { .fd = conn, .events = POLLIN },
-			{ .fd = state == SERVER_RUN ? p->stop_fd : -1, .events = POLLIN } };
-		if (state == SERVER_STOP && !is_stopping && end_ms > now_ms() + STOP_GRACE_MS)
-			end_ms = now_ms() + STOP_GRACE_MS;
-		is_stopping = state == SERVER_STOP;
-		long long left = end_ms - now_ms();
-		if (left <= 0)
-			return false;
-		/* Draining may still become stopping, and stop_fd would not tell. */
-		if (state == SERVER_DRAIN && left > 500)
-			left = 500;
-		if (poll(pf, 2, (int)left) > 0 && pf[0].revents != 0)
-			return true;
-	}
-}
 
 /* NULL, or why the descriptor cannot be scanned. Only reading may be possible
  * through it: a memfd counts as such once it is sealed against writing. */
@@ -280,18 +242,20 @@ static void answer_broken(struct request *q, const char *why)
 		stats_add(ST_SCANS, 1);
 }
 
-/* Says why, so that nobody looks for the mistake elsewhere. Its packet, if it is
- * on its way, is taken off first, unread: else the kernel would drop our answer
- * with it. */
+/* Says why, so that nobody looks for the mistake elsewhere. Its packet is taken
+ * off first, unread: else the kernel would drop our answer with it. */
 static void answer_denied(struct request *q, unsigned char *mem)
 {
-	struct pollfd pf = { .fd = q->conn, .events = POLLIN };
+	struct ucred peer = { .pid = 0 };
+	socklen_t len = sizeof peer;
 	struct verdict v;
 
-	if (poll(&pf, 1, DENIED_WAIT_MS) > 0) {
-		ssize_t n = recv(q->conn, mem, SCAN_MSG_MAX, MSG_DONTWAIT);
-		(void)n;
-	}
+	ssize_t n = recv(q->conn, mem, SCAN_MSG_MAX, MSG_DONTWAIT);
+	(void)n;
+	getsockopt(q->conn, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	if (log_limited(&q->pool->denied, LOG_BURST))
+		log_warning("uid %ld (pid %ld) may not ask: see daemon_allowed_users",
+			(long)peer.uid, (long)peer.pid);
 	verdict_unavailable(&v, "this user may not ask: daemon_allowed_users does not name it");
 	send_answer(q, &v, -1);
 }
@@ -333,19 +297,24 @@ static void run_task(struct request *q)
 	log_ctx_set(NULL);
 }
 
+static void answer(struct request *q, unsigned char *mem)
+{
+	const char *why = read_request(q, mem);
+
+	if (why == NULL)
+		run_task(q);
+	else if (why[0] != '\0')
+		answer_broken(q, why);
+}
+
 void server_conn_serve(struct server_pool *p, int conn, unsigned char *mem)
 {
 	struct request q = { .pool = p, .conn = conn, .fd = -1 };
 
-	if (!is_allowed(p, conn)) {
+	if (server_conn_is_allowed(p, conn))
+		answer(&q, mem);
+	else
 		answer_denied(&q, mem);
-	} else if (wait_request(p, conn)) {
-		const char *why = read_request(&q, mem);
-		if (why == NULL)
-			run_task(&q);
-		else if (why[0] != '\0')
-			answer_broken(&q, why);
-	}
 	scan_msg_store_fini(&q.store);
 	if (q.fd >= 0)
 		close(q.fd);

@@ -414,15 +414,136 @@ START_TEST(test_silent_callers)
 		ck_assert_int_ge(c, 0);
 		close(c);
 	}
-	int silent = net_connect(&ep, SOCK_SEQPACKET); /* holds one thread of two */
-	ck_assert_int_ge(silent, 0);
+	int silent[10]; /* more than there are threads */
+	for (int i = 0; i < 10; i++) {
+		silent[i] = net_connect(&ep, SOCK_SEQPACKET);
+		ck_assert_int_ge(silent[i], 0);
+	}
+	long long at = now_ms();
 	for (int i = 0; i < 10; i++)
 		ck_assert_uint_eq(ask(""), VERDICT_AV_CLEAN);
-	long long at = now_ms();
-	kill(workers[0], SIGTERM); /* does not wait for it */
+	ck_assert_int_lt(now_ms() - at, 5000); /* half of what a silent one has */
+	at = now_ms();
+	kill(workers[0], SIGTERM); /* does not wait for them */
 	ck_assert_int_eq(wait_exit(0), 0);
 	ck_assert_int_lt(now_ms() - at, 2500);
-	close(silent);
+	for (int i = 0; i < 10; i++)
+		close(silent[i]);
+}
+END_TEST
+
+static bool is_closed(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_DONTWAIT) == 0;
+}
+
+/* The queue of the socket is short: callers have to be accepted. */
+static int connect_patiently(void)
+{
+	int fd = net_connect(&ep, SOCK_SEQPACKET);
+
+	for (int k = 0; fd < 0 && errno == EAGAIN && k < 5000; k++) {
+		poll(NULL, 0, 1);
+		fd = net_connect(&ep, SOCK_SEQPACKET);
+	}
+	return fd;
+}
+
+static void ask_late(int fd)
+{
+	static const char text[] = "esets-scan/1 scan\nsize=10\n\n";
+	char in[SCAN_MSG_MAX];
+	struct pollfd pf = { .fd = fd, .events = POLLIN };
+	int clean_fd = -1;
+
+	ck_assert_int_gt(net_send_fd(fd, text, sizeof text - 1, msg_fd), 0);
+	ck_assert_int_eq(poll(&pf, 1, 5000), 1);
+	ptrdiff_t n = net_recv_fd(fd, in, sizeof in - 1, &clean_fd);
+	ck_assert_int_gt(n, 0);
+	in[n] = '\0';
+	ck_assert_ptr_nonnull(strstr(in, "\nav=clean\n"));
+}
+
+/* Who asks late is served, though others came behind it; also by a worker that
+ * drains, which nobody else could do. */
+START_TEST(test_late_callers)
+{
+	int late[5];
+
+	workers[0] = start_worker(two_threads);
+	for (int i = 0; i < 5; i++) {
+		late[i] = net_connect(&ep, SOCK_SEQPACKET);
+		ck_assert_int_ge(late[i], 0);
+	}
+	ck_assert_uint_eq(ask(""), VERDICT_AV_CLEAN); /* all of them were accepted before */
+	if (_i != 0)
+		kill(workers[0], SIGUSR2);
+	for (int i = 4; i >= 0; i--)
+		ask_late(late[i]);
+	if (_i != 0) {
+		long long at = now_ms();
+		ck_assert_int_eq(wait_exit(0), 0); /* and then nothing keeps it */
+		ck_assert_int_lt(now_ms() - at, 2500);
+	}
+	for (int i = 0; i < 5; i++)
+		close(late[i]);
+}
+END_TEST
+
+static void come_as_nobody(int n)
+{
+	struct passwd *pw = getpwnam("nobody");
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
+			_exit(2);
+		while (n > 0 && connect_patiently() >= 0)
+			n--;
+		_exit(n > 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Many who may not ask cost nobody else his place. */
+START_TEST(test_many_strangers)
+{
+	if (geteuid() != 0)
+		return; /* only root can be two users */
+	ck_assert_int_eq(server_access_load(&access_list, "daemon", false), 0);
+	workers[0] = start_worker(two_threads);
+	int late = net_connect(&ep, SOCK_SEQPACKET);
+	ck_assert_int_ge(late, 0);
+	ck_assert_uint_eq(ask(""), VERDICT_AV_CLEAN);
+	come_as_nobody(400);
+	ck_assert(!is_closed(late));
+	ask_late(late);
+	close(late);
+}
+END_TEST
+
+/* They are bounded: the one that came first goes, not the one that will ask. */
+START_TEST(test_many_silent_callers)
+{
+	enum { MORE = 40 };
+	int silent[256 + MORE];
+	const int n = (int)(sizeof silent / sizeof *silent);
+
+	workers[0] = start_worker(two_threads);
+	for (int i = 0; i < n; i++) {
+		silent[i] = connect_patiently();
+		ck_assert_int_ge(silent[i], 0);
+	}
+	ck_assert_uint_eq(ask(""), VERDICT_AV_CLEAN);
+	for (int i = 0; i < MORE; i++)
+		WAIT_FOR(is_closed(silent[i]));
+	ck_assert(!is_closed(silent[MORE + 1]));
+	for (int i = 0; i < n; i++)
+		close(silent[i]);
 }
 END_TEST
 
@@ -572,6 +693,9 @@ int main(void)
 	tcase_add_loop_test(t, test_descriptor, 0, COUNT(descriptors));
 	tcase_add_test(t, test_broken_requests);
 	tcase_add_test(t, test_silent_callers);
+	tcase_add_loop_test(t, test_late_callers, 0, 2);
+	tcase_add_test(t, test_many_silent_callers);
+	tcase_add_test(t, test_many_strangers);
 	tcase_add_test(t, test_caller_hangs_up);
 	tcase_add_test(t, test_threads_at_work);
 	tcase_add_loop_test(t, test_term_finishes, 0, 2);
