@@ -45,6 +45,17 @@ void engine_conn_end(struct engine_conn *c);
 ptrdiff_t engine_conn_recv(struct engine_conn *c, void *p, size_t n);
 /* The same to the end of a buffer; more than it may hold is trouble too. */
 ptrdiff_t engine_conn_read(struct engine_conn *c, struct buf *b);
+/* Takes an answer apart. 1 it is whole, 0 more is needed, -1 it is none. is_end:
+ * no more will come. */
+typedef int (*engine_parse_fn)(const char *p, size_t n, bool is_end, void *answer,
+	const char **why_out);
+/* Reads, into an empty buffer, until parse has an answer. 0, -1 trouble. What
+ * the answer points to is in the buffer. */
+int engine_conn_answer(struct engine_conn *c, struct buf *in, engine_parse_fn parse, void *answer);
+/* Asks with a head and the object behind it. 0; 1 it has answered before it had
+ * everything; -1 trouble. */
+int engine_conn_ask(struct engine_conn *c, const struct buf *head, const struct engine_object *o,
+	struct buf *in, engine_parse_fn parse, void *answer);
 /* Notes that it said something it may not say, or hung up where an answer was
  * due. Returns -1. */
 int engine_conn_garbage(struct engine_conn *c, const char *why);

@@ -195,6 +195,34 @@ ptrdiff_t engine_conn_read(struct engine_conn *c, struct buf *b)
 	return n;
 }
 
+int engine_conn_answer(struct engine_conn *c, struct buf *in, engine_parse_fn parse, void *answer)
+{
+	const char *why = "";
+	int got = 0;
+
+	while (got == 0) {
+		ptrdiff_t n = engine_conn_read(c, in);
+		if (n < 0)
+			return -1;
+		if (n == 0 && buf_is_empty(in))
+			return engine_conn_hung_up(c);
+		got = parse((const char *)buf_head(in), buf_len(in), n == 0, answer, &why);
+	}
+	return got < 0 ? engine_conn_garbage(c, why) : 0;
+}
+
+int engine_conn_ask(struct engine_conn *c, const struct buf *head, const struct engine_object *o,
+	struct buf *in, engine_parse_fn parse, void *answer)
+{
+	int rc = engine_conn_send(c, buf_head(head), buf_len(head), o->len > 0);
+
+	if (rc == 0)
+		rc = engine_conn_send(c, o->data, o->len, false);
+	if (rc >= 0 && engine_conn_answer(c, in, parse, answer) < 0)
+		rc = -1;
+	return rc;
+}
+
 bool engine_conn_is_header(const char *s)
 {
 	size_t n = strlen(s);

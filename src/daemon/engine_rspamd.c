@@ -32,20 +32,9 @@ struct question {
 
 /* --- HTTP -------------------------------------------------------------------- */
 
-static int read_reply(struct engine_conn *c, struct buf *in, struct http_reply *r)
+static int parse_http(const char *p, size_t n, bool is_end, void *answer, const char **why_out)
 {
-	const char *why = "";
-	int got = 0;
-
-	while (got == 0) {
-		ptrdiff_t n = engine_conn_read(c, in);
-		if (n < 0)
-			return -1;
-		if (n == 0 && buf_is_empty(in))
-			return engine_conn_hung_up(c);
-		got = http_reply_parse((const char *)buf_head(in), buf_len(in), n == 0, r, &why);
-	}
-	return got < 0 ? engine_conn_garbage(c, why) : 0;
+	return http_reply_parse(p, n, is_end, answer, why_out);
 }
 
 static int put(struct buf *b, const char *name, const char *value)
@@ -69,20 +58,12 @@ static int put_envelope(struct buf *b, const struct scan_request *r)
 	return rc | put(b, "Helo", r->helo) | put(b, "Queue-Id", r->queue_id);
 }
 
-static int send_question(struct engine_conn *c, const struct question *q)
+static int make_head(struct buf *head, const struct question *q)
 {
-	struct buf head = BUF_INIT(QUESTION_MAX);
-	int rc = buf_printf(&head, "POST %s/checkv2 HTTP/1.0\r\nHost: %s\r\n"
+	int rc = buf_printf(head, "POST %s/checkv2 HTTP/1.0\r\nHost: %s\r\n"
 		"Content-Type: text/plain\r\nContent-Length: %zu\r\n", prefix, host, q->o->len);
 
-	rc |= put_envelope(&head, q->req);
-	rc |= buf_append_str(&head, "\r\n");
-	if (rc < 0)
-		rc = engine_conn_garbage(c, "no memory for a question");
-	else
-		rc = engine_conn_send(c, buf_head(&head), buf_len(&head), q->o->len > 0);
-	buf_fini(&head);
-	return rc == 0 ? engine_conn_send(c, q->o->data, q->o->len, false) : rc;
+	return rc | put_envelope(head, q->req) | buf_append_str(head, "\r\n");
 }
 
 /* --- a scan ---------------------------------------------------------------------- */
@@ -116,15 +97,14 @@ static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
 	enum engine_status *status_out, struct engine_result *r)
 {
 	const struct question *q = arg;
-	struct buf in = BUF_INIT(ANSWER_MAX);
-	struct http_reply http;
+	struct buf head = BUF_INIT(QUESTION_MAX), in = BUF_INIT(ANSWER_MAX);
+	struct http_reply http = { .status = 0 };
 	struct rspamd_reply reply;
 	const char *why;
 
 	(void)peer;
-	int rc = send_question(c, q);
-	if (rc >= 0)
-		rc = read_reply(c, &in, &http) < 0 ? -1 : rc;
+	int rc = make_head(&head, q) < 0 ? engine_conn_garbage(c, "no memory for a question") :
+		engine_conn_ask(c, &head, q->o, &in, parse_http, &http);
 	if (rc >= 0) {
 		int parsed = rspamd_reply_parse(http.body, http.body_len, &reply, &why);
 		if (http.status != 200 || reply.error[0] != '\0')
@@ -135,6 +115,7 @@ static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
 		else
 			*status_out = judge(&reply, q->req->opts.as_spam_score_milli, r);
 	}
+	buf_fini(&head);
 	buf_fini(&in);
 	return rc;
 }
@@ -154,14 +135,14 @@ static int probe(struct engine_conn *c, struct engine_peer *peer)
 {
 	char text[3 * URL_MAX];
 	struct buf in = BUF_INIT(HTTP_HEAD_MAX + 4096);
-	struct http_reply http;
+	struct http_reply http = { .status = 0 };
 
 	(void)peer;
 	int n = snprintf(text, sizeof text, "GET %s/ping HTTP/1.0\r\nHost: %s\r\n\r\n", prefix,
 		host);
 	int rc = engine_conn_send(c, text, (size_t)n, false);
 	if (rc >= 0)
-		rc = read_reply(c, &in, &http);
+		rc = engine_conn_answer(c, &in, parse_http, &http);
 	if (rc == 0 && http.status >= 500)
 		rc = refused(c, http.status, "");
 	buf_fini(&in);

@@ -26,38 +26,32 @@ struct question {
 	const struct scan_request *req;
 };
 
-typedef int (*parse_fn)(const char *p, size_t n, bool is_end, struct spamd_reply *r);
-
-static int read_reply(struct engine_conn *c, struct buf *in, parse_fn parse, struct spamd_reply *r)
+static int parse_answer(const char *p, size_t n, bool is_end, void *answer, const char **why_out)
 {
-	int got = 0;
+	struct spamd_reply *r = answer;
+	int got = spamd_reply_parse(p, n, is_end, r);
 
-	while (got == 0) {
-		ptrdiff_t n = engine_conn_read(c, in);
-		if (n < 0)
-			return -1;
-		if (n == 0 && buf_is_empty(in))
-			return engine_conn_hung_up(c);
-		got = parse((const char *)buf_head(in), buf_len(in), n == 0, r);
-	}
-	return got < 0 ? engine_conn_garbage(c, r->why) : 0;
+	*why_out = r->why;
+	return got;
 }
 
-static int send_question(struct engine_conn *c, const struct question *q, bool with_header)
+static int parse_pong(const char *p, size_t n, bool is_end, void *answer, const char **why_out)
 {
-	struct buf head = BUF_INIT(4096);
+	struct spamd_reply *r = answer;
+	int got = spamd_reply_pong(p, n, is_end, r);
+
+	*why_out = r->why;
+	return got;
+}
+
+static int make_head(struct buf *head, const struct question *q, bool with_header)
+{
 	const char *user = q->req->nrcpts > 0 ? q->req->rcpts[0] : "";
 	const bool has_user = engine_conn_is_header(user);
-	int rc = buf_printf(&head, "%s SPAMC/1.5\r\nContent-length: %zu\r\n%s%s%s\r\n",
+
+	return buf_printf(head, "%s SPAMC/1.5\r\nContent-length: %zu\r\n%s%s%s\r\n",
 		with_header ? "HEADERS" : "CHECK", q->o->len, has_user ? "User: " : "",
 		has_user ? user : "", has_user ? "\r\n" : "");
-
-	if (rc < 0)
-		rc = engine_conn_garbage(c, "no memory for a question");
-	else
-		rc = engine_conn_send(c, buf_head(&head), buf_len(&head), q->o->len > 0);
-	buf_fini(&head);
-	return rc == 0 ? engine_conn_send(c, q->o->data, q->o->len, false) : rc;
 }
 
 /* The rules that hit, as SpamAssassin writes them into X-Spam-Status: the field
@@ -85,13 +79,13 @@ static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
 	const struct question *q = arg;
 	const uint32_t limit = q->req->opts.as_spam_score_milli;
 	const bool with_header = log_wants(LC_DEBUG);
-	struct buf in = BUF_INIT(ANSWER_MAX);
-	struct spamd_reply reply;
+	struct buf head = BUF_INIT(4096), in = BUF_INIT(ANSWER_MAX);
+	struct spamd_reply reply = { .why = "" };
 
 	(void)peer;
-	int rc = send_question(c, q, with_header);
-	if (rc >= 0)
-		rc = read_reply(c, &in, spamd_reply_parse, &reply) < 0 ? -1 : rc;
+	int rc = make_head(&head, q, with_header) < 0 ?
+		engine_conn_garbage(c, "no memory for a question") :
+		engine_conn_ask(c, &head, q->o, &in, parse_answer, &reply);
 	if (rc == 1) /* who has not read the message cannot judge it */
 		rc = engine_conn_garbage(c, "an answer before the end of the message");
 	if (rc == 0) {
@@ -101,6 +95,7 @@ static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
 		if (with_header)
 			log_rules(&reply);
 	}
+	buf_fini(&head);
 	buf_fini(&in);
 	return rc;
 }
@@ -123,7 +118,7 @@ static int probe(struct engine_conn *c, struct engine_peer *peer)
 	(void)peer;
 	int rc = engine_conn_send(c, ping, sizeof ping - 1, false);
 	if (rc >= 0)
-		rc = read_reply(c, &in, spamd_reply_pong, &reply);
+		rc = engine_conn_answer(c, &in, parse_pong, &reply);
 	buf_fini(&in);
 	return rc;
 }
