@@ -11,6 +11,7 @@
  *   -p          PIPELINING: envelope in one write, the next one behind the dot
  *   -r RATE     open loop: one message is due every 1/RATE seconds
  *   -S SEED     of contents and sizes (1)
+ *   -w SECONDS  without any message done after which those at work have failed (60)
  *   -I          idle: open the connections, say EHLO, hold until stdin ends
  *   -D          drip: 32 octets a second into a message, until stdin ends
  *
@@ -44,7 +45,6 @@
 #define DRIP_TICKS  50u         /* a second; each serves a share of the connections */
 #define OPENING_MAX 200u        /* -I, -D: connections on their way at once */
 #define FAILED_MAX  1000u       /* something is wrong for good */
-#define STALLED_NS  60000000000u
 
 #define NS 1000000000u
 
@@ -88,19 +88,19 @@ struct stack {
 
 static struct {
 	unsigned connections, port;
-	uint64_t per_connection, messages, limit_ns, size_min, size_max, seed;
+	uint64_t per_connection, messages, limit_ns, stall_ns, size_min, size_max, seed;
 	enum mail_shape shape;
 	bool pipelining, idle, drip;
 	double rate;
 } opt = { .connections = 20, .per_connection = 1, .messages = UINT64_MAX,
-	.limit_ns = UINT64_MAX, .size_min = 4096, .size_max = 4096, .seed = 1,
+	.limit_ns = UINT64_MAX, .stall_ns = 60ull * NS, .size_min = 4096, .size_max = 4096, .seed = 1,
 	.shape = MAIL_TEXT };
 
 static int ep, timer = -1;
 static struct conn *conns;
 static struct stack free_conns, held_conns;
 static uint64_t started, now, last_done;
-static uint64_t begun, done, failed, octets;
+static uint64_t begun, done, failed, octets, pipelined;
 static unsigned arrived, opening, next_drip;
 static bool said_ready;
 static char first_error[700];
@@ -271,6 +271,7 @@ static void on_taken(struct conn *c)
 {
 	latency_add(now - c->began);
 	done++;
+	pipelined += c->pipelining;
 	last_done = c->began = now;
 	if (c->ahead) {
 		c->state = MAIL;
@@ -516,11 +517,12 @@ static bool is_finished(void)
 		return false;
 	if (free_conns.n == opt.connections && is_over())
 		return true;
-	if (now - last_done < STALLED_NS)
+	if (now - last_done < opt.stall_ns)
 		return false;
 	failed += opt.connections - free_conns.n;
 	if (first_error[0] == '\0')
-		strcpy(first_error, "no reply for a minute");
+		snprintf(first_error, sizeof first_error, "no reply for %.0f s",
+			(double)opt.stall_ns / NS);
 	return true;
 }
 
@@ -584,9 +586,10 @@ static void report(void)
 		qsort(latency, done, sizeof *latency, compare);
 	double seconds = (double)(last_done - started) / 1e9;
 	printf("{\"messages\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"error\": \"%s\", "
-		"\"octets\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.2f, \"p50\": %.4f, \"p90\": %.4f, "
+		"\"octets\": %" PRIu64 ", \"pipelined\": %" PRIu64 ", \"seconds\": %.6f, "
+		"\"rate\": %.2f, \"p50\": %.4f, \"p90\": %.4f, "
 		"\"p99\": %.4f, \"p99.9\": %.4f, \"max\": %.4f, ", done, failed, first_error, octets,
-		seconds, seconds > 0 ? (double)done / seconds : 0, latency_ms(.5), latency_ms(.9),
+		pipelined, seconds, seconds > 0 ? (double)done / seconds : 0, latency_ms(.5), latency_ms(.9),
 		latency_ms(.99), latency_ms(.999), latency_ms(1));
 	histogram();
 	puts("}");
@@ -597,7 +600,8 @@ static void report(void)
 static void usage(const char *name)
 {
 	fprintf(stderr, "usage: %s [-c CONNECTIONS] [-m PER_CONNECTION] [-n MESSAGES] [-t SECONDS]\n"
-		"\t[-s SIZE[-SIZE]] [-x text|mime] [-p] [-r RATE] [-S SEED] [-I] [-D] PORT\n", name);
+		"\t[-s SIZE[-SIZE]] [-x text|mime] [-p] [-r RATE] [-S SEED] [-w SECONDS]\n"
+		"\t[-I] [-D] PORT\n", name);
 	exit(2);
 }
 
@@ -614,7 +618,7 @@ static void parse(int argc, char **argv)
 {
 	int o;
 
-	while ((o = getopt(argc, argv, "c:m:n:t:s:x:pr:S:ID")) != -1) {
+	while ((o = getopt(argc, argv, "c:m:n:t:s:x:pr:S:w:ID")) != -1) {
 		switch (o) {
 		case 'c': opt.connections = (unsigned)atoi(optarg); break;
 		case 'm': opt.per_connection = strtoull(optarg, NULL, 10); break;
@@ -625,6 +629,7 @@ static void parse(int argc, char **argv)
 		case 'p': opt.pipelining = true; break;
 		case 'r': opt.rate = atof(optarg); break;
 		case 'S': opt.seed = strtoull(optarg, NULL, 10); break;
+		case 'w': opt.stall_ns = (uint64_t)(atof(optarg) * 1e9); break;
 		case 'I': opt.idle = true; break;
 		case 'D': opt.drip = true; break;
 		default: usage(argv[0]);

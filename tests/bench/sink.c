@@ -37,6 +37,8 @@ struct conn {
 	char *kept;              /* an incomplete line, or header, and how long */
 	size_t kept_len;
 	struct mail mail;
+	uint64_t id;
+	bool known;              /* mail and id are this message's */
 	bool changed;
 	uint64_t pos;            /* BODY: how much of the mail is compared */
 	unsigned end_state;      /* STRAY: octets of CR LF . CR LF seen */
@@ -134,6 +136,7 @@ static void message_done(struct conn *c)
 {
 	count.messages++;
 	count.changed += c->changed;
+	count.twice += c->known && is_second(c->id);
 	reply(c, "250 taken\r\n");
 	c->state = COMMANDS;
 }
@@ -144,14 +147,15 @@ static void header_done(struct conn *c, const char *text, size_t n)
 	uint64_t seed, id, size;
 	enum mail_shape shape;
 
-	c->changed = false;
+	c->changed = c->known = false;
 	if (mail_identify(text, &seed, &id, &size, &shape) < 0) {
 		c->changed = true;
 		c->end_state = 2;
 		c->state = STRAY;
 		return;
 	}
-	count.twice += is_second(id);
+	c->known = true;
+	c->id = id;
 	mail_make(&c->mail, seed, id, size, shape);
 	if (memmem(text, n, c->mail.head, c->mail.fields_len) == NULL)
 		c->changed = true;
@@ -212,14 +216,31 @@ static size_t stray(struct conn *c, const char *data, size_t n)
 	return n;
 }
 
+/* The end of data within n octets that begin a message, or NULL. */
+static char *early_end(char *data, size_t n)
+{
+	char *end = memmem(data, n, "\r\n.\r\n", 5);
+
+	if (n >= 3 && memcmp(data, ".\r\n", 3) == 0)
+		return data + 3;
+	return end != NULL ? end + 5 : NULL;
+}
+
 /* Header block with its blank line, if it is here whole; 0 if not. */
 static size_t header(struct conn *c, char *data, size_t n)
 {
 	char *end = memmem(data, n, "\r\n\r\n", 4);
+	size_t len = end == NULL ? n : (size_t)(end - data) + 4;
+	char *early = early_end(data, len);
 
+	if (early != NULL) {
+		c->changed = true;
+		c->known = false;
+		message_done(c);
+		return (size_t)(early - data);
+	}
 	if (end == NULL && n < HEADER_MAX)
 		return 0;
-	size_t len = end == NULL ? n : (size_t)(end - data) + 4;
 	char behind = data[len];
 	data[len] = '\0';
 	header_done(c, data, len);

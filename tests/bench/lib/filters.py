@@ -26,7 +26,7 @@ class Filter:
     """name: in tables. processes: name -> Popen, each with a CPU time of its own."""
 
     name = ""
-    note = ""
+    in_short_form = True
 
     def __init__(self, tools, out):
         self.tools = tools
@@ -110,8 +110,8 @@ class HAProxy(Filter):
         return None if shutil.which("haproxy", path="/usr/sbin:/usr/bin") else "haproxy"
 
     def launch(self):
-        path = self.write("haproxy.cfg", "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 5m\n"
-                          "  timeout server 5m\n"
+        path = self.write("haproxy.cfg", "defaults\n  mode tcp\n  timeout connect 10s\n"
+                          "  timeout client 5m\n  timeout server 5m\n"
                           "listen smtp\n  bind 127.0.0.1:%d\n  server sink 127.0.0.1:%d\n"
                           % (self.port, self.out))
         self.run("haproxy", "/usr/sbin/haproxy", "-db", "-f", path)
@@ -125,20 +125,20 @@ class Esets(Filter):
     smtp = {}
     glob = {}
 
-    def __init__(self, tools, out, smtp=None, glob=None):
-        super().__init__(tools, out)
-        self.smtp = dict(self.smtp, **(smtp or {}))
-        self.glob = dict(self.glob, **(glob or {}))
+    signatures = 1000
 
-    def signatures(self, path):
+    def write_signatures(self, path):
+        if self.signatures == 0:
+            return
         with open(os.path.join(path, "bench.sha256"), "w") as out:
-            for i in range(1000):
+            for i in range(self.signatures):
                 out.write(hashlib.sha256(b"bench %d" % i).hexdigest() + "\n")
 
     def options(self):
         run = self.make_dir("run")
         glob = {"syslog_facility": '"none"', "daemon_sock_path": '"%s/esets.sock"' % run,
-                "pid_file": '"%s/daemon.pid"' % run, "av_signature_dir": '"%s/signatures"' % self.dir,
+                "pid_file": '"%s/daemon.pid"' % run,
+                "av_signature_dir": '"%s/signatures"' % self.dir,
                 "av_quarantine_dir": '"%s"' % self.make_dir("quarantine")}
         if os.geteuid() == 0:
             glob.update(user=USER, group="nogroup", daemon_allowed_users='"root:%s"' % USER)
@@ -148,9 +148,9 @@ class Esets(Filter):
         return dict(glob, **self.glob), dict(smtp, **self.smtp)
 
     def launch(self):
-        self.signatures(self.make_dir("signatures"))
+        self.write_signatures(self.make_dir("signatures"))
         glob, smtp = self.options()
-        path = self.write("esets.cfg", "".join(
+        path = self.config = self.write("esets.cfg", "".join(
             "[%s]\n%s" % (name, "".join("%s = %s\n" % pair for pair in options.items()))
             for name, options in (("global", glob), ("smtp", smtp))))
         self.run("daemon", self.tools.program("esets_daemon"), "--foreground", "-c", path)
@@ -164,6 +164,12 @@ class Esets(Filter):
         return os.path.exists(path)
 
 
+def esets_variant(label, smtp=None, glob=None, signatures=Esets.signatures):
+    """Esets with other options."""
+    return type("EsetsVariant", (Esets,), {
+        "name": label, "smtp": smtp or {}, "glob": glob or {}, "signatures": signatures})
+
+
 class EsetsAccept(Esets):
     name = "esets_smtp, action_av=accept"
     smtp = {"action_av": "accept"}
@@ -172,4 +178,128 @@ class EsetsAccept(Esets):
         return scenario == "large"
 
 
-FILTERS = [Direct, HAProxy, Esets, EsetsAccept]
+def installed(path, package):
+    return None if os.access(path, os.X_OK) else package
+
+
+class FakeClamd:
+    """A scanner that says OK, for filters that ask a clamd. Its CPU time is not
+    theirs."""
+
+    def __init__(self, tools):
+        self.path = os.path.join(tools.scratch, "clamd.%d" % free_port())
+        self.popen = subprocess.Popen([tools.program("fakeclamd"), self.path])
+        wait_until(lambda: os.path.exists(self.path), 10, "fakeclamd")
+
+    def stop(self):
+        end_process(self.popen)
+
+
+class Peer(Filter):
+    """Another filter; it asks the clamd given, or a fake one."""
+
+    def __init__(self, tools, out, clamd=None):
+        super().__init__(tools, out)
+        self.clamd = clamd
+        self.fake = None
+
+    def launch(self):
+        if self.clamd is None:
+            self.fake = FakeClamd(self.tools)
+            self.clamd = self.fake.path
+        self.launch_peer()
+
+    def stop(self):
+        super().stop()
+        if self.fake:
+            self.fake.stop()
+
+
+class Clamsmtp(Peer):
+    name = "clamsmtp"
+    program = "/usr/sbin/clamsmtpd"
+    env = {}
+
+    @classmethod
+    def missing(cls):
+        return installed(cls.program, "clamsmtp")
+
+    def launch_peer(self):
+        path = self.write("clamsmtpd.conf", "OutAddress: 127.0.0.1:%d\nListen: 127.0.0.1:%d\n"
+                          "ClamAddress: %s\nTempDirectory: %s\nUser: %s\n"
+                          % (self.out, self.port, self.clamd, self.make_dir("tmp"), USER))
+        self.run("clamsmtpd", self.program, "-d", "1", "-f", path, env=self.env)
+
+
+class ClamsmtpForced(Clamsmtp):
+    """TCP_NODELAY and a backlog of 4096, which it does not set by itself."""
+
+    name = "clamsmtp, nodelay"
+
+    def launch_peer(self):
+        shim = os.path.join(self.dir, "nodelay.so")
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", shim,
+                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "../nodelay.c"),
+                        "-ldl"], check=True)
+        self.env = {"LD_PRELOAD": shim}
+        super().launch_peer()
+
+
+class Proxsmtp(Peer):
+    """Its filter command, run for each mail, is true(1). Some of its sessions
+    stand still for good under load, which takes time."""
+
+    name = "proxsmtp"
+    in_short_form = False
+    program = "/usr/sbin/proxsmtpd"
+
+    @classmethod
+    def missing(cls):
+        return installed(cls.program, "proxsmtp")
+
+    def launch_peer(self):
+        path = self.write("proxsmtpd.conf", "OutAddress: 127.0.0.1:%d\nListen: 127.0.0.1:%d\n"
+                          "FilterCommand: /bin/true\nFilterType: file\n"
+                          "TempDirectory: %s\nUser: %s\n"
+                          % (self.out, self.port, self.make_dir("tmp"), USER))
+        self.run("proxsmtpd", self.program, "-d", "1", "-f", path)
+
+
+class Amavisd(Peer):
+    """Decoders, spam checks and DKIM off; four processes instead of two."""
+
+    name = "amavisd-new"
+    program = "/usr/sbin/amavisd"
+    config = """use strict;
+$max_servers = 4;
+$daemon_user = '%(user)s'; $daemon_group = '%(user)s';
+$mydomain = 'bench.example'; $myhostname = 'filter.bench.example';
+$MYHOME = '%(dir)s'; $TEMPBASE = '%(dir)s/tmp'; $db_home = '%(dir)s/db';
+$pid_file = '%(dir)s/amavisd.pid'; $lock_file = '%(dir)s/amavisd.lock';
+$QUARANTINEDIR = undef; $enable_db = 0; $enable_zmq = 0; $do_syslog = 0; $log_level = 0;
+$unix_socketname = undef; $inet_socket_bind = '127.0.0.1'; $inet_socket_port = %(port)d;
+@inet_acl = qw(127.0.0.1);
+$forward_method = 'smtp:[127.0.0.1]:%(out)d'; $notify_method = $forward_method;
+$bypass_decode_parts = 1; @bypass_spam_checks_maps = (1); @bypass_banned_checks_maps = (1);
+$enable_dkim_verification = 0; $enable_dkim_signing = 0;
+@av_scanners = (['clamd', \&ask_daemon, ["CONTSCAN {}\\n", '%(clamd)s'],
+  qr/\\bOK$/m, qr/\\bFOUND$/m, qr/^.*?: (?!Infected Archive)(.*) FOUND$/m]);
+@av_scanners_backup = ();
+1;
+"""
+
+    @classmethod
+    def missing(cls):
+        return installed(cls.program, "amavisd-new")
+
+    def launch_peer(self):
+        user = "amavis" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        home = self.make_dir("home", user)
+        for name in ("home/tmp", "home/db"):
+            self.make_dir(name, user)
+        path = self.write("amavisd.conf", self.config % {
+            "user": user, "dir": home, "port": self.port, "out": self.out, "clamd": self.clamd})
+        self.run("amavisd", self.program, "-c", path, "foreground")
+
+
+FILTERS = [Direct, HAProxy, Esets, EsetsAccept, Clamsmtp, ClamsmtpForced, Proxsmtp, Amavisd]

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 
+from harness import free_port
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -15,11 +17,13 @@ class Failed(Exception):
 
 
 class Tools:
-    """The C programs, the build they come from and a scratch directory."""
+    """The C programs, the build they come from and a scratch directory.
+    stall: after how many seconds without any message a run is given up."""
 
-    def __init__(self, build, scratch):
+    def __init__(self, build, scratch, stall):
         self.build = build
         self.scratch = scratch
+        self.stall = stall
 
     def program(self, name):
         """esets_smtp and so on, or one of tests/bench."""
@@ -100,6 +104,52 @@ class Held:
         self.popen.stdout.read()
         self.popen.stdout.close()
         self.popen.wait()
+
+
+class Stage:
+    """A sink and started filters before it, for the time of a with block."""
+
+    def __init__(self, tools, filters):
+        self.tools = tools
+        self.sink = Sink(tools, free_port())
+        self.filters = [make(tools, self.sink.port) for make in filters]
+
+    def __enter__(self):
+        try:
+            for flt in self.filters:
+                flt.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        for flt in self.filters:
+            flt.stop()
+        self.sink.stop()
+
+    def run(self, flt, *options):
+        """One measurement: what the generator says, with CPU ms per message of
+        each process, and what is wrong: mail lost, changed, doubled."""
+        self.sink.report()
+        before = flt.cpu()
+        result = self.tools.gen(flt.port, "-w", self.tools.stall, *options)
+        time.sleep(0.1)        # ends of sessions cost too
+        after = flt.cpu()
+        got = self.sink.report()
+        count = max(result["messages"], 1)
+        result["cpu"] = {name: (after[name] - before[name]) * 1000 / count for name in after}
+        result["wrong"] = complaints(result, got)
+        return result
+
+
+def complaints(sent, got):
+    wrong = []
+    if sent["failed"]:
+        wrong.append("%d not taken: %s" % (sent["failed"], sent["error"]))
+    if got["messages"] != sent["messages"]:
+        wrong.append("%d taken, %d arrived" % (sent["messages"], got["messages"]))
+    return wrong + ["%d %s" % (got[word], word) for word in ("changed", "twice") if got[word]]
 
 
 def tree(pid):

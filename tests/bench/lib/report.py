@@ -21,6 +21,11 @@ class Table:
         self.title = title
         self.rows = [list(columns)]
         self.notes = []
+        self.is_wrong = False        # mail was lost, changed or doubled
+
+    @staticmethod
+    def ratio(x, base):
+        return x / base if x is not None and base else None
 
     def add(self, *cells):
         self.rows.append([cell if isinstance(cell, str) else number(cell) for cell in cells])
