@@ -2,21 +2,25 @@
  *
  * Owns the command line and the commands; what they need is in quar_dir,
  * quar_meta, quar_text and quar_release. Works on the files, not through the
- * daemon: a message is in quarantine as long as its metadata is there. */
+ * daemon: a message is in quarantine as long as its metadata is there. What
+ * changes anything is logged where esets_daemon logs. */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "log.h"
 #include "quar_dir.h"
 #include "quar_release.h"
 #include "quar_store.h"
@@ -25,6 +29,7 @@
 
 #define EX_SOME_FAILED 1
 #define TO_MAX 100
+#define USER_MAX 64
 
 struct tool {
 	struct conf_cli cli;
@@ -86,6 +91,70 @@ static int open_quarantine(struct tool *t)
 	fprintf(stderr, "esets_quar: av_quarantine_dir: %s: %s%s\n", t->path, strerror(errno),
 		errno != EACCES ? "" : "; it is for root and the user of esets_daemon only");
 	return EX_SOME_FAILED;
+}
+
+/* --- what is done is in the log -------------------------------------------------------- */
+
+/* The place and form of esets_daemon's lines. */
+static void open_log(const struct conf *c)
+{
+	const struct conf_module *mod = &c->global.mod;
+	struct log_cfg cfg = { .facility = LOG_DAEMON, .classes = ~0u,
+		.json = mod->log_format == CONF_LOG_JSON };
+	char why[64];
+
+	log_facility_parse(mod->syslog_facility, &cfg.facility);
+	if (log_classes_parse(mod->syslog_class, &cfg.classes, why, sizeof why) < 0)
+		cfg.classes = ~0u;
+	log_open("esets_quar", &cfg);
+}
+
+/* "root", or the number of a user without a name. */
+static void user_name(char out[USER_MAX], uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+	char number[16];
+
+	snprintf(number, sizeof number, "%lu", (unsigned long)uid);
+	const char *name = pw != NULL ? pw->pw_name : number;
+	str_clean(out, USER_MAX, name, strlen(name));
+}
+
+/* Who logged in, if the kernel knows: behind sudo everybody is root. */
+static void login_name(char out[USER_MAX])
+{
+	char text[16] = "";
+	uint64_t uid;
+	int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+	if (fd >= 0)
+		close(fd);
+	out[0] = '\0';
+	if (n > 0)
+		text[strcspn(text, "\n")] = '\0';
+	if (n > 0 && str_parse_u64(text, &uid) == 0 && uid < UINT32_MAX)
+		user_name(out, (uid_t)uid);
+}
+
+/* Mail came out of the quarantine, or went: by whom, to whom and how it ended. */
+static void log_action(const char *action, const char *id, const char *to, const char *result)
+{
+	char user[USER_MAX], login[USER_MAX], uid[16], name[64], rcpt[256], text[QUAR_RELEASE_WHY];
+
+	user_name(user, getuid());
+	login_name(login);
+	snprintf(uid, sizeof uid, "%lu", (unsigned long)getuid());
+	const struct log_pair pairs[] = {
+		{ "quarantine", LOG_PAIR_TEXT, str_clean(name, sizeof name, id, strlen(id)) },
+		{ "action", LOG_PAIR_TEXT, action },
+		{ "to", LOG_PAIR_TEXT, str_clean(rcpt, sizeof rcpt, to, strlen(to)) },
+		{ "result", LOG_PAIR_TEXT, str_clean(text, sizeof text, result, strlen(result)) },
+		{ "user", LOG_PAIR_TEXT, user },
+		{ "uid", LOG_PAIR_NUMBER, uid },
+		{ "login", LOG_PAIR_TEXT, login },
+	};
+	log_pairs(LC_INFO, LOG_NOTICE, pairs, sizeof pairs / sizeof pairs[0]);
 }
 
 /* --- list and show ------------------------------------------------------------------ */
@@ -185,9 +254,10 @@ static int delete_one(struct tool *t, const char *id)
 {
 	if (!quar_id_is_valid(id))
 		return complain(id, "no id of a message in quarantine");
-	if (quar_dir_remove(t->dir, id) == 0)
-		return 0;
-	return complain(id, errno == ENOENT ? "not there" : strerror(errno));
+	const char *why = quar_dir_remove(t->dir, id) == 0 ? NULL :
+		errno == ENOENT ? "not there" : strerror(errno);
+	log_action("delete", id, "", why == NULL ? "deleted" : why);
+	return why == NULL ? 0 : complain(id, why);
 }
 
 static int after_release(struct tool *t, struct quar_meta *m)
@@ -203,8 +273,21 @@ static int after_release(struct tool *t, struct quar_meta *m)
 	return 0;
 }
 
+/* The recipients it goes to, as far as they fit into a line. */
+static void recipients_text(const struct tool *t, const struct quar_meta *m, char *out, size_t size)
+{
+	const char *const *list = t->nto > 0 ? t->to : m->rcpts;
+	unsigned n = t->nto > 0 ? t->nto : m->nrcpts;
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < n && at + 32 < size; i++)
+		at += (size_t)snprintf(out + at, size - at, "%s%s", i > 0 ? ", " : "", list[i]);
+}
+
 static int release_one(struct tool *t, const char *id)
 {
+	char to[200];
 	char why[QUAR_RELEASE_WHY];
 	struct scan_msg_store store;
 	struct quar_meta m;
@@ -212,7 +295,10 @@ static int release_one(struct tool *t, const char *id)
 
 	if (!read_meta(t, id, &m, &store))
 		return EX_SOME_FAILED;
-	if (quar_release(&t->conf->smtp, t->dir, &m, t->nto > 0 ? t->to : NULL, t->nto, why) == 0) {
+	int rc = quar_release(&t->conf->smtp, t->dir, &m, t->nto > 0 ? t->to : NULL, t->nto, why);
+	recipients_text(t, &m, to, sizeof to);
+	log_action("release", id, to, rc == 0 ? "released" : why);
+	if (rc == 0) {
 		printf("%s: released\n", id);
 		status = after_release(t, &m);
 	} else {
@@ -225,11 +311,16 @@ static int release_one(struct tool *t, const char *id)
 static int cmd_purge(struct tool *t)
 {
 	struct quar_store s;
+	char result[120];
 
 	if (faccessat(t->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return complain(t->path, strerror(errno));
 	quar_store_init(&s, t->path, t->max_octets, t->max_days);
-	printf("%u messages removed\n", quar_store_expire(&s, time(NULL)));
+	unsigned n = quar_store_expire(&s, time(NULL));
+	printf("%u messages removed\n", n);
+	snprintf(result, sizeof result, "%u messages removed, beyond %u days or %llu octets", n,
+		t->max_days, (unsigned long long)t->max_octets);
+	log_action("purge", "", "", result);
 	quar_store_fini(&s);
 	return 0;
 }
@@ -351,6 +442,7 @@ static int run(struct tool *t, int argc, char **argv)
 	t->conf = conf_load(&t->cli, on_note, NULL);
 	if (t->conf == NULL)
 		return CONF_EX_CONFIG;
+	open_log(t->conf);
 	t->max_octets = t->conf->global.av_quarantine_max_size;
 	t->max_days = t->conf->global.av_quarantine_max_days;
 	if ((status = read_options(t, c, argc, argv)) != 0 || (status = open_quarantine(t)) != 0)
