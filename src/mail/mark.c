@@ -76,12 +76,17 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-int mark_subject(const char *prefix, const char *value, size_t n, struct buf *out)
+int mark_subject(const char *setting, const char *value, size_t n, struct buf *out)
 {
 	size_t line = 0, word = 0;
 	const size_t before = buf_len(out);
+	char prefix[512];
 	int rc;
 
+	/* A blank follows anyway: one at the end of the setting is not doubled. */
+	str_copy(prefix, sizeof prefix, setting);
+	for (size_t len = strlen(prefix); len > 0 && is_blank(prefix[len - 1]);)
+		prefix[--len] = '\0';
 	while (line < n && value[line] != '\r' && value[line] != '\n')
 		line++;
 	while (word < n && (is_blank(value[word]) || value[word] == '\r' || value[word] == '\n'))

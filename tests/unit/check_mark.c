@@ -16,6 +16,11 @@ static const struct { const char *prefix, *value, *want; } subjects[] = {
 	{ "[V]", " one\r\n", " [V]" },
 	{ "[V]", "one\r\n", " [V] " },
 	{ "[V]", "", " [V]" },
+	/* a blank at the end of the setting is not doubled, one within it stays */
+	{ "[V] ", " one\r\n", " [V]" },
+	{ "[V]\t ", "one\r\n", " [V] " },
+	{ "[a b] ", "", " [a b]" },
+	{ "\xc3\xa4: ", " one\r\n", " =?UTF-8?B?w6Q6?=" },
 	{ "[V]", "\r\n folded\r\n", " [V]" },
 	{ "[V]", "\n", " [V]" },
 	/* RFC 2047: a word of ours, and the blank between two of them inside */
