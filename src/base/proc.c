@@ -351,7 +351,10 @@ static int lookup_user(const char *user, struct proc_identity *out, char *why, s
 		out->uid = pw.pw_uid;
 		str_copy(out->user, sizeof out->user, user);
 	} else {
-		snprintf(why, size, "user: %s %s", rc == 0 ? "no such user" : strerror(rc), user);
+		/* The usual reason: nobody has made the account yet. */
+		snprintf(why, size, rc == 0 ? "user: no such user %s: make it, for example with "
+			"useradd --system --user-group --no-create-home %s" : "user: %s: %s",
+			rc == 0 ? user : strerror(rc), user);
 	}
 	free(mem);
 	return res != NULL ? 0 : -1;
@@ -366,8 +369,8 @@ static int lookup_group(const char *group, struct proc_identity *out, char *why,
 	if (res != NULL)
 		out->gid = gr.gr_gid;
 	else
-		snprintf(why, size, "group: %s %s", rc == 0 ? "no such group" : strerror(rc),
-			group);
+		snprintf(why, size, rc == 0 ? "group: no such group %s: make it, for example with "
+			"groupadd --system %s" : "group: %s: %s", rc == 0 ? group : strerror(rc), group);
 	free(mem);
 	return res != NULL ? 0 : -1;
 }

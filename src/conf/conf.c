@@ -457,6 +457,22 @@ static void check_root(struct loading *l, unsigned section)
 			"another user");
 }
 
+/* A password is no longer one in a file that everybody can read. */
+static void check_secrets(struct loading *l, const struct conf_reader *r)
+{
+	for (size_t i = 0; i < conf_nopts && r->is_world_readable; i++) {
+		if ((conf_opts[i].flags & CONF_SECRET) == 0)
+			continue;
+		for (unsigned section = 0; section < 3; section++) {
+			const struct conf_value *v = &l->own[section].v[i];
+			if (v->text != NULL && v->text[0] != '\0' && strncmp(v->origin, "--", 2) != 0)
+				conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+					"everybody can read the file, which holds this %s: chmod o-r",
+					conf_opts[i].name);
+		}
+	}
+}
+
 static void check_all(struct loading *l, enum conf_program program)
 {
 	unsigned section = conf_program_section(program);
@@ -505,6 +521,7 @@ struct conf *conf_load(const struct conf_cli *cli, conf_note_fn note, void *arg)
 		merge_all(l);
 		store_all(c);
 		check_all(l, cli->program);
+		check_secrets(l, &r);
 		if (cli->program == CONF_PROG_SMTP && c->smtp.mod.user_config[0] != '\0')
 			conf_users_load(c, &l->notes);
 	}

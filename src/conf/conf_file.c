@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -397,6 +398,22 @@ static char *read_all(int fd, size_t *len_out)
 	return NULL;
 }
 
+/* A group that is root's or our own is as good as its owner. */
+static void check_mode(struct conf_reader *r, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	r->is_world_readable = (st.st_mode & S_IROTH) != 0;
+	if ((st.st_mode & S_IWOTH) != 0)
+		conf_note(r->notes, CONF_NOTE_WARNING, r->path,
+			"everybody can write to it: chmod o-w");
+	else if ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0 && st.st_gid != getegid())
+		conf_note(r->notes, CONF_NOTE_WARNING, r->path,
+			"group %lu can write to it: chmod g-w", (unsigned long)st.st_gid);
+}
+
 int conf_file_read(struct conf_reader *r)
 {
 	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -404,8 +421,10 @@ int conf_file_read(struct conf_reader *r)
 	char *text = fd < 0 ? NULL : read_all(fd, &len);
 	int e = errno;
 
-	if (fd >= 0)
+	if (fd >= 0) {
+		check_mode(r, fd);
 		close(fd);
+	}
 	if (text == NULL) {
 		conf_note(r->notes, CONF_NOTE_ERROR, r->path, "cannot be read: %s", strerror(e));
 		return -1;

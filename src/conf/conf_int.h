@@ -174,6 +174,7 @@ struct conf_reader {
 	const char *path;
 	struct conf_arena *mem;
 	struct conf_notes *notes;
+	bool is_world_readable;       /* out: of conf_file_read */
 	bool is_users;       /* names of sections are addresses */
 	bool (*on_section)(struct conf_reader *r, const char *name, const char *where,
 		unsigned *section_out, struct conf_values **values_out);

@@ -310,7 +310,7 @@ END_TEST
 START_TEST(test_identity_get)
 {
 	struct proc_identity id;
-	char why[100] = "";
+	char why[256] = "";
 
 	if (geteuid() != 0) { /* names do not even have to exist */
 		ck_assert_int_eq(proc_identity_get("no-such-user", "x", &id, why, sizeof why), 0);
@@ -318,9 +318,11 @@ START_TEST(test_identity_get)
 		return;
 	}
 	ck_assert_int_eq(proc_identity_get("no-such-user", "root", &id, why, sizeof why), -1);
-	ck_assert_str_eq(why, "user: no such user no-such-user");
+	ck_assert_str_eq(why, "user: no such user no-such-user: make it, for example with "
+		"useradd --system --user-group --no-create-home no-such-user");
 	ck_assert_int_eq(proc_identity_get("root", "no-such-group", &id, why, sizeof why), -1);
-	ck_assert_str_eq(why, "group: no such group no-such-group");
+	ck_assert_str_eq(why, "group: no such group no-such-group: make it, for example with "
+		"groupadd --system no-such-group");
 	ck_assert_int_eq(proc_identity_get("root", "root", &id, why, sizeof why), 0);
 	ck_assert(!id.drop && id.uid == 0);
 	ck_assert_int_eq(proc_identity_get("nobody", "nogroup", &id, why, sizeof why), 0);
