@@ -125,6 +125,7 @@ struct session {
 	uint64_t id;
 	unsigned msgs;             /* messages begun */
 	unsigned cmds;             /* commands since the last message */
+	char server_text[80];      /* where the last dial went, "" nowhere yet */
 	struct net_addr client, local;
 	struct buf banner;         /* held back while XCLIENT is tried */
 	char *xclient;             /* the line that the server took, for a replay */

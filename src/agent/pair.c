@@ -48,6 +48,7 @@ static void dial_next(struct pair *p)
 	while (p->addr < p->naddrs) {
 		const struct net_endpoint *e = &p->addrs[p->addr++];
 		int fd = net_connect(e, SOCK_STREAM);
+		net_endpoint_text(e, p->s.server_text, sizeof p->s.server_text);
 		if (fd >= 0 && conn_open(&p->server, fd) == 0) {
 			p->connecting = true;
 			p->connect_until_ms = p->s.env->now_ms + WORKER_CONNECT_MS;

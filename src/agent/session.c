@@ -379,6 +379,20 @@ static long long deadline_ms(const struct session *s, enum session_event *who)
 	return s->server_since_ms + 1000LL * c->timeout_server;
 }
 
+/* The server took the connection and says nothing. */
+static void warn_silent_server(const struct session *s)
+{
+	static struct log_limit limit;
+	const struct conf_smtp *c = &s->env->conf->smtp;
+
+	if (!log_limited(&limit, 10))
+		return;
+	log_warning("server %s has sent no greeting within timeout_banner (%u s)%s",
+		s->server_text[0] != '\0' ? s->server_text : c->server_addr, c->timeout_banner,
+		c->server_proxy_protocol == CONF_PROXY_NO ? "; one that waits for a PROXY header "
+		"is silent like this: see server_proxy_protocol" : "");
+}
+
 void session_tick(struct session *s)
 {
 	enum session_event who;
@@ -389,6 +403,8 @@ void session_tick(struct session *s)
 	if (when == 0 || s->env->now_ms < when)
 		return;
 	session_log_ctx(s);
+	if (s->state == ST_BANNER)
+		warn_silent_server(s);
 	if (who == EV_SRVTIME)
 		smtp_reply_reset(&s->reply);
 	session_event(s, who);

@@ -4,6 +4,7 @@
  * server before session_mail_decide or a verdict says so (I1). What goes out
  * is what was scanned, behind the headers of this proxy (I5). */
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,6 +84,18 @@ void session_mail_done(struct session *s, const char *outcome)
 	session_log_ctx(s);
 }
 
+/* Names the option that the administrator has to look at. */
+static void log_spool_error(const struct session *s)
+{
+	const struct spool_cfg *c = &s->env->spool;
+
+	if (errno == ENOSPC)
+		log_error("spool_dir: %s: the disk is full: %llu octets must stay free (spool_min_free); "
+			"the message is deferred", c->dir, (unsigned long long)c->min_free);
+	else
+		log_error("spool_dir: %s: %m; the message is deferred", c->dir);
+}
+
 /* The decoder's sink. What can't be kept is still read to its end. */
 static int body_sink(void *arg, const void *p, size_t n)
 {
@@ -98,7 +111,7 @@ static int body_sink(void *arg, const void *p, size_t n)
 	if (!m->hdr.done)
 		hdr_scan_push(&m->hdr, p, n);
 	if (spool_write(m->spool, p, n) < 0) {
-		log_error("spool: %m");
+		log_spool_error(s);
 		m->fail = FAIL_STORAGE;
 		return -1;
 	}
@@ -191,7 +204,7 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 	int fd = octets != NULL ? -1 : spool_fd(m->spool);
 
 	if (octets == NULL && fd < 0) {
-		log_error("spool descriptor: %m");
+		log_spool_error(s);
 		return false;
 	}
 	struct rcpt_list *list = rcpt_list_new(s->envelope.rcpts, n);

@@ -34,7 +34,7 @@ void session_send_check(struct session *s)
  * connection is cut before the dot (I3). */
 static void spool_broken(struct session *s)
 {
-	log_error("spool read: %m");
+	log_error("spool_dir: %s: a message cannot be read back: %m", s->env->spool.dir);
 	s->reply.code = 0;
 	session_event(s, EV_GARBAGE);
 }
