@@ -119,7 +119,7 @@ class HAProxy(Filter):
 
 class Esets(Filter):
     """Defaults; the builtin engine with a thousand SHA-256 signatures, so that
-    every object is hashed."""
+    every object is hashed. What it logs goes to a file, not to syslog."""
 
     name = "esets_smtp"
     smtp = {}
