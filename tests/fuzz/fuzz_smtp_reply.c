@@ -2,6 +2,7 @@
  * Input: octets from a server. */
 #include "fuzz.h"
 #include "smtp_reply.h"
+#include "str.h"
 
 /* Every line "NNN-..." but the last "NNN ..." or "NNN"; the same code. */
 static void check_reply(const struct smtp_reply *r)
@@ -22,6 +23,16 @@ static void check_reply(const struct smtp_reply *r)
 	}
 }
 
+/* Out of what the log has of a reply: a word of it, or nothing. */
+static void check_queue_id(const char *text, size_t n)
+{
+	char line[160], id[24];
+
+	str_clean(line, sizeof line, text, n);
+	must(smtp_reply_queue_id(line, id, sizeof id) == id && strlen(id) < sizeof id);
+	must(strstr(line, id) != NULL && strpbrk(id, " \"\\") == NULL);
+}
+
 static void read_replies(const uint8_t *in, size_t n, unsigned mode, struct fuzz_text *out)
 {
 	struct fuzz_text kept = { NULL, 0, 0 };
@@ -39,6 +50,7 @@ static void read_replies(const uint8_t *in, size_t n, unsigned mode, struct fuzz
 		n -= k;
 		while ((got = smtp_reply_push(&r, kept.p + at, kept.len - at, &used, &why)) == 1) {
 			check_reply(&r);
+			check_queue_id((const char *)buf_head(&r.raw), buf_len(&r.raw));
 			fuzz_add(out, buf_head(&r.raw), buf_len(&r.raw));
 			smtp_reply_reset(&r);
 			at += used;
