@@ -214,6 +214,45 @@ START_TEST(comes_again)
 }
 END_TEST
 
+/* The digits in an id are few: all of it is compared, and nothing is noted at
+ * another message. */
+START_TEST(same_digits_of_another)
+{
+	static const char *const two[] = { "b@example.net", "c@example.net" };
+	static const char *const other[] = { "b@example.net", "d@example.net" };
+	struct quar_meta m = meta(5), changed[6], back;
+	char first[QUAR_ID_SIZE];
+	struct scan_msg_store mem;
+
+	m.rcpts = two;
+	m.nrcpts = m.nrcpts_total = 2;
+	for (int i = 0; i < 6; i++)
+		changed[i] = m;
+	changed[0].sender = "b@example.org";
+	changed[1].rcpts = other;
+	changed[2].nrcpts_total = 3;
+	changed[3].av |= VERDICT_AV_ENCRYPTED;
+	changed[4].as = VERDICT_AS_SPAM;
+	for (int i = 0; i < 6; i++) {
+		ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
+		strcpy(first, id);
+		changed[i].id = first;
+		changed[i].sha256 = i < 5 ? HELLO_SHA256 :
+			"0000000000000000000000000000000000000000000000000000000000000000";
+		changed[i].seen = 1;
+		ck_assert_int_eq(quar_dir_rewrite_meta(store.dir, &changed[i]), 0);
+		ck_assert_msg(put_text("hello", &m, 1795260769) == 0, "%d", i);
+		ck_assert_str_ne(id, first);
+		ck_assert_uint_eq(quar_id_tag(id), quar_id_tag(first));
+		ck_assert_int_eq(quar_dir_read_meta(store.dir, first, &back, &mem, why, sizeof why), 0);
+		ck_assert_uint_eq(back.seen, 1);
+		scan_msg_store_fini(&mem);
+		ck_assert_int_eq(quar_dir_remove(store.dir, first), 0);
+		ck_assert_int_eq(quar_dir_remove(store.dir, id), 0);
+	}
+}
+END_TEST
+
 /* Metadata that looks like it may be, as much as somebody likes, is read only so
  * far. */
 START_TEST(looks_are_bounded)
@@ -496,6 +535,7 @@ int main(void)
 	tcase_add_test(t, put_and_read);
 	tcase_add_test(t, comes_again);
 	tcase_add_test(t, looks_are_bounded);
+	tcase_add_test(t, same_digits_of_another);
 	tcase_add_test(t, makes_its_directory);
 	tcase_add_test(t, what_cannot_be_kept);
 	tcase_add_test(t, shorter_than_said);
