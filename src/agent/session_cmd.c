@@ -60,7 +60,7 @@ static void relay(struct session *s, const struct smtp_cmd *cmd,
 
 static bool is_binary_mail(const char *line, size_t len)
 {
-	return smtp_cmd_has_param(line, len, "BODY", "BINARYMIME");
+	return session_mail_has(line, len, "BODY", "BINARYMIME");
 }
 
 static void on_data(struct session *s, const struct smtp_cmd *cmd)
@@ -94,10 +94,12 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 static bool is_announced_too_big(const struct session *s, const struct smtp_cmd *cmd)
 {
 	const uint64_t max = s->env->conf->smtp.max_message_size;
+	const char *params;
+	size_t n = session_mail_params(cmd->line, cmd->line_len, &params);
 	char text[24];
 	uint64_t size;
 
-	return max != 0 && smtp_cmd_attr(cmd->arg, cmd->arg_len, "SIZE", text, sizeof text) &&
+	return max != 0 && smtp_cmd_attr(params, n, "SIZE", text, sizeof text) &&
 		str_parse_u64(text, &size) == 0 && size > max;
 }
 
@@ -110,7 +112,7 @@ static const char *out_of_order(const struct session *s, const struct smtp_cmd *
 	if (s->msg != NULL && (cmd->verb == SMTP_VERB_MAIL || cmd->verb == SMTP_VERB_RCPT ||
 	    cmd->verb == SMTP_VERB_DATA))
 		return REPLY_IN_CHUNKS;
-	if (cmd->verb == SMTP_VERB_MAIL && is_binary_mail(cmd->arg, cmd->arg_len) &&
+	if (cmd->verb == SMTP_VERB_MAIL && is_binary_mail(cmd->line, cmd->line_len) &&
 	    !smtp_ehlo_has_binarymime(&cfg, &s->info))
 		return REPLY_NO_BINARY;
 	if (cmd->verb == SMTP_VERB_MAIL && is_announced_too_big(s, cmd))

@@ -17,7 +17,7 @@
 static void protocol_name(const struct session *s, char out[16])
 {
 	const char *mail = s->envelope.mail;
-	bool utf8 = smtp_cmd_has_param(mail, strlen(mail), "SMTPUTF8", NULL);
+	bool utf8 = session_mail_has(mail, strlen(mail), "SMTPUTF8", NULL);
 
 	/* RFC 3848, RFC 6531 3.7.3 */
 	snprintf(out, 16, "%s%s", !s->esmtp ? "SMTP" : utf8 ? "UTF8SMTP" : "ESMTP",

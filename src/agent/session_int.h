@@ -158,6 +158,10 @@ enum session_rcpt {
 };
 /* The address of a MAIL or RCPT line, into it; its length. */
 size_t session_path(const char *line, size_t len, enum smtp_verb verb, const char **addr_out);
+/* What stands behind the address of a MAIL line. An address may look like a
+ * parameter inside its quotes, and is none. */
+size_t session_mail_params(const char *line, size_t len, const char **params_out);
+bool session_mail_has(const char *line, size_t len, const char *name, const char *value);
 /* May this command go on now? Its settings, where they had to be looked up.
  * It waits only while replies are owed. */
 enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_cmd *cmd,

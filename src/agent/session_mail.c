@@ -42,7 +42,7 @@ bool session_mail_begin(struct session *s, bool by_bdat)
 	if (c->max_message_size != 0 && (m->size_max == 0 || c->max_message_size < m->size_max))
 		m->size_max = c->max_message_size;
 	m->by_bdat = by_bdat;
-	m->is_binary = smtp_cmd_has_param(s->envelope.mail, strlen(s->envelope.mail), "BODY",
+	m->is_binary = session_mail_has(s->envelope.mail, strlen(s->envelope.mail), "BODY",
 		"BINARYMIME");
 	if (by_bdat)
 		smtp_dot_init_chunks(&m->dot, c->bare_newline == CONF_BARE_PASS);

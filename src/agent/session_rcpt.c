@@ -20,7 +20,8 @@
 #include "session_int.h"
 #include "str.h"
 
-size_t session_path(const char *line, size_t len, enum smtp_verb verb, const char **addr_out)
+static size_t take_apart(const char *line, size_t len, enum smtp_verb verb, const char **addr_out,
+	const char **params_out, size_t *params_len_out)
 {
 	const size_t n = strlen(smtp_verb_name(verb));
 	const char *arg = line + n, *end = line + len;
@@ -28,7 +29,29 @@ size_t session_path(const char *line, size_t len, enum smtp_verb verb, const cha
 	while (arg < end && (*arg == ' ' || (*arg >= '\t' && *arg <= '\r')))
 		arg++;
 	return smtp_cmd_path(arg, (size_t)(end - arg), verb == SMTP_VERB_MAIL ? "FROM" : "TO", addr_out,
-		NULL, NULL);
+		params_out, params_len_out);
+}
+
+size_t session_path(const char *line, size_t len, enum smtp_verb verb, const char **addr_out)
+{
+	return take_apart(line, len, verb, addr_out, NULL, NULL);
+}
+
+size_t session_mail_params(const char *line, size_t len, const char **params_out)
+{
+	const char *addr;
+	size_t n;
+
+	take_apart(line, len, SMTP_VERB_MAIL, &addr, params_out, &n);
+	return n;
+}
+
+bool session_mail_has(const char *line, size_t len, const char *name, const char *value)
+{
+	const char *params;
+	size_t n = session_mail_params(line, len, &params);
+
+	return smtp_cmd_has_param(params, n, name, value);
 }
 
 /* MAIL or RCPT: is there one address (or the null sender), and nothing that

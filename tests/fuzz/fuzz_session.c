@@ -237,6 +237,7 @@ static const char *const lines[] = {
 	"MAIL FROM:<a@b> SIZE=60\r\n", "mail from:<a@b> size=61 BODY=8BITMIME\r\n",
 	"MAIL FROM:<a@b> SIZE=99999999999999999999\r\n", "MAIL FROM:<a!b@c>\r\n", "MAIL FROM:<>\r\n",
 	"RCPT TO:<(e)c@d>\r\n", "RCPT TO:<\"e\"@d>\r\n", "RCPT TO:<@x,@y:e@d>\r\n", "RCPT TO:c@d\r\n",
+	"MAIL FROM:<\"a BODY=BINARYMIME SIZE=99 b\"@c>\r\n",
 	"MAIL FROM:<a@b> SIZE=61\r\nRCPT TO:<c@d>\r\nDATA\r\n",
 };
 static const char *const pieces[] = {

@@ -128,6 +128,18 @@ struct policy_actions model_actions(const struct model *m)
 
 /* ---- what the agent answers by itself: one-sided, where the rules are clear -- */
 
+/* Of MAIL, behind its address. */
+static bool has_param(const struct fuzz_text *line, const char *name, const char *value)
+{
+	const char *addr, *params, *arg = line->p + 4, *end = line->p + line->len;
+	size_t n;
+
+	while (arg < end && is_blank(*arg))
+		arg++;
+	smtp_cmd_path(arg, (size_t)(end - arg), "FROM", &addr, &params, &n);
+	return smtp_cmd_has_param(params, n, name, value);
+}
+
 /* Behind "MAIL FROM:<" or "RCPT TO:<"; NULL: the line is something else. */
 static const char *path_at(const struct fuzz_text *line)
 {
@@ -213,9 +225,9 @@ static void check_refused(const struct model *m, const struct fuzz_text *line, c
 		must(m->has_users && !is_clear_to_all(line));
 	else if (memcmp(p, "552 5.3.4", 9) == 0)
 		must(is_mail && m->conf->smtp.max_message_size > 0 &&
-			smtp_cmd_has_param(line->p, line->len, "SIZE", NULL));
+			has_param(line, "SIZE", NULL));
 	else if (memcmp(p, "555 5.5.4", 9) == 0)
-		must(is_mail && smtp_cmd_has_param(line->p, line->len, "BODY", "BINARYMIME"));
+		must(is_mail && has_param(line, "BODY", "BINARYMIME"));
 	else
 		must(memcmp(p, "503 5.5.1", 9) == 0 || (!is_mail && memcmp(p, "452 4.5.3", 9) == 0));
 }
@@ -510,7 +522,7 @@ static void on_command(struct model *m, const struct model_owed *o, int code,
 	if (has_verb(&o->line, "MAIL", 0)) {
 		m->nrcpts[0] = m->nrcpts[1] = 0;
 		m->has_mail = true;
-		m->is_binary = smtp_cmd_has_param(o->line.p, o->line.len, "BODY", "BINARYMIME");
+		m->is_binary = has_param(&o->line, "BODY", "BINARYMIME");
 	}
 }
 
