@@ -13,6 +13,7 @@ import threading
 
 import messages
 from fakescan import CLOSE, HEAD_REQUEST, Stalled, ask, peer_has_gone, read_all
+from fakeserver import FakeServer
 from harness import SLOW, Skip, check, free_port, wait_until
 from procs import Suite
 
@@ -85,81 +86,26 @@ class Asked:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
-class FakeEngine:
+class FakeEngine(FakeServer):
     """answers: used up in turn by scans, the last one stays. Each is octets,
     CLOSE, SILENCE, Stalled, or a callable(asked) that returns one of these.
     Scans are kept in asked; probes are answered unless is_deaf."""
 
+    timeout = 100 * SLOW
+
     def __init__(self, t, *answers, name="engine", tcp=False, start=True):
-        self.path = None if tcp else t.path(name + ".sock")
-        self.port = free_port() if tcp else None
+        super().__init__(t, path=None if tcp else t.path(name + ".sock"),
+                         port=free_port() if tcp else None)
         self.answers = list(answers)
         self.asked = []
-        self.at_work = self.most_at_work = self.gone = self.connections = self.probes = 0
+        self.at_work = self.most_at_work = self.gone = self.probes = 0
         self.is_deaf = False
-        self._lock = threading.Lock()
-        self._listener = None
-        self._socks = set()
-        t.at_end(self.stop)
         if start:
             self.start()
 
     @property
     def addr(self):
         return self.path or "127.0.0.1:%d" % self.port
-
-    def start(self):
-        if self.path:
-            self._listener = socket.socket(socket.AF_UNIX)
-            self._listener.bind(self.path)
-            os.chmod(self.path, 0o666)
-        else:
-            self._listener = socket.socket()
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind(("127.0.0.1", self.port))
-        self._listener.listen(64)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def stop(self):
-        if not self._listener:
-            return
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
-        self._listener = None
-        if self.path:
-            os.unlink(self.path)
-        with self._lock:
-            socks = list(self._socks)
-        for sock in socks:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def _accept(self, listener):
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            sock.settimeout(100 * SLOW)
-            with self._lock:
-                self._socks.add(sock)
-                self.connections += 1
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        try:
-            self.serve(sock)
-        except (OSError, EOFError):
-            pass
-        finally:
-            with self._lock:
-                self._socks.discard(sock)
-            sock.close()
 
     def scanned(self, sock, asked):
         """A scan has been asked for: counts it and answers."""

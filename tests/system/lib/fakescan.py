@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 
+from fakeserver import FakeServer
 from harness import wait_until
 
 HEAD_REQUEST = b"esets-scan/1 scan\n"
@@ -103,80 +104,40 @@ class Cleaned:
             os.close(fd)
 
 
-class FakeScanner:
+class FakeScanner(FakeServer):
     """answers: used up in turn, the last one stays. Each is octets, CLOSE,
     Stalled, Cleaned, or a callable(request) that returns one of these."""
 
+    kind = socket.SOCK_SEQPACKET
+
     def __init__(self, t, *answers):
-        self.path = t.path("fake.sock")
+        super().__init__(t, path=t.path("fake.sock"))
         self.answers = list(answers) or [verdict()]
         self.requests = []
-        self.open_connections = 0
-        self._lock = threading.Lock()
         self._stopping = False
-        self._listener = None
-        self._socks = set()
-        t.at_end(self.stop)
         self.start()
 
     def start(self):
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.bind(self.path)
-        os.chmod(self.path, 0o666)
-        self._listener.listen(64)
         self._stopping = False
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        super().start()
 
     def stop(self):
         self._stopping = True
-        if self._listener:
-            try:
-                self._listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self._listener.close()
-            self._listener = None
-            os.unlink(self.path)
-        with self._lock:
-            socks = list(self._socks)
-        for sock in socks:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        super().stop()
 
-    def _accept(self, listener):
+    def serve(self, sock):
         while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
+            packet, descriptors = receive(sock)
+            if not packet:
                 return
+            request = Request(packet, descriptors)
+            for fd in descriptors:
+                os.close(fd)
             with self._lock:
-                self._socks.add(sock)
-                self.open_connections += 1
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        try:
-            while True:
-                packet, descriptors = receive(sock)
-                if not packet:
-                    return
-                request = Request(packet, descriptors)
-                for fd in descriptors:
-                    os.close(fd)
-                with self._lock:
-                    self.requests.append(request)
-                    answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                if not self._answer(sock, request, answer):
-                    return
-        except OSError:
-            pass
-        finally:
-            with self._lock:
-                self._socks.discard(sock)
-                self.open_connections -= 1
-            sock.close()
+                self.requests.append(request)
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if not self._answer(sock, request, answer):
+                return
 
     def _answer(self, sock, request, answer):
         if callable(answer):
