@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	else
 		status = run(&cli);
 	conf_cli_fini(&cli);
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || ferror(stdout))
 		return 1;
 	return status;
 }

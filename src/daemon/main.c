@@ -507,5 +507,5 @@ int main(int argc, char **argv)
 	if (conf_cli_parse(&m.cli, CONF_PROG_DAEMON, argc, argv, on_note, &m) == 0)
 		status = with_cli(&m);
 	master_fini(&m);
-	return fflush(stdout) != 0 ? 1 : status;
+	return fflush(stdout) != 0 || ferror(stdout) ? 1 : status;
 }

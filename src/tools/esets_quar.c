@@ -474,5 +474,5 @@ int main(int argc, char **argv)
 		close(t.dir);
 	conf_free(&t.conf);
 	conf_cli_fini(&t.cli);
-	return fflush(stdout) != 0 && status == 0 ? EX_SOME_FAILED : status;
+	return (fflush(stdout) != 0 || ferror(stdout)) && status == 0 ? EX_SOME_FAILED : status;
 }

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 		return SCAN_EXIT_ERROR;
 	int status = run(&cli, argc, argv);
 	conf_cli_fini(&cli);
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || ferror(stdout))
 		return SCAN_EXIT_ERROR;
 	return status;
 }
