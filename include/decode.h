@@ -1,4 +1,4 @@
-/* decode.h - transfer encodings and encoded words, as streams. Pure.
+/* decode.h - transfer encodings, as streams. Pure.
  *
  * Lenient as the mail readers are, because what a reader decodes must be
  * found: junk in base64 is skipped, a missing end is no error. Where readers
@@ -54,31 +54,5 @@ enum decode_kind decode_kind_parse(const char *cte, size_t n, bool *known_out);
 size_t decode_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out);
 /* The end: writes what was held back (at most 80 octets). */
 size_t decode_end(struct decode *d, unsigned char *out);
-
-/* One encoded file in a text. */
-struct decode_uu {
-	enum decode_kind kind;    /* DECODE_UU, _BASE64 (begin-base64), _YENC */
-	const char *body;         /* the lines behind the begin line ... */
-	size_t body_len;          /* ... up to the end line or the next begin */
-	char name[256];           /* as it stands there; the tail of a longer one */
-};
-
-/* Finds the next "begin MODE NAME" or "=ybegin ... name=NAME" line at or behind *from and moves *from
- * past its file. The whole text is passed over once, however many files it
- * holds. Returns false when there is none. */
-bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out);
-
-/* RFC 2047 encoded words in a header value to UTF-8 octets (charsets other
- * than UTF-8, US-ASCII, ISO-8859-1 and windows-1252 keep their raw octets);
- * folds are taken out. Cut at size - 1, NUL behind it. Returns the length. */
-size_t decode_words(const char *in, size_t n, char *out, size_t size);
-/* Is what looks like ASCII in a text of that charset ASCII, and is there no
- * other way to write it; or is it ISO 2022 (see file_ext.h), or none ("")? */
-bool decode_charset_is_plain(const char *charset, size_t n);
-/* Is each encoded word in such a charset? */
-bool decode_words_are_plain(const char *in, size_t n);
-/* Text of the named charset to UTF-8, by the same rule. */
-size_t decode_charset(const char *charset, size_t charset_len, const char *in, size_t n,
-	char *out, size_t size);
 
 #endif

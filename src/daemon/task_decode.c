@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decode_uu.h"
+
 #define DECODE_CHUNK (1u << 20)      /* between two looks at the clock */
 
 char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t head_len,

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decode.h"
+#include "decode_words.h"
 #include "str.h"
 
 #define PIECES_MAX 64u     /* continuations of one parameter */

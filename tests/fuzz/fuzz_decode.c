@@ -3,6 +3,8 @@
  * files in a text and encoded words stay inside theirs.
  * Input: an octet that chooses, then octets. */
 #include "decode.h"
+#include "decode_uu.h"
+#include "decode_words.h"
 #include "fuzz.h"
 
 /* Returns the readings that differ. */

@@ -1,0 +1,23 @@
+/* decode_uu.h - encoded files in a text: uuencode, its base64, yEnc. Pure. */
+#ifndef ESETS_DECODE_UU_H
+#define ESETS_DECODE_UU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "decode.h"
+
+/* One encoded file in a text. */
+struct decode_uu {
+	enum decode_kind kind;    /* DECODE_UU, _BASE64 (begin-base64), _YENC */
+	const char *body;         /* the lines behind the begin line ... */
+	size_t body_len;          /* ... up to the end line or the next begin */
+	char name[256];           /* as it stands there; the tail of a longer one */
+};
+
+/* Finds the next "begin MODE NAME" or "=ybegin ... name=NAME" line at or behind
+ * *from and moves *from past its file. The whole text is passed over once,
+ * however many files it holds. Returns false when there is none. */
+bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out);
+
+#endif

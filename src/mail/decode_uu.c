@@ -1,0 +1,123 @@
+/* decode_uu.c - encoded files in a text, see decode_uu.h.
+ *
+ * Finds where they begin and end; what is in them decode.c decodes.
+ * Sources: POSIX uuencode, the yEnc draft 1.3. */
+#include "decode_uu.h"
+
+#include <string.h>
+
+#include "decode_int.h"
+#include "find.h"
+#include "str.h"
+
+/* Does the line begin with this word, a blank or its end behind it? */
+static bool starts_word(const char *p, size_t n, const char *word)
+{
+	size_t k = strlen(word);
+
+	return str_istarts(p, n, word) && (n == k || is_blank(p[k]));
+}
+
+static bool yenc_parse_begin(const char *p, size_t n, struct decode_uu *out)
+{
+	const char *name = memmem(p, n, "name=", 5);
+	size_t k = name != NULL ? n - (size_t)(name + 5 - p) : 0;
+
+	if (!str_istarts(p, n, "=ybegin "))
+		return false;
+	if (k >= sizeof out->name) {
+		name += k - (sizeof out->name - 1);
+		k = sizeof out->name - 1;
+	}
+	str_copy_n(out->name, sizeof out->name, k > 0 ? name + 5 : "", k);
+	out->kind = DECODE_YENC;
+	return true;
+}
+
+/* "begin 644 name", "begin-base64 644 name", and Outlook's "begin  name".
+ * Prose that begins a line with the word "begin" is not meant. */
+static bool uu_parse_begin(const char *p, size_t n, struct decode_uu *out)
+{
+	bool base64 = starts_word(p, n, "begin-base64");
+	size_t i = base64 ? 12 : 5, blanks = 0, digits = 0;
+
+	if (!base64 && !starts_word(p, n, "begin"))
+		return yenc_parse_begin(p, n, out);
+	for (; i < n && is_blank(p[i]); i++)
+		blanks++;
+	size_t start = i;
+	for (; i < n && p[i] >= '0' && p[i] <= '9'; i++)
+		digits++;
+	if (digits > 0 && (i == n || is_blank(p[i]))) {
+		while (i < n && is_blank(p[i]))
+			i++;
+	} else if (blanks >= 2) {
+		i = start;
+	} else {
+		return false;
+	}
+	while (n > i && is_blank(p[n - 1]))
+		n--;
+	if (n == i && digits == 0)
+		return false;
+	if (n - i >= sizeof out->name)
+		i = n - (sizeof out->name - 1);
+	str_copy_n(out->name, sizeof out->name, p + i, n - i);
+	out->kind = base64 ? DECODE_BASE64 : DECODE_UU;
+	return true;
+}
+
+/* The length of the line at p without its end; *next_out is past that. A CR
+ * alone ends a line too, so a CRLF looks like an empty line behind each. */
+static size_t line_at(const char *text, size_t len, size_t p, size_t *next_out)
+{
+	size_t e = p;
+
+	while (e < len && !is_eol(text[e]))
+		e++;
+	*next_out = e < len ? e + 1 : len;
+	return e - p;
+}
+
+/* The next line from p on, itself the start of one, that may be the first of a
+ * file: "begin" or "=ybegin" is at its start. len: there is none. */
+static size_t begin_find(const char *text, size_t len, size_t p)
+{
+	const char *line, *at = text + p;
+
+	while ((at = find_letters(at, len - (size_t)(at - text), "begin", 5)) != NULL) {
+		line = at - text >= (ptrdiff_t)p + 2 && str_istarts(at - 2, 2, "=y") ? at - 2 : at;
+		if (line == text + p || is_eol(line[-1]))
+			return (size_t)(line - text);
+		at++;
+	}
+	return len;
+}
+
+bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out)
+{
+	size_t p = begin_find(text, len, *from), next;
+	bool found = false;
+	struct decode_uu other;
+
+	while (p < len && !found) {
+		size_t n = line_at(text, len, p, &next);
+		found = uu_parse_begin(text + p, n, out);
+		p = found ? next : begin_find(text, len, next);
+	}
+	*from = p;
+	if (!found)
+		return false;
+	const char *last = out->kind == DECODE_UU ? "end" :
+		out->kind == DECODE_YENC ? "=yend" : "====";
+	size_t end = p;
+	for (; end < len; end = next) {
+		size_t n = line_at(text, len, end, &next);
+		if (starts_word(text + end, n, last) || uu_parse_begin(text + end, n, &other))
+			break;
+	}
+	*from = end;
+	out->body = text + p;
+	out->body_len = end - p;
+	return true;
+}

@@ -1,0 +1,124 @@
+/* check_decode_uu.c - encoded files in a text: which lines begin one, where it
+ * ends, and that a text full of beginnings takes no more time than another. */
+#include <check.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decode_uu.h"
+
+static void check_body(const struct decode_uu *f, const char *out)
+{
+	unsigned char got[200];
+	struct decode d;
+
+	ck_assert_uint_lt(f->body_len, sizeof got - 80);
+	decode_init(&d, f->kind);
+	size_t n = decode_push(&d, (const unsigned char *)f->body, f->body_len, got);
+	n += decode_end(&d, got + n);
+	ck_assert_uint_eq(n, strlen(out));
+	ck_assert_int_eq(memcmp(got, out, n), 0);
+}
+
+START_TEST(yenc_find)
+{
+	static const char text[] = "look:\r\n=ybegin line=128 size=3 name=a b.c\r\nklm\r\n=yend size=3\r\n"
+		"begin 644 d\r\n=ybegin x\r\nk";
+	struct decode_uu f;
+	size_t from = 0;
+
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_int_eq(f.kind, DECODE_YENC);
+	ck_assert_str_eq(f.name, "a b.c");
+	ck_assert(f.body_len >= 3 && memcmp(f.body + f.body_len - 5, "klm\r\n", 5) == 0);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_int_eq(f.kind, DECODE_UU);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_int_eq(f.kind, DECODE_YENC);
+	ck_assert_str_eq(f.name, "");
+	ck_assert(!decode_uu_find(text, strlen(text), &from, &f));
+}
+END_TEST
+
+START_TEST(uu_find)
+{
+	static const char text[] =
+		"Dear all,\r\nbegin with this\r\nbeginning 644 x\r\n"
+		"begin 644 one two.exe \r\n#0V%T\r\n`\r\nend\r\n"
+		"and\r\nBEGIN 0755\tb.bin\n#0V%T\n"            /* no end: up to the next */
+		"begin-base64 644 c.txt\nQ2F0\n====\n"
+		"begin  outlook.doc\n#0V%T\nend\nbegin 600\n#0V%T";
+	static const struct { const char *name, *out; enum decode_kind kind; } want[] = {
+		{ "one two.exe", "Cat", DECODE_UU }, { "b.bin", "Cat", DECODE_UU },
+		{ "c.txt", "Cat", DECODE_BASE64 }, { "outlook.doc", "Cat", DECODE_UU },
+		{ "", "Cat", DECODE_UU },
+	};
+	struct decode_uu f;
+	size_t from = 0;
+
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		ck_assert(decode_uu_find(text, sizeof text - 1, &from, &f));
+		ck_assert_str_eq(f.name, want[i].name);
+		ck_assert_int_eq(f.kind, want[i].kind);
+		ck_assert(f.body >= text && f.body + f.body_len <= text + sizeof text - 1);
+		check_body(&f, want[i].out);
+	}
+	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, &f));
+	ck_assert_uint_eq(from, sizeof text - 1);
+	ck_assert(!decode_uu_find("", 0, &(size_t){ 0 }, &f));
+}
+END_TEST
+
+/* The end of a long name is kept: the extension is there. */
+START_TEST(uu_find_long_name)
+{
+	char text[2000] = "begin 644 ";
+	struct decode_uu f;
+	size_t from = 0;
+
+	memset(text + 10, 'n', 1000);
+	memcpy(text + 1010, ".exe\nend\n", 10);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
+	ck_assert_str_eq(f.name + strlen(f.name) - 4, ".exe");
+}
+END_TEST
+
+/* Many begin lines without an end: each octet is passed once. */
+START_TEST(uu_find_many)
+{
+	const size_t n = 8u << 20;
+	char *text = malloc(n);
+	struct decode_uu f;
+	size_t from = 0, found = 0, octets = 0;
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < n; i += 16)
+		memcpy(text + i, "begin 644 x.exe\n", 16);
+	while (decode_uu_find(text, n, &from, &f)) {
+		found++;
+		octets += f.body_len;
+	}
+	ck_assert_uint_eq(found, n / 16);
+	ck_assert_uint_eq(octets, 0);
+	free(text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("decode_uu");
+	TCase *t = tcase_create("all");
+	SRunner *sr = srunner_create(s);
+
+	tcase_add_test(t, yenc_find);
+	tcase_add_test(t, uu_find);
+	tcase_add_test(t, uu_find_long_name);
+	tcase_add_test(t, uu_find_many);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
