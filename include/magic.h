@@ -14,8 +14,7 @@ enum magic_format {
 	MAGIC_AR, MAGIC_ISO, MAGIC_LHA,
 	/* one file each, compressed */
 	MAGIC_GZIP, MAGIC_BZIP2, MAGIC_XZ, MAGIC_LZMA, MAGIC_ZSTD, MAGIC_LZ4, MAGIC_LZIP,
-	MAGIC_COMPRESS,
-	MAGIC_TNEF
+	MAGIC_COMPRESS
 };
 
 struct magic {

@@ -181,7 +181,6 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "vhdx", false }, 0, OCTETS("vhdxfile"), NULL },
 	{ { MAGIC_UNKNOWN, "vhd", false }, 0, OCTETS(""), is_vhd },
 	{ { MAGIC_UNKNOWN, "dmg", false }, 0, OCTETS(""), is_dmg },
-	{ { MAGIC_TNEF, "TNEF", false }, 0, OCTETS("\x78\x9f\x3e\x22"), NULL },
 };
 
 unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX])

@@ -90,10 +90,6 @@ static bool scan_as(struct task *t, const struct magic *m, const char *data, siz
 {
 	char why[64];
 
-	if (m->format == MAGIC_TNEF) {
-		task_note(t, VERDICT_AV_NOTSCANNED, name, "TNEF is not looked into");
-		return true;
-	}
 	if (!unpack_knows(m->format)) {
 		snprintf(why, sizeof why, "%s archives are not looked into", m->name);
 		if (!m->is_weak)
@@ -170,7 +166,7 @@ bool task_scan_archive(struct task *t, const char *data, size_t len, const char 
 		return true;
 	for (unsigned i = 0; i < n; i++) {
 		is_zip |= found[i].format == MAGIC_ZIP;
-		if ((t->r->opts.obj_archives || found[i].format == MAGIC_TNEF) &&
+		if (t->r->opts.obj_archives &&
 		    !scan_as(t, &found[i], data, len, name, found[i].is_weak))
 			return false;
 	}

@@ -90,6 +90,23 @@ bool guess_is_mail_name(const char *name)
 	return guess_ends_any(name, ends);
 }
 
+bool guess_is_emlx(const char *p, size_t len, size_t *at_out, size_t *n_out)
+{
+	size_t i = 0, n = 0;
+
+	for (; i < len && i < 10 && p[i] >= '0' && p[i] <= '9'; i++)
+		n = n * 10 + (size_t)(p[i] - '0');
+	if (i == 0)
+		return false;
+	while (i < len && (p[i] == ' ' || p[i] == '\t'))
+		i++;
+	if (i == len || (p[i] != '\n' && p[i] != '\r') || !guess_is_mail(p + i, len - i))
+		return false;
+	*at_out = i + 1 + (p[i] == '\r' && len - i > 1 && p[i + 1] == '\n');
+	*n_out = n < len - *at_out ? n : len - *at_out;
+	return true;
+}
+
 /* Is this nothing but base64, and not a word by chance? Some readers decode
  * an attachment that only forgot to say so. */
 bool guess_is_base64(const char *p, size_t len)

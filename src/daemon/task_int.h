@@ -117,6 +117,9 @@ size_t guess_mail_start(const char *p, size_t len);
 /* Do the octets begin like a message? */
 bool guess_is_mail(const char *p, size_t len);
 bool guess_is_mail_name(const char *name);
+/* Does a file of Mail (.emlx) begin here: its size in a line, a message? Where
+ * that begins, and how many octets it is said to have. */
+bool guess_is_emlx(const char *p, size_t len, size_t *at_out, size_t *n_out);
 bool guess_is_base64(const char *p, size_t len);
 /* Lists end with NULL. Ends: blanks and dots behind the name don't count. */
 bool guess_starts_any(const char *p, size_t n, const char *const *words);
@@ -138,6 +141,11 @@ bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const cha
 
 /* Scans what the object holds if it is an archive, or has one inside. */
 bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name);
+
+/* ---- task_carrier.c -------------------------------------------------------- */
+
+/* Scans the files that the object holds without being an archive. */
+bool task_scan_carriers(struct task *t, const char *data, size_t len, const char *name);
 
 /* ---- task_mbox.c ----------------------------------------------------------- */
 

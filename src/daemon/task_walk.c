@@ -30,6 +30,23 @@ static bool walk_signed(struct task *t, const char *data, size_t len)
 	return true;
 }
 
+/* With the list of properties behind it, and without. */
+static bool walk_emlx(struct task *t, const char *data, size_t len)
+{
+	const bool outer = t->in_guess;
+	size_t at, n;
+
+	if (!guess_is_emlx(data, len, &at, &n))
+		return true;
+	bool on = task_walk_message(t, data + at, n, false);
+	if (on && n < len - at) {
+		t->in_guess = true;
+		on = task_walk_message(t, data + at, len - at, false);
+		t->in_guess = outer;
+	}
+	return on;
+}
+
 /* Mail in it: signed, a mailbox, or a message. */
 static bool look_for_mail(struct task *t, const char *data, size_t len, const char *name,
 	unsigned is)
@@ -38,6 +55,8 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 	const size_t from = guess_mail_start(data, len);
 
 	if (o->obj_emails && !walk_signed(t, data, len))
+		return false;
+	if (o->obj_emails && !walk_emlx(t, data, len))
 		return false;
 	if (o->obj_mailbox && guess_is_mailbox(data + from, len - from) &&
 	    !task_walk_mailbox(t, data + from, len - from))
@@ -51,7 +70,7 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 bool task_look_into(struct task *t, const char *data, size_t len, const char *name, unsigned is)
 {
 	return task_scan_archive(t, data, len, name) && look_for_mail(t, data, len, name, is) &&
-		task_scan_uuencoded(t, data, len, name);
+		task_scan_uuencoded(t, data, len, name) && task_scan_carriers(t, data, len, name);
 }
 
 bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
@@ -117,16 +136,12 @@ static bool is_named(const struct mime_part *p, const char *const *ends)
 /* What nobody can judge from here, or not in this version. */
 static void note_hidden(struct task *t, const struct mime_part *p, const char *name)
 {
-	static const char *const tnef[] = { "winmail.dat", "win.dat", NULL };
 	static const char *const p7m[] = { ".p7m", ".p7z", NULL };
 
 	if (strcmp(p->type, "multipart/encrypted") == 0)
 		task_note(t, VERDICT_AV_ENCRYPTED, name, "the message is encrypted");
 	else if (strcmp(p->type, "message/partial") == 0)
 		task_note(t, VERDICT_AV_NOTSCANNED, name, "a fragment of a message (message/partial)");
-	else if (strcmp(p->type, "application/ms-tnef") == 0 ||
-	    strcmp(p->type, "application/vnd.ms-tnef") == 0 || is_named(p, tnef))
-		task_note(t, VERDICT_AV_NOTSCANNED, name, "TNEF is not looked into");
 	if (strcmp(p->type, "application/pkcs7-mime") != 0 &&
 	    strcmp(p->type, "application/x-pkcs7-mime") != 0 && !is_named(p, p7m))
 		return;

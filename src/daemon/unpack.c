@@ -161,7 +161,7 @@ bool unpack_knows(enum magic_format f)
 {
 	const struct filter filter = filter_of(f);
 
-	if (f == MAGIC_UNKNOWN || f == MAGIC_TNEF)
+	if (f == MAGIC_UNKNOWN)
 		return false;
 	return filter.code == 0 || is_built_in(&filter);
 }

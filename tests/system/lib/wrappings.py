@@ -2,6 +2,7 @@
 found in each combination."""
 
 import archives
+import carriers
 import messages
 
 EICAR = messages.EICAR
@@ -51,7 +52,8 @@ PLAIN = {
              b"From c@d Sat Nov 21 10:00:01 2026\r\n" + messages.multipart(
                  messages.TEXT_PART, messages.attachment(messages.b64(EICAR), b"base64"))),
 }
-OBJECTS = list(PLAIN) + archives.KINDS + ["compress", "sfx zip", "sfx 7z", "sfx rar4", "sfx cab"]
+OBJECTS = list(PLAIN) + archives.KINDS + ["compress", "sfx zip", "sfx 7z", "sfx rar4", "sfx cab", "sfx lha"] + list(
+    carriers.CARRIERS)
 
 
 def object_of(kind):
@@ -61,6 +63,8 @@ def object_of(kind):
         return PLAIN[kind] + messages.uu(EICAR)
     if kind in PLAIN:
         return PLAIN[kind]
+    if kind in carriers.CARRIERS:
+        return carriers.CARRIERS[kind](EICAR)
     if kind == "compress":
         return archives.compress(EICAR)
     if kind.startswith("sfx "):
