@@ -10,7 +10,8 @@
  *   -x text|mime  what the messages are (text)
  *   -p          PIPELINING: envelope in one write, the next one behind the dot
  *   -r RATE     open loop: one message is due every 1/RATE seconds
- *   -S SEED     of contents and sizes (1)
+ *   -S SEED     of sizes (1)
+ *   -R RUN      a number that makes contents differ (1)
  *   -w SECONDS  without any message done after which those at work have failed (60)
  *   -I          idle: open the connections, say EHLO, hold until stdin ends
  *   -D          drip: 32 octets a second into a message, until stdin ends
@@ -88,12 +89,12 @@ struct stack {
 
 static struct {
 	unsigned connections, port;
-	uint64_t per_connection, messages, limit_ns, stall_ns, size_min, size_max, seed;
+	uint64_t per_connection, messages, limit_ns, stall_ns, size_min, size_max, seed, run;
 	enum mail_shape shape;
 	bool pipelining, idle, drip;
 	double rate;
 } opt = { .connections = 20, .per_connection = 1, .messages = UINT64_MAX,
-	.limit_ns = UINT64_MAX, .stall_ns = 60ull * NS, .size_min = 4096, .size_max = 4096, .seed = 1,
+	.limit_ns = UINT64_MAX, .stall_ns = 60ull * NS, .size_min = 4096, .size_max = 4096, .seed = 1, .run = 1,
 	.shape = MAIL_TEXT };
 
 static int ep, timer = -1;
@@ -248,7 +249,7 @@ static void envelope_say(struct conn *c)
 /* The mail, and when pipelining what comes behind it. */
 static void mail_say(struct conn *c)
 {
-	mail_make(&c->mail, opt.seed, c->id, message_size(c->id), opt.shape);
+	mail_make(&c->mail, opt.run, c->id, message_size(c->id), opt.shape);
 	c->pos = 0;
 	c->sending = true;
 	c->ahead = c->pipelining && has_next(c);
@@ -600,8 +601,8 @@ static void report(void)
 static void usage(const char *name)
 {
 	fprintf(stderr, "usage: %s [-c CONNECTIONS] [-m PER_CONNECTION] [-n MESSAGES] [-t SECONDS]\n"
-		"\t[-s SIZE[-SIZE]] [-x text|mime] [-p] [-r RATE] [-S SEED] [-w SECONDS]\n"
-		"\t[-I] [-D] PORT\n", name);
+		"\t[-s SIZE[-SIZE]] [-x text|mime] [-p] [-r RATE] [-S SEED] [-R RUN]\n"
+		"\t[-w SECONDS] [-I] [-D] PORT\n", name);
 	exit(2);
 }
 
@@ -618,7 +619,7 @@ static void parse(int argc, char **argv)
 {
 	int o;
 
-	while ((o = getopt(argc, argv, "c:m:n:t:s:x:pr:S:w:ID")) != -1) {
+	while ((o = getopt(argc, argv, "c:m:n:t:s:x:pr:R:S:w:ID")) != -1) {
 		switch (o) {
 		case 'c': opt.connections = (unsigned)atoi(optarg); break;
 		case 'm': opt.per_connection = strtoull(optarg, NULL, 10); break;
@@ -628,6 +629,7 @@ static void parse(int argc, char **argv)
 		case 'x': opt.shape = optarg[0] == 'm' ? MAIL_MIME : MAIL_TEXT; break;
 		case 'p': opt.pipelining = true; break;
 		case 'r': opt.rate = atof(optarg); break;
+		case 'R': opt.run = strtoull(optarg, NULL, 10); break;
 		case 'S': opt.seed = strtoull(optarg, NULL, 10); break;
 		case 'w': opt.stall_ns = (uint64_t)(atof(optarg) * 1e9); break;
 		case 'I': opt.idle = true; break;

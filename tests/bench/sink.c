@@ -6,7 +6,8 @@
  * what the generator made (mail.h); header fields that a filter adds are passed
  * over, fields of the message itself must be there, together and unchanged.
  * USR1: prints what was received since the last time as one line of JSON and
- * begins anew; so does TERM, and ends. One thread; epoll, edge-triggered. */
+ * begins anew: mail of a seed that was seen before is only counted as late. TERM
+ * does so too, and ends. One thread; epoll, edge-triggered. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -37,8 +38,8 @@ struct conn {
 	char *kept;              /* an incomplete line, or header, and how long */
 	size_t kept_len;
 	struct mail mail;
-	uint64_t id;
-	bool known;              /* mail and id are this message's */
+	uint64_t seed, id;
+	bool known;              /* mail, seed and id are this message's */
 	bool changed;
 	uint64_t pos;            /* BODY: how much of the mail is compared */
 	unsigned end_state;      /* STRAY: octets of CR LF . CR LF seen */
@@ -47,8 +48,11 @@ struct conn {
 };
 
 static struct {
-	uint64_t connections, messages, changed, twice, cut, octets;
+	uint64_t connections, messages, changed, twice, late, cut, octets;
 } count;
+
+/* Seeds rise from run to run: the highest one, and the lowest that is not late. */
+static uint64_t seed_seen, seed_now;
 
 /* Ids seen since the last report, a bit each. */
 static unsigned char *seen;
@@ -79,11 +83,12 @@ static bool is_second(uint64_t id)
 static void report(void)
 {
 	printf("{\"connections\": %" PRIu64 ", \"messages\": %" PRIu64 ", \"changed\": %" PRIu64
-		", \"twice\": %" PRIu64 ", \"cut\": %" PRIu64 ", \"octets\": %" PRIu64 "}\n",
-		count.connections, count.messages, count.changed, count.twice, count.cut,
-		count.octets);
+		", \"twice\": %" PRIu64 ", \"late\": %" PRIu64 ", \"cut\": %" PRIu64
+		", \"octets\": %" PRIu64 "}\n", count.connections, count.messages, count.changed,
+		count.twice, count.late, count.cut, count.octets);
 	fflush(stdout);
 	memset(&count, 0, sizeof count);
+	seed_now = seed_seen + 1;
 	if (seen_size != 0)
 		memset(seen, 0, seen_size);
 }
@@ -132,11 +137,22 @@ static bool command(struct conn *c, const char *line, size_t n)
 	return true;
 }
 
-static void message_done(struct conn *c)
+static void message_count(const struct conn *c)
 {
+	if (c->known && c->seed < seed_now) {
+		count.late++;
+		return;
+	}
 	count.messages++;
 	count.changed += c->changed;
 	count.twice += c->known && is_second(c->id);
+	if (c->known && c->seed > seed_seen)
+		seed_seen = c->seed;
+}
+
+static void message_done(struct conn *c)
+{
+	message_count(c);
 	reply(c, "250 taken\r\n");
 	c->state = COMMANDS;
 }
@@ -155,6 +171,7 @@ static void header_done(struct conn *c, const char *text, size_t n)
 		return;
 	}
 	c->known = true;
+	c->seed = seed;
 	c->id = id;
 	mail_make(&c->mail, seed, id, size, shape);
 	if (memmem(text, n, c->mail.head, c->mail.fields_len) == NULL)

@@ -26,6 +26,7 @@ class Filter:
     """name: in tables. processes: name -> Popen, each with a CPU time of its own."""
 
     name = ""
+    stall = 60          # seconds without any message after which a run is given up
     in_short_form = True
 
     def __init__(self, tools, out):
@@ -209,6 +210,11 @@ class Peer(Filter):
             self.clamd = self.fake.path
         self.launch_peer()
 
+    @staticmethod
+    def user():
+        """Only root may choose."""
+        return "User: %s\n" % USER if os.geteuid() == 0 else ""
+
     def stop(self):
         super().stop()
         if self.fake:
@@ -216,7 +222,11 @@ class Peer(Filter):
 
 
 class Clamsmtp(Peer):
+    """Its backlog is short, and a connection it has missed is tried again only
+    after 1, 3, 7 seconds."""
+
     name = "clamsmtp"
+    stall = 5
     program = "/usr/sbin/clamsmtpd"
     env = {}
 
@@ -226,8 +236,8 @@ class Clamsmtp(Peer):
 
     def launch_peer(self):
         path = self.write("clamsmtpd.conf", "OutAddress: 127.0.0.1:%d\nListen: 127.0.0.1:%d\n"
-                          "ClamAddress: %s\nTempDirectory: %s\nUser: %s\n"
-                          % (self.out, self.port, self.clamd, self.make_dir("tmp"), USER))
+                          "ClamAddress: %s\nTempDirectory: %s\n%s"
+                          % (self.out, self.port, self.clamd, self.make_dir("tmp"), self.user()))
         self.run("clamsmtpd", self.program, "-d", "1", "-f", path, env=self.env)
 
 
@@ -235,6 +245,7 @@ class ClamsmtpForced(Clamsmtp):
     """TCP_NODELAY and a backlog of 4096, which it does not set by itself."""
 
     name = "clamsmtp, nodelay"
+    stall = Peer.stall
 
     def launch_peer(self):
         shim = os.path.join(self.dir, "nodelay.so")
@@ -250,6 +261,7 @@ class Proxsmtp(Peer):
     stand still for good under load, which takes time."""
 
     name = "proxsmtp"
+    stall = 10
     in_short_form = False
     program = "/usr/sbin/proxsmtpd"
 
@@ -260,8 +272,8 @@ class Proxsmtp(Peer):
     def launch_peer(self):
         path = self.write("proxsmtpd.conf", "OutAddress: 127.0.0.1:%d\nListen: 127.0.0.1:%d\n"
                           "FilterCommand: /bin/true\nFilterType: file\n"
-                          "TempDirectory: %s\nUser: %s\n"
-                          % (self.out, self.port, self.make_dir("tmp"), USER))
+                          "TempDirectory: %s\n%s"
+                          % (self.out, self.port, self.make_dir("tmp"), self.user()))
         self.run("proxsmtpd", self.program, "-d", "1", "-f", path)
 
 

@@ -173,10 +173,11 @@ class Clamd:
             db.write("%s:%d:Bench.Test\n" % ("0" * 31 + "1", 12345))
         config = os.path.join(self.dir, "clamd.conf")
         with open(config, "w") as out:
-            out.write("DatabaseDirectory %s/db\nLocalSocket %s\nLocalSocketMode 666\nUser root\n"
+            out.write("DatabaseDirectory %s/db\nLocalSocket %s\nLocalSocketMode 666\n%s"
                       "Foreground yes\nMaxThreads 12\nMaxQueue 200\nStreamMaxLength 100M\n"
                       "LogFile %s/log\nMaxFileSize 100M\nMaxScanSize 400M\n"
-                      % (self.dir, self.path, self.dir))
+                      % (self.dir, self.path, "User root\n" if os.geteuid() == 0 else "",
+                         self.dir))
         self.popen = subprocess.Popen([self.program, "-c", config], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(self.path), 60, "clamd to listen")

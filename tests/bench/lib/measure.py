@@ -17,13 +17,11 @@ class Failed(Exception):
 
 
 class Tools:
-    """The C programs, the build they come from and a scratch directory.
-    stall: after how many seconds without any message a run is given up."""
+    """The C programs, the build they come from and a scratch directory."""
 
-    def __init__(self, build, scratch, stall):
+    def __init__(self, build, scratch):
         self.build = build
         self.scratch = scratch
-        self.stall = stall
 
     def program(self, name):
         """esets_smtp and so on, or one of tests/bench."""
@@ -112,6 +110,7 @@ class Stage:
     def __init__(self, tools, filters):
         self.tools = tools
         self.sink = Sink(tools, free_port())
+        self.runs = 0
         self.filters = [make(tools, self.sink.port) for make in filters]
 
     def __enter__(self):
@@ -133,7 +132,8 @@ class Stage:
         each process, and what is wrong: mail lost, changed, doubled."""
         self.sink.report()
         before = flt.cpu()
-        result = self.tools.gen(flt.port, "-w", self.tools.stall, *options)
+        self.runs += 1
+        result = self.tools.gen(flt.port, "-w", flt.stall, "-R", self.runs, *options)
         time.sleep(0.1)        # ends of sessions cost too
         after = flt.cpu()
         got = self.sink.report()
