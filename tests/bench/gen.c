@@ -94,8 +94,8 @@ static struct {
 	bool pipelining, idle, drip;
 	double rate;
 } opt = { .connections = 20, .per_connection = 1, .messages = UINT64_MAX,
-	.limit_ns = UINT64_MAX, .stall_ns = 60ull * NS, .size_min = 4096, .size_max = 4096, .seed = 1, .run = 1,
-	.shape = MAIL_TEXT };
+	.limit_ns = UINT64_MAX, .stall_ns = 60ull * NS, .size_min = 4096, .size_max = 4096,
+	.seed = 1, .run = 1, .shape = MAIL_TEXT };
 
 static int ep, timer = -1;
 static struct conn *conns;
