@@ -31,6 +31,12 @@ static bool is_field(const char *p, size_t n)
 	return name > 0 && i < n && p[i] == ':';
 }
 
+/* Of a mailbox. Case counts to all readers, and scripts begin with "from ". */
+static bool is_from_line(const char *p, size_t n)
+{
+	return (n > 5 && memcmp(p, "From ", 5) == 0) || (n > 6 && memcmp(p, ">From ", 6) == 0);
+}
+
 bool guess_starts_any(const char *p, size_t n, const char *const *words)
 {
 	for (; *words != NULL; words++)
@@ -44,8 +50,8 @@ bool guess_starts_any(const char *p, size_t n, const char *const *words)
  * those by which content is hidden is in the header too. */
 bool guess_is_mail(const char *p, size_t len)
 {
-	static const char *const first[] = { "received:", "return-path:", "from:", "from ",
-		">from ", "to:", "subject:", "date:", "message-id:", "delivered-to:", "x-", NULL };
+	static const char *const first[] = { "received:", "return-path:", "from:", "to:", "subject:",
+		"date:", "message-id:", "delivered-to:", "x-", NULL };
 	static const char *const mime[] = { "content-type", "content-transfer-encoding",
 		"mime-version", NULL };
 	size_t at = guess_mail_start(p, len), end = len - at < MAIL_LOOK ? len : at + MAIL_LOOK;
@@ -57,7 +63,7 @@ bool guess_is_mail(const char *p, size_t len)
 			eol++;
 		if (eol == at)
 			return false;
-		if (is_first && guess_starts_any(p + at, eol - at, first))
+		if (is_first && (is_from_line(p + at, eol - at) || guess_starts_any(p + at, eol - at, first)))
 			return true;
 		if (is_first && !is_field(p + at, eol - at))
 			return false;

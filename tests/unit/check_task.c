@@ -440,6 +440,22 @@ START_TEST(found_in_a_mailbox)
 END_TEST
 
 /* Where the extension cannot be told, nothing says that it is not blocked. */
+/* Lines that begin with "from" are no messages in each other. */
+START_TEST(a_script_is_no_mail)
+{
+	char lines[2000] = "";
+
+	for (unsigned i = 0; i < 40; i++)
+		snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "from a%u import b\n", i);
+	run(text("Content-Type: text/x-python; name=a.py\r\n\r\n%s\nx = 1\n", lines));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert_str_eq(verdict.reason, "");
+	for (unsigned i = 0; i < 2; i++)
+		expect_infected(text("Content-Type: text/plain\r\n\r\n%sFrom a@b Sat Nov 21 10:00:00 2026\r\n"
+			"Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", i == 0 ? "" : ">", base64(eicar)));
+}
+END_TEST
+
 START_TEST(names_in_a_foreign_charset)
 {
 	static const char *const foreign[] = {
@@ -903,6 +919,7 @@ int main(void)
 	tcase_add_test(t, allowed_digests_pass);
 	tcase_add_test(t, allowed_digest_of_a_container);
 	tcase_add_test(t, found_in_a_mailbox);
+	tcase_add_test(t, a_script_is_no_mail);
 	tcase_add_test(t, names_in_a_foreign_charset);
 	tcase_add_test(t, names_that_are_blocked_or_left_alone);
 	tcase_add_test(t, as_many_parts_as_may_be);
