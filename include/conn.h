@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <event2/event_struct.h>
+
 struct buf;
-struct event;
-struct event_base;
 
 enum conn_event { CONN_READ, CONN_EOF, CONN_ERROR, CONN_WRITABLE };
 
@@ -23,16 +23,18 @@ typedef void (*conn_fn)(struct conn *c, enum conn_event e, const void *p, size_t
 struct conn {
 	int fd;                  /* -1 closed */
 	int error;               /* errno of what broke it */
-	bool reading, writing;   /* events that are on */
+	bool reading, writing;   /* what is asked for */
 	bool write_dead;         /* the peer takes no more: read what it said */
-	struct event *ev_read, *ev_write;
+	bool wrote_last;         /* of reading and writing each has its turn */
+	short on;                /* what the event is on for */
+	struct event ev;
 	struct event_base *base;
 	conn_fn fn;
 };
 
 void conn_init(struct conn *c, struct event_base *base, conn_fn fn);
-/* Takes the descriptor. reading starts off. 0, -1 no memory (fd is closed). */
-int conn_open(struct conn *c, int fd) __attribute__((warn_unused_result));
+/* Takes the descriptor. reading starts off. */
+void conn_open(struct conn *c, int fd);
 void conn_close(struct conn *c);
 static inline bool conn_is_open(const struct conn *c) { return c->fd >= 0; }
 

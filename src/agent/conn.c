@@ -19,12 +19,10 @@ void conn_init(struct conn *c, struct event_base *base, conn_fn fn)
 	*c = (struct conn){ .fd = -1, .base = base, .fn = fn };
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_readable(struct conn *c)
 {
-	struct conn *c = arg;
-	ssize_t n = recv(fd, scratch, sizeof scratch, 0);
+	ssize_t n = recv(c->fd, scratch, sizeof scratch, 0);
 
-	(void)what;
 	if (n > 0) {
 		c->fn(c, CONN_READ, scratch, (size_t)n);
 	} else if (n == 0) {
@@ -37,69 +35,82 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static int watch(struct conn *c);
+
+static void on_writable(struct conn *c)
+{
+	c->writing = false;
+	watch(c);
+	c->fn(c, CONN_WRITABLE, NULL, 0);
+}
+
+/* One of the two at a time, since the owner may be gone behind it; the other
+ * comes with the next turn of the loop. */
+static void on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
 	(void)fd;
-	(void)what;
-	c->writing = false;
-	c->fn(c, CONN_WRITABLE, NULL, 0);
+	c->wrote_last = (what & EV_WRITE) && !((what & EV_READ) && c->wrote_last);
+	if (c->wrote_last)
+		on_writable(c);
+	else
+		on_readable(c);
 }
 
-int conn_open(struct conn *c, int fd)
+/* Turns the event to what is asked for. 0, -1 no memory. */
+static int watch(struct conn *c)
 {
-	c->ev_read = event_new(c->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-	if (c->ev_read == NULL) {
-		close(fd);
+	const short want = (short)((c->reading ? EV_READ : 0) | (c->writing ? EV_WRITE : 0));
+
+	if (want == c->on)
+		return 0;
+	if (c->on != 0)
+		event_del(&c->ev);
+	c->on = 0;
+	if (want == 0)
+		return 0;
+	event_assign(&c->ev, c->base, c->fd, (short)(want | EV_PERSIST), on_event, c);
+	if (event_add(&c->ev, NULL) < 0)
 		return -1;
-	}
-	c->fd = fd;
-	c->error = 0;
-	c->reading = c->writing = c->write_dead = false;
+	c->on = want;
 	return 0;
 }
 
-static void drop_event(struct event **ev)
+void conn_open(struct conn *c, int fd)
 {
-	if (*ev != NULL)
-		event_free(*ev);
-	*ev = NULL;
+	c->fd = fd;
+	c->error = 0;
+	c->reading = c->writing = c->write_dead = false;
 }
 
 void conn_close(struct conn *c)
 {
-	drop_event(&c->ev_read);
-	drop_event(&c->ev_write);
+	c->reading = c->writing = false;
+	watch(c);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
-	c->reading = c->writing = false;
 }
 
 void conn_set_reading(struct conn *c, bool on)
 {
-	if (c->fd < 0 || on == c->reading)
+	if (c->fd < 0)
 		return;
 	c->reading = on;
-	if (on)
-		event_add(c->ev_read, NULL);
-	else
-		event_del(c->ev_read);
+	watch(c);
 }
 
 void conn_want_writable(struct conn *c)
 {
 	if (c->writing || c->fd < 0)
 		return;
-	if (c->ev_write == NULL)
-		c->ev_write = event_new(c->base, c->fd, EV_WRITE, on_writable, c);
-	if (c->ev_write == NULL || event_add(c->ev_write, NULL) < 0) {
-		c->write_dead = true;
-		c->error = ENOMEM;
-		return;
-	}
 	c->writing = true;
+	if (watch(c) == 0)
+		return;
+	c->writing = false;
+	c->write_dead = true;
+	c->error = ENOMEM;
 }
 
 bool conn_flush(struct conn *c, struct buf *b)

@@ -49,7 +49,8 @@ static void dial_next(struct pair *p)
 		const struct net_endpoint *e = &p->addrs[p->addr++];
 		int fd = net_connect(e, SOCK_STREAM);
 		net_endpoint_text(e, p->s.server_text, sizeof p->s.server_text);
-		if (fd >= 0 && conn_open(&p->server, fd) == 0) {
+		if (fd >= 0) {
+			conn_open(&p->server, fd);
 			p->connecting = true;
 			p->connect_until_ms = p->s.env->now_ms + WORKER_CONNECT_MS;
 			conn_want_writable(&p->server);
@@ -273,18 +274,16 @@ void pair_new(struct worker_thread *t, int fd, const struct net_addr *peer)
 {
 	const struct cidrs *balancers = &t->worker->balancers;
 	struct net_addr local = { .family = 0 };
-	struct pair *p = calloc(1, sizeof *p);
+	struct pair *p = slab_take(&t->slab);
 
-	if (p != NULL)
-		conn_init(&p->client, t->base, on_client);
-	if (p == NULL || conn_open(&p->client, fd) < 0) {
-		if (p == NULL)
-			close(fd);
-		free(p);
+	if (p == NULL) {
+		close(fd);
 		log_error("no memory for a session");
 		return;
 	}
 	p->t = t;
+	conn_init(&p->client, t->base, on_client);
+	conn_open(&p->client, fd);
 	conn_init(&p->server, t->base, on_server);
 	if (t->env.conf->smtp.server_proxy_protocol != CONF_PROXY_NO)
 		net_local_addr(fd, &local);
@@ -315,7 +314,7 @@ void pair_free(struct pair *p)
 	conn_close(&p->server);
 	conn_close(&p->client);
 	session_fini(&p->s);
-	free(p);
+	slab_give(&t->slab, p);
 }
 
 /* All is said. A client that still sends would get a reset that could wipe

@@ -3,7 +3,10 @@
  * Threads share the constant struct worker and nothing else; the main thread
  * only waits for signals and passes them on through each thread's eventfd. A
  * worker never exits because of a client. */
+#include "config.h"
+
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,6 +25,7 @@
 
 #define SCANS_PER_THREAD 64
 #define ACCEPTS_PER_WAKE 4
+#define CROWD 500u          /* sessions whose memory is worth giving back */
 
 void worker_clock(struct worker_thread *t)
 {
@@ -118,6 +122,20 @@ static void each_pair(struct worker_thread *t, void (*fn)(struct pair *))
 	}
 }
 
+/* A storm is over: what its sessions took goes back to the system, which the C
+ * library does of its own accord only for the end of its heap. */
+static void give_memory_back(struct worker_thread *t)
+{
+	if (t->npairs > t->npairs_high)
+		t->npairs_high = t->npairs;
+	if (t->npairs_high < CROWD || t->npairs > t->npairs_high / 4)
+		return;
+	t->npairs_high = t->npairs;
+#ifdef HAVE_MALLOC_TRIM
+	malloc_trim(0);
+#endif
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker_thread *t = arg;
@@ -128,6 +146,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	wall_clock(t);
 	t->env.scan_inline_max = scan_client_inline_max(t->scan);
 	each_pair(t, pair_tick);
+	give_memory_back(t);
 	if (t->accept_paused && !t->listen_over) {
 		t->accept_paused = false;
 		set_listening(t, true);
@@ -182,6 +201,7 @@ static int thread_init(struct worker_thread *t, struct worker *w, unsigned numbe
 			c->smtp.spool_memory_max, c->smtp.spool_min_free },
 	};
 	struct event_config *ec = event_config_new();
+	slab_init(&t->slab, sizeof(struct pair));
 	if (ec == NULL)
 		return -1;
 	/* A loop and all its events belong to one thread: no locks. */
@@ -226,6 +246,7 @@ static void thread_fini(struct worker_thread *t)
 		scan_client_free(&t->scan);
 	if (t->base != NULL)
 		event_base_free(t->base);
+	slab_fini(&t->slab);
 	/* wake_fd stays open: the main thread may still write to it, and would hit
 	 * whatever had its number by then. */
 }

@@ -7,6 +7,7 @@
 
 #include "conn.h"
 #include "session.h"
+#include "slab.h"
 #include "worker.h"
 
 struct scan_client;
@@ -34,8 +35,10 @@ struct worker_thread {
 	struct event_base *base;
 	struct session_env env;
 	struct scan_client *scan;
+	struct slab slab;               /* of pairs */
 	struct pair *pairs;             /* all, newest first */
 	unsigned npairs;
+	unsigned npairs_high;           /* most of them since memory was given back */
 	unsigned nrefused;              /* of these: told no, and not yet gone */
 	atomic_int phase;               /* enum worker_phase, set by the main thread */
 	int wake_fd;                    /* eventfd: look at phase */
