@@ -1,8 +1,8 @@
 /* scan_msg.h - the scanner protocol: requests and answers as octets. Pure.
  *
  * One connection of type SOCK_SEQPACKET on daemon_sock_path carries one
- * request and its answer; each is one packet of at most SCAN_MSG_MAX octets
- * of text:
+ * request and its answer, or several one after the other (keep=yes); each is
+ * one packet of at most SCAN_MSG_MAX octets of text:
  *
  *     esets-scan/1 scan\n           or   esets-scan/1 verdict\n
  *     key=value\n ...                    key=value\n ...
@@ -50,6 +50,7 @@ struct scan_request {
 	uint64_t size;             /* octets to scan */
 	bool is_inline;            /* they are octets, else in the descriptor */
 	const void *octets;
+	bool keep;                 /* the connection is for further requests */
 	bool want_av, want_as;
 	enum scan_parts want_parts;
 	struct scan_opts opts;

@@ -30,6 +30,7 @@ struct server_cfg {
 	int listen_fd;       /* SOCK_SEQPACKET, non-blocking, shared by all workers */
 	unsigned slot;       /* of the counters */
 	unsigned threads;
+	bool is_alone;       /* there are no other workers */
 	unsigned stop_ms, drain_ms;
 	const struct server_access *access;
 	int quarantine_fd;   /* quarantine.h: the workers' end */

@@ -51,6 +51,8 @@ enum verdict_quarantine {
 #define VERDICT_VDB_MAX 128
 #define VERDICT_PARTS_MAX 64
 
+#define VERDICT_ID_SIZE 32
+
 struct verdict_part {
 	char name[VERDICT_NAME_MAX];    /* "part 2: invoice.exe" */
 	char virus[VERDICT_NAME_MAX];   /* "" unless infected; clean: a find that was allowed */
@@ -59,6 +61,7 @@ struct verdict_part {
 };
 
 struct verdict {
+	char id[VERDICT_ID_SIZE];           /* of the request, its first 31 octets; "" none */
 	unsigned av;                        /* set of VERDICT_AV_* */
 	enum verdict_as as;
 	int as_score_milli;                 /* score * 1000 */

@@ -176,7 +176,7 @@ static int worker_run(void *ctx, unsigned slot)
 	struct master *m = ctx;
 	const struct conf_global *g = &m->conf->global;
 	struct server_cfg cfg = { .listen_fd = m->listen_fd, .slot = slot,
-		.threads = g->num_thrd, .stop_ms = g->timeout_stop * 1000,
+		.threads = g->num_thrd, .is_alone = g->num_proc == 1, .stop_ms = g->timeout_stop * 1000,
 		.drain_ms = g->timeout_drain * 1000, .access = &m->access,
 		.quarantine_fd = m->quarantine.ask_fd,
 		.notify_fd = g->exec_script[0] != '\0' ? m->notify.write_fd : -1 };

@@ -1,11 +1,9 @@
 /* server.c - a worker of esets_daemon: its threads and how they end.
  *
- * Every thread waits for the shared listening socket in an epoll of its own,
- * exclusively, so that one connection wakes one thread of all workers. A
- * caller that has not asked yet waits apart (server_wait.c), where any thread
- * of its worker finds it. The main thread only waits for signals: threads leave
- * when stop_fd becomes readable, and the last ones are given up when their time
- * is over.
+ * Threads wait together (server_wait.c) for new connections and for requests on
+ * those that are there; one of them is woken, and serves it. The main thread
+ * only waits for signals: threads leave when it says so, and the last ones are
+ * given up when their time is over.
  *
  *     RUN --USR2--> DRAIN --TERM--> STOP       RUN --TERM--> STOP
  *
@@ -18,8 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,13 +25,16 @@
 #define CANCEL_WAIT_MS 250   /* for tasks to notice that they are given up */
 #define NO_FDS_WAIT_MS 100
 #define PACKET_WAIT_MS 2
+#define LONG_MS 20           /* a scan that others should not wait for */
 #define LOG_BURST 3
 
-struct thread_arg {
+struct server_thread {
 	struct server_pool *pool;
 	unsigned index;
 	pthread_t main;      /* told when the thread ends */
 	pthread_t self;
+	unsigned char *mem;  /* SCAN_PACKET_MAX octets */
+	_Atomic long long since_ms;  /* it serves since then; 0 it waits */
 };
 
 static long long now_ms(void)
@@ -57,107 +56,107 @@ static bool can_read(int conn)
 	return poll(&pf, 1, PACKET_WAIT_MS) > 0;
 }
 
-/* Takes one connection if there is one. */
-static void accept_one(struct server_pool *p, unsigned char *mem)
+/* Are all threads at work, and one of them for long? Then what others keep here
+ * would wait behind that while another worker may rest. */
+static bool is_stuck(const struct server_pool *p, long long now)
 {
-	struct pollfd pf = { .fd = p->stop_fd, .events = POLLIN };
+	bool has_long = false;
+
+	for (unsigned i = 0; i < p->cfg->threads; i++) {
+		long long since = atomic_load_explicit(&p->thread[i].since_ms, memory_order_relaxed);
+		if (since == 0)
+			return false;
+		has_long |= now - since >= LONG_MS;
+	}
+	return has_long;
+}
+
+static void serve_conn(struct server_thread *t, int conn, bool is_stranger)
+{
+	struct server_pool *p = t->pool;
+	const long long now = now_ms();
+
+	atomic_store_explicit(&t->since_ms, now, memory_order_relaxed);
+	if (!p->cfg->is_alone && is_stuck(p, now))
+		server_wait_let_go(&p->wait);
+	bool keep = server_conn_serve(p, conn, is_stranger, t->mem);
+	atomic_store_explicit(&t->since_ms, 0, memory_order_relaxed);
+	if (keep && atomic_load(&p->state) == SERVER_RUN)
+		server_wait_add(&p->wait, conn, SERVER_KEPT, now_ms());
+	else
+		close(conn);
+}
+
+/* Takes one connection if there is one. */
+static void accept_one(struct server_thread *t)
+{
+	struct server_pool *p = t->pool;
 	struct net_addr peer;
 
 	int conn = net_accept(p->cfg->listen_fd, &peer);
-	if (conn >= 0 && can_read(conn)) {
-		server_conn_serve(p, conn, mem);
-	} else if (conn >= 0) {
-		server_wait_add(&p->wait, conn, !server_conn_is_allowed(p, conn), now_ms());
+	if (conn >= 0) {
+		bool is_stranger = !server_conn_is_allowed(p, conn);
+		if (can_read(conn))
+			serve_conn(t, conn, is_stranger);
+		else
+			server_wait_add(&p->wait, conn, is_stranger ? SERVER_STRANGER :
+				SERVER_NEWCOMER, now_ms());
 	} else if (errno != EAGAIN && errno != EWOULDBLOCK) {
 		/* Out of descriptors or memory: the connection stays in the queue and
 		 * would wake us without end. */
 		if (log_limited(&p->no_fds, LOG_BURST))
 			log_error("accept: %s", strerror(errno));
-		poll(&pf, 1, NO_FDS_WAIT_MS);
+		poll(NULL, 0, NO_FDS_WAIT_MS);
 	}
 }
 
-static int watch_open(const struct server_pool *p)
+/* One wake-up, or some callers' time is over. False: nobody waits. */
+static bool serve_once(struct server_thread *t)
 {
-	struct epoll_event listen_ev = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = -1 };
-	struct epoll_event stop_ev = { .events = EPOLLIN, .data.fd = p->stop_fd };
-	struct epoll_event wait_ev = { .events = EPOLLIN, .data.fd = p->wait.ep };
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	if (ep < 0)
-		return -1;
-	if (epoll_ctl(ep, EPOLL_CTL_ADD, p->cfg->listen_fd, &listen_ev) < 0 ||
-	    epoll_ctl(ep, EPOLL_CTL_ADD, p->stop_fd, &stop_ev) < 0 ||
-	    epoll_ctl(ep, EPOLL_CTL_ADD, p->wait.ep, &wait_ev) < 0) {
-		close(ep);
-		return -1;
-	}
-	return ep;
-}
-
-/* A caller that waited and whose turn has come. */
-static void take_waiting(struct server_pool *p, unsigned char *mem)
-{
-	int conn = server_wait_take(&p->wait, now_ms());
-
-	if (conn >= 0)
-		server_conn_serve(p, conn, mem);
-}
-
-/* One wake-up, or some callers' time is over. False: nobody waits apart. */
-static bool serve_once(struct server_pool *p, int ep, unsigned char *mem)
-{
-	struct epoll_event ev[3];
+	struct server_pool *p = t->pool;
 	int timeout_ms;
 	bool has_waiting = server_wait_expire(&p->wait, (enum server_state)atomic_load(&p->state),
 		now_ms(), atomic_load(&p->stop_ms), &timeout_ms);
 
 	if (!has_waiting && atomic_load(&p->state) != SERVER_RUN)
 		return false;
-	bool has_new = false, has_input = false;
-	int n = epoll_wait(ep, ev, 3, timeout_ms);
-	for (int i = 0; i < n; i++) {
-		has_new |= ev[i].data.fd == -1;
-		has_input |= ev[i].data.fd == p->wait.ep;
-	}
-	/* In this order: nobody else was woken for the new one. */
-	if (has_new)
-		accept_one(p, mem);
-	if (has_input || n == 0)
-		take_waiting(p, mem);
+	bool is_new, is_stranger;
+	int conn = server_wait_next(&p->wait, timeout_ms, now_ms, &is_new, &is_stranger);
+	if (is_new)
+		accept_one(t);
+	else if (conn >= 0)
+		serve_conn(t, conn, is_stranger);
 	return true;
 }
 
-static void serve(struct server_pool *p, int ep, unsigned char *mem)
+static void serve(struct server_thread *t)
 {
+	struct server_pool *p = t->pool;
+
 	while (atomic_load(&p->state) == SERVER_RUN)
-		serve_once(p, ep, mem);
-	epoll_ctl(ep, EPOLL_CTL_DEL, p->cfg->listen_fd, NULL);
-	epoll_ctl(ep, EPOLL_CTL_DEL, p->stop_fd, NULL);
+		serve_once(t);
+	server_wait_leave(&p->wait, p->cfg->listen_fd);
 	/* A wake-up that this thread swallowed on its way out was the only one
 	 * for its connection: nobody else would look before the next comes. */
 	if (atomic_load(&p->state) == SERVER_DRAIN)
-		accept_one(p, mem);
+		accept_one(t);
 	/* Whom this worker has accepted nobody else can serve. */
-	while (serve_once(p, ep, mem))
+	while (serve_once(t))
 		;
 }
 
 static void *thread_main(void *arg)
 {
-	struct thread_arg *t = arg;
+	struct server_thread *t = arg;
 	struct server_pool *p = t->pool;
-	unsigned char *mem = malloc(SCAN_PACKET_MAX);
-	int ep = watch_open(p);
 
+	t->mem = malloc(SCAN_PACKET_MAX);
 	stats_thread(p->cfg->slot, t->index);
-	if (mem != NULL && ep >= 0)
-		serve(p, ep, mem);
+	if (t->mem != NULL)
+		serve(t);
 	else
 		log_error("a thread cannot start: %s", strerror(errno));
-	if (ep >= 0)
-		close(ep);
-	free(mem);
+	free(t->mem);
 	atomic_fetch_sub(&p->running, 1);
 	pthread_kill(t->main, SIGUSR2);
 	return NULL;
@@ -165,33 +164,31 @@ static void *thread_main(void *arg)
 
 /* --- the worker ---------------------------------------------------------- */
 
-static unsigned threads_start(struct server_pool *p, struct thread_arg *args)
+static void threads_start(struct server_pool *p)
 {
-	unsigned n = 0;
-
 	for (unsigned i = 0; i < p->cfg->threads; i++) {
-		args[n] = (struct thread_arg){ .pool = p, .index = i, .main = pthread_self() };
+		struct server_thread *t = &p->thread[i];
+		t->pool = p;
+		t->index = i;
+		t->main = pthread_self();
 		atomic_fetch_add(&p->running, 1);
-		int rc = pthread_create(&args[n].self, NULL, thread_main, &args[n]);
+		int rc = pthread_create(&t->self, NULL, thread_main, t);
 		if (rc != 0) {
 			atomic_fetch_sub(&p->running, 1);
 			log_error("thread %u of %u: %s", i, p->cfg->threads, strerror(rc));
 			break;
 		}
-		n++;
+		p->nthreads++;
 	}
-	return n;
 }
 
 static void leave(struct server_pool *p, enum server_state state)
 {
-	uint64_t one = 1;
-
 	if (state == SERVER_STOP)
 		atomic_store(&p->stop_ms, now_ms());
 	atomic_store(&p->state, (int)state);
-	ssize_t rc = write(p->stop_fd, &one, sizeof one);
-	(void)rc; /* it can only fail by being readable already */
+	for (unsigned i = 0; i < p->nthreads; i++)
+		pthread_kill(p->thread[i].self, SERVER_WAKE);
 }
 
 /* Waits for a signal until end_ms (0: without end). 0: none. */
@@ -239,27 +236,26 @@ static void supervise_threads(struct server_pool *p)
 int server_run(const struct server_cfg *cfg)
 {
 	struct server_pool pool = { .cfg = cfg };
-	struct thread_arg *args = calloc(cfg->threads, sizeof *args);
 
 	/* A caller may be gone when the answer is written, an engine too. */
 	signal(SIGPIPE, SIG_IGN);
-	pool.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (args == NULL || pool.stop_fd < 0 || server_wait_init(&pool.wait) < 0) {
+	pool.thread = calloc(cfg->threads, sizeof *pool.thread);
+	if (pool.thread == NULL || server_wait_init(&pool.wait, cfg->listen_fd) < 0) {
 		log_error("worker: %s", strerror(errno));
-		free(args);
+		free(pool.thread);
 		return 1;
 	}
-	unsigned n = threads_start(&pool, args);
-	int status = n == cfg->threads ? 0 : 1;
+	threads_start(&pool);
+	int status = pool.nthreads == cfg->threads ? 0 : 1;
 	if (status != 0)
 		leave(&pool, SERVER_DRAIN);
 	supervise_threads(&pool);
 	unsigned left = atomic_load(&pool.running);
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < pool.nthreads; i++) {
 		if (left == 0)
-			pthread_join(args[i].self, NULL);
+			pthread_join(pool.thread[i].self, NULL);
 		else
-			pthread_tryjoin_np(args[i].self, NULL);
+			pthread_tryjoin_np(pool.thread[i].self, NULL);
 	}
 	if (left > 0) {
 		/* They use pool and the heap: nothing may be torn down under them. */
@@ -267,7 +263,6 @@ int server_run(const struct server_cfg *cfg)
 		_exit(0);
 	}
 	server_wait_fini(&pool.wait);
-	close(pool.stop_fd);
-	free(args);
+	free(pool.thread);
 	return status;
 }

@@ -28,6 +28,7 @@
 #include "task.h"
 
 #define ANSWER_WAIT_MS 5000
+#define LOOK_MS 5
 #define NAME_SIZE 64
 #define NSS_BUF_SIZE 65536
 #define GROUPS_MAX 1024           /* of a caller; more are not looked at */
@@ -157,6 +158,8 @@ struct request {
 	int conn, fd;
 	struct scan_request r;
 	struct scan_msg_store store;
+	long long look_ms;         /* the caller is looked at again then */
+	bool is_answered;
 };
 
 /* NULL, or why the descriptor cannot be scanned. Only reading may be possible
@@ -202,20 +205,27 @@ static const char *read_request(struct request *q, unsigned char *mem)
 
 static bool is_cancelled(void *arg)
 {
-	const struct request *q = arg;
+	struct request *q = arg;
 	struct pollfd pf = { .fd = q->conn, .events = POLLRDHUP };
 
 	if (atomic_load(&q->pool->cancel))
 		return true;
+	/* Asked between any two objects: most scans end before it pays to look. */
+	const long long now = now_us() / 1000;
+	if (now < q->look_ms)
+		return false;
+	q->look_ms = now + LOOK_MS;
 	return poll(&pf, 1, 0) > 0 && (pf.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-static bool send_answer(const struct request *q, const struct verdict *v, int clean_fd)
+static bool send_answer(const struct request *q, struct verdict *v, int clean_fd)
 {
 	struct buf out = BUF_INIT(SCAN_MSG_MAX);
 	struct pollfd pf = { .fd = q->conn, .events = POLLOUT };
 	ptrdiff_t rc = -1;
 
+	if (q->r.id != NULL)
+		str_copy_n(v->id, sizeof v->id, q->r.id, strlen(q->r.id));
 	if (scan_verdict_format(v, &out) < 0) {
 		log_error("no memory for an answer");
 	} else {
@@ -279,11 +289,13 @@ static void run_task(struct request *q)
 	log_ctx_set(q->r.id[0] != '\0' ? q->r.id : NULL);
 	memset(&v, 0, sizeof v);
 	long long deadline_ms = start_us / 1000 + (long long)s * 1000;
+	q->look_ms = start_us / 1000 + LOOK_MS;
 	if (task_run(&q->r, q->fd, deadline_ms, is_cancelled, q, &v, &clean_fd)) {
 		after_task(q, deadline_ms, &v);
 		long long took = now_us() - start_us;
 		v.time_us = took > UINT32_MAX ? UINT32_MAX : (unsigned)took;
-		if (send_answer(q, &v, clean_fd))
+		q->is_answered = send_answer(q, &v, clean_fd);
+		if (q->is_answered)
 			stats_add(ST_SCANS, 1);
 		log_debug("scanned %llu octets in %lld us: %s", (unsigned long long)q->r.size,
 			took, verdict_av_text(v.av));
@@ -307,16 +319,17 @@ static void answer(struct request *q, unsigned char *mem)
 		answer_broken(q, why);
 }
 
-void server_conn_serve(struct server_pool *p, int conn, unsigned char *mem)
+bool server_conn_serve(struct server_pool *p, int conn, bool is_stranger, unsigned char *mem)
 {
 	struct request q = { .pool = p, .conn = conn, .fd = -1 };
 
-	if (server_conn_is_allowed(p, conn))
-		answer(&q, mem);
-	else
+	if (is_stranger)
 		answer_denied(&q, mem);
+	else
+		answer(&q, mem);
+	const bool keep = q.is_answered && q.r.keep;
 	scan_msg_store_fini(&q.store);
 	if (q.fd >= 0)
 		close(q.fd);
-	close(conn);
+	return keep;
 }

@@ -1,10 +1,13 @@
-/* scan_client.c - timed scan requests with a passed descriptor.
+/* scan_client.c - timed scan requests to the daemon.
  *
  *     start -> QUEUED -> CONNECT (timer while the accept queue is full)
  *                     -> SEND (once, EV_WRITE if need be) -> WAIT -> done
  *
- * Owns one connection for each request at the daemon, and the line of those
- * that wait for a place. One timer for each job serves its deadline, the
+ * Owns a link for each request at the daemon, those that were kept behind an
+ * answer for the next one, and the line of requests that wait for a place. The
+ * daemon may close a kept link whenever it likes: a request that finds it so, or
+ * gets no answer on it, is asked once more on a new one. To connect anew for each
+ * would cost a small message twice the wake-ups. One timer for each job serves its deadline, the
  * next try to connect and results that are known before the loop may say so
  * (done never runs inside start). Everything the daemon sends is untrusted:
  * the answer goes through scan_msg, a descriptor through clean_fd_check.
@@ -38,6 +41,7 @@ enum job_state { JOB_QUEUED, JOB_CONNECT, JOB_SEND, JOB_WAIT };
 
 /* What an answer is checked against. */
 struct ask {
+	char id[VERDICT_ID_SIZE];
 	uint64_t size;
 	bool want_as, may_clean;
 };
@@ -46,10 +50,11 @@ struct scan_job {
 	struct scan_client *client;
 	TAILQ_ENTRY(scan_job) link;  /* in client->waiting or client->active */
 	enum job_state state;
-	struct event io, timer;
-	bool has_io;
-	int sock, fd;
+	struct event timer;
+	struct link *link_used;      /* from CONNECT on; NULL while there is none */
+	int fd;
 	struct buf packet;
+	bool must_be_new;            /* a kept link did not do */
 	struct ask ask;
 	long long deadline_ms;
 	unsigned retry_ms;
@@ -59,7 +64,20 @@ struct scan_job {
 	void *arg;
 };
 
+/* One connection. Without a job it is kept, and closed as soon as anything
+ * happens to it. */
+struct link {
+	struct scan_client *client;
+	SLIST_ENTRY(link) next;      /* among the kept ones */
+	struct event io;
+	short on;                    /* what io is on for */
+	int sock;
+	bool is_used;                /* an answer has come by it */
+	struct scan_job *job;
+};
+
 TAILQ_HEAD(job_list, scan_job);
+SLIST_HEAD(link_list, link);
 
 struct scan_client {
 	struct event_base *base;
@@ -67,6 +85,7 @@ struct scan_client {
 	unsigned max_inflight, inflight;
 	size_t inline_max;
 	struct job_list waiting, active;
+	struct link_list kept;       /* the last used first */
 	unsigned char answer[SCAN_MSG_MAX];
 };
 
@@ -95,7 +114,12 @@ static int endpoint_set(struct net_endpoint *e, const char *path)
 
 static struct ask ask_of(const struct scan_request *r)
 {
-	return (struct ask){ r->size, r->want_as, r->opts.clean_mode != SCAN_CLEAN_NONE };
+	struct ask a = { .size = r->size, .want_as = r->want_as,
+		.may_clean = r->opts.clean_mode != SCAN_CLEAN_NONE };
+
+	if (r->id != NULL)
+		str_copy_n(a.id, sizeof a.id, r->id, strlen(r->id));
+	return a;
 }
 
 static unsigned retry_next(unsigned ms)
@@ -132,6 +156,9 @@ static const char *clean_fd_check(int fd, const struct ask *ask)
  * what is wrong. */
 static const char *answer_check(struct verdict *v, int fd, const struct ask *ask)
 {
+	/* A second answer to the request before would be taken for this one's. */
+	if (v->id[0] != '\0' && strcmp(v->id, ask->id) != 0)
+		return "it belongs to another request";
 	/* Not asked or not answered must not look like clean. */
 	if (ask->want_as && v->as == VERDICT_AS_NONE)
 		v->as = VERDICT_AS_NOTSCANNED;
@@ -144,10 +171,16 @@ static const char *answer_check(struct verdict *v, int fd, const struct ask *ask
 	return clean_fd_check(fd, ask);
 }
 
-/* Reads the answer. 1 done: v and *fd_out are set, unavailable where the
- * answer is no good; 0 nothing there yet. */
-static int answer_read(int sock, unsigned char *mem, const struct ask *ask, struct verdict *v,
-	int *fd_out)
+enum answer {
+	ANSWER_NOT_YET,
+	ANSWER_GOOD,
+	ANSWER_BAD,    /* v is unavailable, as it is with the next */
+	ANSWER_NEVER   /* the connection ended */
+};
+
+/* Reads the answer into v and *fd_out. */
+static enum answer answer_read(int sock, unsigned char *mem, const struct ask *ask,
+	struct verdict *v, int *fd_out)
 {
 	char text[VERDICT_REASON_MAX];
 	const char *why = NULL;
@@ -156,15 +189,16 @@ static int answer_read(int sock, unsigned char *mem, const struct ask *ask, stru
 	*fd_out = -1;
 	ptrdiff_t n = net_recv_fd(sock, mem, SCAN_MSG_MAX, &fd);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
+		return ANSWER_NOT_YET;
 	if (n < 0) {
+		const bool is_gone = errno == ECONNRESET;
 		snprintf(text, sizeof text, "scanner daemon: %s", strerror(errno));
 		verdict_unavailable(v, text);
-		return 1;
+		return is_gone ? ANSWER_NEVER : ANSWER_BAD;
 	}
 	if (n == 0) {
 		verdict_unavailable(v, "scanner daemon gave no answer");
-		return 1;
+		return ANSWER_NEVER;
 	}
 	if (scan_verdict_parse(mem, (size_t)n, v, &why) == 0) {
 		why = answer_check(v, fd, ask);
@@ -180,7 +214,7 @@ static int answer_read(int sock, unsigned char *mem, const struct ask *ask, stru
 		fd = -1;
 	}
 	*fd_out = fd;
-	return 1;
+	return why == NULL ? ANSWER_GOOD : ANSWER_BAD;
 }
 
 static void unreachable_text(char *out, size_t size, int error)
@@ -189,18 +223,78 @@ static void unreachable_text(char *out, size_t size, int error)
 		error == EACCES ? ": the user must be in the group of daemon_sock_path" : "");
 }
 
+/* --- links --------------------------------------------------------------- */
+
+static void on_io(evutil_socket_t sock, short what, void *arg);
+
+/* 0, -1 no memory. */
+static int link_watch(struct link *l, short what)
+{
+	if (l->on == what)
+		return 0;
+	if (l->on != 0)
+		event_del(&l->io);
+	l->on = 0;
+	event_assign(&l->io, l->client->base, l->sock, (short)(what | EV_PERSIST), on_io, l);
+	if (event_add(&l->io, NULL) < 0)
+		return -1;
+	l->on = what;
+	return 0;
+}
+
+/* NULL with errno. */
+static struct link *link_new(struct scan_client *c)
+{
+	struct link *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->client = c;
+	l->sock = net_connect(&c->daemon, SOCK_SEQPACKET);
+	if (l->sock >= 0)
+		return l;
+	int error = errno;
+	free(l);
+	errno = error;
+	return NULL;
+}
+
+/* It is in no list. */
+static void link_free(struct link *l)
+{
+	if (l->on != 0)
+		event_del(&l->io);
+	close(l->sock);
+	free(l);
+}
+
+static struct link *link_take(struct scan_client *c)
+{
+	struct link *l = SLIST_FIRST(&c->kept);
+
+	if (l != NULL)
+		SLIST_REMOVE_HEAD(&c->kept, next);
+	return l;
+}
+
 /* --- jobs ---------------------------------------------------------------- */
 
 static void job_disconnect(struct scan_job *j)
 {
-	if (j->has_io) {
-		event_del(&j->io);
-		j->has_io = false;
-	}
-	if (j->sock >= 0) {
-		close(j->sock);
-		j->sock = -1;
-	}
+	if (j->link_used != NULL)
+		link_free(j->link_used);
+	j->link_used = NULL;
+}
+
+/* Its answer is there: the link is for the next one. */
+static void job_keep_link(struct scan_job *j)
+{
+	struct link *l = j->link_used;
+
+	j->link_used = NULL;
+	l->is_used = true;
+	l->job = NULL;
+	SLIST_INSERT_HEAD(&j->client->kept, l, next);
 }
 
 /* Takes a job out of everything and frees it. */
@@ -275,46 +369,57 @@ static void job_retry(struct scan_job *j)
 	j->retry_ms = retry_next(j->retry_ms);
 }
 
-static void on_io(evutil_socket_t sock, short what, void *arg);
+static void job_connect(struct scan_job *j);
 
-static void job_watch(struct scan_job *j, short what)
+/* The link was kept, and closed by the daemon: another one, and a new one lest
+ * a request that ends workers goes through all that are kept. */
+static void job_again(struct scan_job *j)
 {
-	if (j->has_io)
-		event_del(&j->io);
-	event_assign(&j->io, j->client->base, j->sock, (short)(what | EV_PERSIST), on_io, j);
-	event_add(&j->io, NULL);
-	j->has_io = true;
+	job_disconnect(j);
+	j->must_be_new = true;
+	j->state = JOB_CONNECT;
+	job_connect(j);
 }
 
 static void job_send(struct scan_job *j)
 {
+	struct link *l = j->link_used;
 	char text[VERDICT_REASON_MAX];
+	short what = EV_READ;
 
 	j->state = JOB_SEND;
-	if (net_send_fd(j->sock, buf_head(&j->packet), buf_len(&j->packet), j->fd) >= 0) {
-		buf_fini(&j->packet);
+	if (net_send_fd(l->sock, buf_head(&j->packet), buf_len(&j->packet), j->fd) >= 0) {
 		j->state = JOB_WAIT;
-		job_watch(j, EV_READ);
-		job_until_deadline(j);
 	} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		job_watch(j, EV_WRITE);
-		job_until_deadline(j);
+		what = EV_WRITE;
+	} else if (l->is_used && (errno == EPIPE || errno == ECONNRESET)) {
+		job_again(j);
+		return;
 	} else if (is_passing(errno)) {
 		job_retry(j);
+		return;
 	} else {
 		if (errno == EMSGSIZE) /* somebody made net.core.wmem_default smaller */
 			j->client->inline_max = 0;
 		unreachable_text(text, sizeof text, errno);
 		job_fail(j, text);
+		return;
 	}
+	if (link_watch(l, what) < 0)
+		job_fail(j, "out of memory");
+	else
+		job_until_deadline(j);
 }
 
 static void job_connect(struct scan_job *j)
 {
 	char text[VERDICT_REASON_MAX];
 
-	j->sock = net_connect(&j->client->daemon, SOCK_SEQPACKET);
-	if (j->sock >= 0) {
+	j->link_used = j->must_be_new ? NULL : link_take(j->client);
+	if (j->link_used == NULL)
+		j->link_used = link_new(j->client);
+	if (j->link_used != NULL) {
+		j->link_used->job = j;
 		job_send(j);
 	} else if (is_passing(errno)) {
 		job_retry(j);
@@ -324,18 +429,38 @@ static void job_connect(struct scan_job *j)
 	}
 }
 
-static void on_io(evutil_socket_t sock, short what, void *arg)
+static void job_read(struct scan_job *j)
 {
-	struct scan_job *j = arg;
 	struct verdict v;
 	int fd;
+	const enum answer got = answer_read(j->link_used->sock, j->client->answer, &j->ask, &v, &fd);
+
+	if (got == ANSWER_NOT_YET)
+		return;
+	if (got == ANSWER_NEVER && j->link_used->is_used) {
+		verdict_fini(&v);
+		job_again(j);
+		return;
+	}
+	if (got == ANSWER_GOOD)
+		job_keep_link(j);
+	job_done(j, &v, fd);
+}
+
+static void on_io(evutil_socket_t sock, short what, void *arg)
+{
+	struct link *l = arg;
 
 	(void)sock;
 	(void)what;
-	if (j->state == JOB_SEND)
-		job_send(j);
-	else if (answer_read(j->sock, j->client->answer, &j->ask, &v, &fd) == 1)
-		job_done(j, &v, fd);
+	if (l->job == NULL) {
+		SLIST_REMOVE(&l->client->kept, l, link, next);
+		link_free(l);
+	} else if (l->job->state == JOB_SEND) {
+		job_send(l->job);
+	} else {
+		job_read(l->job);
+	}
 }
 
 static void on_timer(evutil_socket_t sock, short what, void *arg)
@@ -408,6 +533,7 @@ struct scan_client *scan_client_new(struct event_base *base, const char *sock_pa
 	c->inline_max = inline_max();
 	TAILQ_INIT(&c->waiting);
 	TAILQ_INIT(&c->active);
+	SLIST_INIT(&c->kept);
 	return c;
 }
 
@@ -420,6 +546,8 @@ void scan_client_free(struct scan_client **cp)
 		return;
 	while ((j = TAILQ_FIRST(&c->waiting)) != NULL || (j = TAILQ_FIRST(&c->active)) != NULL)
 		job_free(j);
+	for (struct link *l; (l = link_take(c)) != NULL;)
+		link_free(l);
 	free(c);
 	*cp = NULL;
 }
@@ -428,18 +556,19 @@ struct scan_job *scan_client_start(struct scan_client *c, const struct scan_requ
 	unsigned timeout_ms, scan_done_fn done, void *arg)
 {
 	struct scan_job *j = calloc(1, sizeof *j);
+	struct scan_request q = *r;
 
 	if (j == NULL)
 		return NULL;
+	q.keep = true;
 	buf_init(&j->packet, SCAN_PACKET_MAX);
-	if (scan_request_format(r, &j->packet) < 0) {
+	if (scan_request_format(&q, &j->packet) < 0) {
 		buf_fini(&j->packet);
 		free(j);
 		return NULL;
 	}
 	j->client = c;
 	j->state = JOB_QUEUED;
-	j->sock = -1;
 	j->fd = fd;
 	j->ask = ask_of(r);
 	j->deadline_ms = now_ms() + timeout_ms;
@@ -512,7 +641,7 @@ static void call_wait(struct call *c, unsigned char *mem, struct verdict *v, int
 			return;
 		}
 		if (poll(&p, 1, left > 60000 ? 60000 : (int)left) > 0 &&
-		    answer_read(c->sock, mem, &c->ask, v, clean_fd_out) == 1)
+		    answer_read(c->sock, mem, &c->ask, v, clean_fd_out) != ANSWER_NOT_YET)
 			return;
 	}
 }

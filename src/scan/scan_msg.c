@@ -37,6 +37,7 @@ struct key {
 static const struct key keys[] = {
 	KEY("size", K_U64, size), /* first: the one that must be there */
 	KEY("inline", K_BOOL, is_inline),
+	KEY("keep", K_BOOL, keep),
 	KEY("id", K_STR, id),
 	KEY("agent", K_STR, agent),
 	KEY("sender", K_STR, sender),
@@ -229,7 +230,8 @@ static int put_verdict(struct buf *out, const struct verdict *v)
 	unsigned nparts = v->parts == NULL ? 0 :
 		v->nparts < VERDICT_PARTS_MAX ? v->nparts : VERDICT_PARTS_MAX;
 
-	if (buf_append_str(out, HEAD_VERDICT "av=") < 0 || verdict_kinds_format(out, v->av) < 0 ||
+	if (buf_append_str(out, HEAD_VERDICT) < 0 || kv_put_text(out, "id", v->id) < 0 ||
+	    buf_append_str(out, "av=") < 0 || verdict_kinds_format(out, v->av) < 0 ||
 	    buf_append(out, "\n", 1) < 0 || kv_put_text(out, "as", verdict_as_name(v->as)) < 0 ||
 	    buf_printf(out, "as_score_milli=%d\n", v->as_score_milli) < 0 ||
 	    kv_put_text(out, "virus", v->virus) < 0 || kv_put_text(out, "reason", v->reason) < 0 ||
@@ -466,10 +468,10 @@ static int parse_part_reason(struct verdict *v, char *value)
 	return 0;
 }
 
-enum vkey { V_AV, V_AS, V_SCORE, V_VIRUS, V_REASON, V_VDB, V_SHA256, V_OBJECTS, V_TIME,
+enum vkey { V_ID, V_AV, V_AS, V_SCORE, V_VIRUS, V_REASON, V_VDB, V_SHA256, V_OBJECTS, V_TIME,
 	V_QUARANTINE, V_QUARANTINE_ID };
 
-static const char *const verdict_keys[] = { [V_AV] = "av", [V_AS] = "as",
+static const char *const verdict_keys[] = { [V_ID] = "id", [V_AV] = "av", [V_AS] = "as",
 	[V_SCORE] = "as_score_milli", [V_VIRUS] = "virus", [V_REASON] = "reason",
 	[V_VDB] = "vdb", [V_SHA256] = "sha256", [V_OBJECTS] = "objects", [V_TIME] = "time_us",
 	[V_QUARANTINE] = "quarantine", [V_QUARANTINE_ID] = "quarantine_id", NULL };
@@ -479,6 +481,10 @@ static int set_verdict(struct verdict *v, enum vkey key, const char *value)
 	int i;
 
 	switch (key) {
+	case V_ID:
+		str_copy(v->id, sizeof v->id, "");
+		str_copy_n(v->id, sizeof v->id, value, strlen(value));
+		return 0;
 	case V_AV:
 		return verdict_kinds_parse(value, &v->av);
 	case V_AS:

@@ -191,6 +191,34 @@ static void answer(struct served *s, unsigned av, int fd)
 	served_end(s);
 }
 
+/* The same, and the connection stays. */
+static void answer_and_keep(struct served *s, const char *text)
+{
+	ck_assert_int_eq(send(s->sock, text, strlen(text), MSG_NOSIGNAL), (long)strlen(text));
+	close(s->fd);
+	s->fd = -1;
+}
+
+/* Takes the next request on a connection that was kept. */
+static void serve_again(struct served *s)
+{
+	static char mem[SCAN_MSG_MAX];
+	struct pollfd p = { .fd = s->sock, .events = POLLIN };
+	struct scan_msg_store store;
+	struct scan_request r;
+	const char *why;
+
+	ck_assert_int_eq(poll(&p, 1, 5000), 1);
+	ptrdiff_t n = net_recv_fd(s->sock, mem, sizeof mem, &s->fd);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_eq(scan_request_parse(mem, (size_t)n, &r, &store, &why), 0);
+	ck_assert(r.keep);
+	strcpy(s->id, r.id);
+	scan_msg_store_fini(&store);
+}
+
+#define CLEAN "esets-scan/1 verdict\nav=clean\n\n"
+
 static bool has_hung_up(int sock)
 {
 	struct pollfd p = { .fd = sock, .events = POLLRDHUP };
@@ -700,6 +728,126 @@ START_TEST(test_start_and_free_in_done)
 }
 END_TEST
 
+/* --- connections that are kept --- */
+
+/* One after the other goes by the same connection. */
+START_TEST(test_kept)
+{
+	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
+	struct result r;
+
+	listen_with(8);
+	start(c, "one", 5000, &r);
+	struct served s = serve_one();
+	answer_and_keep(&s, CLEAN);
+	until(&r.calls, 1);
+	for (int i = 0; i < 3; i++) {
+		start(c, "two", 5000, &r);
+		ck_assert_int_eq(serve_one().sock, -1);
+		serve_again(&s);
+		ck_assert_str_eq(s.id, "two");
+		answer_and_keep(&s, CLEAN);
+		until(&r.calls, 1);
+		ck_assert_uint_eq(r.av, VERDICT_AV_CLEAN);
+	}
+	/* Two at once need two. */
+	struct result both[2];
+	start(c, "a", 5000, &both[0]);
+	start(c, "b", 5000, &both[1]);
+	struct served other = serve_one();
+	ck_assert_int_ge(other.sock, 0);
+	serve_again(&s);
+	answer_and_keep(&other, CLEAN);
+	answer_and_keep(&s, CLEAN);
+	until(&both[0].calls, 1);
+	until(&both[1].calls, 1);
+	scan_client_free(&c);
+	ck_assert(has_hung_up(s.sock) && has_hung_up(other.sock));
+	served_end(&s);
+	served_end(&other);
+}
+END_TEST
+
+/* The daemon may close it: unused (0), with the next request in it, unread (1),
+ * or read (2). The request is asked anew, once: the fourth time (3) that fails. */
+START_TEST(test_kept_and_closed)
+{
+	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
+	struct result r;
+
+	listen_with(8);
+	start(c, "one", 5000, &r);
+	struct served s = serve_one();
+	answer_and_keep(&s, CLEAN);
+	until(&r.calls, 1);
+	if (_i == 0)
+		served_end(&s);
+	start(c, "two", 5000, &r);
+	if (_i >= 2)
+		serve_again(&s);
+	if (_i != 0)
+		served_end(&s);
+	for (int i = 0; i < 3; i++)
+		turn();
+	s = serve_one();
+	ck_assert_int_ge(s.sock, 0);
+	ck_assert_str_eq(s.id, "two");
+	if (_i == 3)
+		served_end(&s);
+	else
+		answer_and_keep(&s, CLEAN);
+	until(&r.calls, 1);
+	ck_assert_uint_eq(r.av, _i == 3 ? VERDICT_AV_UNAVAILABLE : VERDICT_AV_CLEAN);
+	ck_assert_int_eq(serve_one().sock, -1);
+	if (s.sock >= 0)
+		served_end(&s);
+	scan_client_free(&c);
+}
+END_TEST
+
+/* A second answer to one request is never the next one's; nor is the connection
+ * used any more after a wrong one, or one that was given up. */
+START_TEST(test_kept_answers_are_told_apart)
+{
+	static const char first[] = "esets-scan/1 verdict\nid=one\nav=clean\n\n";
+	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
+	struct result r;
+
+	listen_with(8);
+	start(c, "one", 5000, &r);
+	struct served s = serve_one();
+	answer_and_keep(&s, first);
+	until(&r.calls, 1);
+	ck_assert_uint_eq(r.av, VERDICT_AV_CLEAN);
+	if (_i == 0) {
+		struct scan_job *j = start(c, "two", 5000, &r);
+		serve_again(&s);
+		scan_job_cancel(&j);
+	} else {
+		start(c, "two", 5000, &r);
+		ck_assert_int_gt(send(s.sock, first, sizeof first - 1, 0), 0);
+		until(&r.calls, 1);
+		ck_assert_uint_eq(r.av, VERDICT_AV_UNAVAILABLE);
+		ck_assert_ptr_nonnull(strstr(r.reason, "another request"));
+	}
+	ck_assert(has_hung_up(s.sock));
+	if (s.fd >= 0)
+		close(s.fd);
+	close(s.sock);
+	/* The same while nobody waits: the connection is not used again. */
+	start(c, "three", 5000, &r);
+	s = serve_one();
+	answer_and_keep(&s, CLEAN);
+	until(&r.calls, 1);
+	ck_assert_int_gt(send(s.sock, first, sizeof first - 1, 0), 0);
+	for (int i = 0; i < 3; i++)
+		turn();
+	ck_assert(has_hung_up(s.sock));
+	served_end(&s);
+	scan_client_free(&c);
+}
+END_TEST
+
 /* --- blocking form --- */
 
 struct player {
@@ -820,6 +968,9 @@ int main(void)
 	tcase_add_test(t, test_cancel_unreachable);
 	tcase_add_test(t, test_free_with_jobs);
 	tcase_add_loop_test(t, test_start_and_free_in_done, 0, 2);
+	tcase_add_test(t, test_kept);
+	tcase_add_loop_test(t, test_kept_and_closed, 0, 4);
+	tcase_add_loop_test(t, test_kept_answers_are_told_apart, 0, 2);
 	suite_add_tcase(s, t);
 	t = tcase_create("blocking");
 	tcase_add_checked_fixture(t, setup, teardown);

@@ -501,6 +501,98 @@ START_TEST(test_late_callers)
 }
 END_TEST
 
+/* Asks by a connection that is to be kept; what is answered is clean. */
+static void ask_kept(int fd)
+{
+	static const char text[] = "esets-scan/1 scan\nsize=3\ninline=yes\nkeep=yes\nid=k\n\nabc";
+	char in[SCAN_MSG_MAX];
+	struct pollfd pf = { .fd = fd, .events = POLLIN };
+
+	ck_assert_int_gt(send(fd, text, sizeof text - 1, MSG_NOSIGNAL), 0);
+	ck_assert_int_eq(poll(&pf, 1, 5000), 1);
+	ssize_t n = recv(fd, in, sizeof in - 1, 0);
+	ck_assert_int_gt(n, 0);
+	in[n] = '\0';
+	ck_assert_ptr_nonnull(strstr(in, "\nav=clean\n"));
+	ck_assert_ptr_nonnull(strstr(in, "\nid=k\n"));
+}
+
+static int kept_one(void)
+{
+	int fd = connect_patiently();
+
+	ck_assert_int_ge(fd, 0);
+	ask_kept(fd);
+	return fd;
+}
+
+/* A connection that is to be kept serves as long as its worker; a worker that is to
+ * leave lets it go at once. */
+START_TEST(test_kept)
+{
+	workers[0] = start_worker(two_threads);
+	int kept[3] = { kept_one(), kept_one(), kept_one() };
+	for (int i = 0; i < 30; i++)
+		ask_kept(kept[i % 3]);
+	ck_assert_int_eq(count_closed(kept, 3), 0);
+	long long at = now_ms();
+	kill(workers[0], _i == 0 ? SIGTERM : SIGUSR2);
+	ck_assert_int_eq(wait_exit(0), 0);
+	ck_assert_int_lt(now_ms() - at, 2500);
+	for (int i = 0; i < 3; i++) {
+		ck_assert(is_closed(kept[i]));
+		close(kept[i]);
+	}
+}
+END_TEST
+
+/* They are bounded, and give way to who has not asked yet. */
+START_TEST(test_many_kept)
+{
+	static int kept[512 + 20];
+	const int n = (int)(sizeof kept / sizeof *kept);
+
+	workers[0] = start_worker(two_threads);
+	int late = net_connect(&ep, SOCK_SEQPACKET);
+	for (int i = 0; i < n; i++)
+		kept[i] = kept_one();
+	WAIT_FOR(count_closed(kept, n) >= 20);
+	ck_assert_int_eq(count_closed(kept + 100, n - 100), 0);
+	ask_late(late);
+	close(late);
+	for (int i = 0; i < n; i++)
+		close(kept[i]);
+}
+END_TEST
+
+/* With all its threads at work a worker lets those go that could ask another, and
+ * with no other it keeps them. */
+START_TEST(test_kept_find_others)
+{
+	struct server_cfg cfg = two_threads;
+	struct asker a[3];
+
+	cfg.is_alone = _i != 0;
+	workers[0] = start_worker(cfg);
+	int kept = kept_one();
+	ask_begin(&a[0], 0, "sleep 1500");
+	ask_begin(&a[1], 1, "sleep 300");
+	WAIT_FOR(sh->started == 3);
+	ck_assert(!is_closed(kept));
+	/* seen when the next one comes */
+	ask_begin(&a[2], 2, "");
+	if (_i == 0)
+		WAIT_FOR(is_closed(kept));
+	else
+		ask_kept(kept);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(ask_end(&a[i]), VERDICT_AV_CLEAN);
+	if (_i != 0)
+		ck_assert(!is_closed(kept));
+	close(kept);
+}
+END_TEST
+
 static void come_as_nobody(int n)
 {
 	struct passwd *pw = getpwnam("nobody");
@@ -539,7 +631,7 @@ END_TEST
 START_TEST(test_many_silent_callers)
 {
 	enum { MORE = 40 };
-	int silent[256 + MORE];
+	int silent[512 + MORE];
 	const int n = (int)(sizeof silent / sizeof *silent);
 
 	workers[0] = start_worker(two_threads);
@@ -705,6 +797,9 @@ int main(void)
 	tcase_add_loop_test(t, test_late_callers, 0, 2);
 	tcase_add_test(t, test_many_silent_callers);
 	tcase_add_test(t, test_many_strangers);
+	tcase_add_loop_test(t, test_kept, 0, 2);
+	tcase_add_test(t, test_many_kept);
+	tcase_add_loop_test(t, test_kept_find_others, 0, 2);
 	tcase_add_test(t, test_caller_hangs_up);
 	tcase_add_test(t, test_threads_at_work);
 	tcase_add_loop_test(t, test_term_finishes, 0, 2);

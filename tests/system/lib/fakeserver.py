@@ -42,6 +42,10 @@ class FakeServer:
             self._listener = None
             if self.path:
                 os.unlink(self.path)
+        self.hang_up()
+
+    def hang_up(self):
+        """Ends all connections; new ones may come."""
         with self._lock:
             socks = list(self._socks)
         for sock in socks:
