@@ -9,22 +9,7 @@
 #include <string.h>
 
 #include "decode_int.h"
-
-/* 0x40 | value of a base64 character, 0 for every other octet. */
-#define V(c, v) [c] = 0x40 | (v)
-static const uint8_t b64_table[256] = {
-	V('A', 0), V('B', 1), V('C', 2), V('D', 3), V('E', 4), V('F', 5), V('G', 6), V('H', 7),
-	V('I', 8), V('J', 9), V('K', 10), V('L', 11), V('M', 12), V('N', 13), V('O', 14),
-	V('P', 15), V('Q', 16), V('R', 17), V('S', 18), V('T', 19), V('U', 20), V('V', 21),
-	V('W', 22), V('X', 23), V('Y', 24), V('Z', 25), V('a', 26), V('b', 27), V('c', 28),
-	V('d', 29), V('e', 30), V('f', 31), V('g', 32), V('h', 33), V('i', 34), V('j', 35),
-	V('k', 36), V('l', 37), V('m', 38), V('n', 39), V('o', 40), V('p', 41), V('q', 42),
-	V('r', 43), V('s', 44), V('t', 45), V('u', 46), V('v', 47), V('w', 48), V('x', 49),
-	V('y', 50), V('z', 51), V('0', 52), V('1', 53), V('2', 54), V('3', 55), V('4', 56),
-	V('5', 57), V('6', 58), V('7', 59), V('8', 60), V('9', 61), V('+', 62), V('/', 63),
-};
-#undef V
-#define B64_MARKS (0x40u << 18 ^ 0x40u << 12 ^ 0x40u << 6 ^ 0x40u)
+#include "decode_run.h"
 
 enum b64_state { B64_DATA, B64_DONE };
 enum qp_state { QP_TEXT, QP_BLANKS, QP_EQ, QP_EQ_HEX, QP_EQ_BLANKS, QP_EQ_CR };
@@ -112,28 +97,6 @@ static bool b64_ends(struct decode *d, unsigned char c)
 	return d->reading == 3;
 }
 
-/* Groups of four clean characters; stops before the first other octet. */
-static const unsigned char *b64_run(const unsigned char *p, const unsigned char *end,
-	unsigned char **out)
-{
-	unsigned char *o = *out;
-
-	while (end - p >= 4) {
-		uint32_t a = b64_table[p[0]], b = b64_table[p[1]];
-		uint32_t c = b64_table[p[2]], e = b64_table[p[3]];
-		if ((a & b & c & e & 0x40) == 0)
-			break;
-		uint32_t v = a << 18 ^ b << 12 ^ c << 6 ^ e ^ B64_MARKS;
-		o[0] = (unsigned char)(v >> 16);
-		o[1] = (unsigned char)(v >> 8);
-		o[2] = (unsigned char)v;
-		o += 3;
-		p += 4;
-	}
-	*out = o;
-	return p;
-}
-
 static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out)
 {
 	const unsigned char *p = in, *end = in + n;
@@ -141,12 +104,12 @@ static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsi
 
 	while (p < end && d->state != B64_DONE) {
 		if (d->nacc == 0 && d->pending == 0) {
-			p = b64_run(p, end, &o);
+			p = decode_b64_run(p, end, &o);
 			if (p == end)
 				break;
 		}
 		unsigned char c = *p++;
-		uint32_t v = b64_table[c];
+		uint32_t v = decode_b64_table[c];
 		if (v != 0 || (c == '=' && d->reading == 4)) {
 			o += b64_sextet(d, v & 0x3f, v == 0, o);
 		} else if (!is_blank(c) && !is_eol(c)) {

@@ -1,6 +1,7 @@
 /* decode_int.h - octets that all parts of decode look at:
  *   decode.c        transfer encodings as streams
  *   decode_kind.c   their names
+ *   decode_run.c    base64 where it is clean
  *   decode_uu.c     encoded files in a text
  *   decode_words.c  header text: charsets, encoded words */
 #ifndef ESETS_DECODE_INT_H

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "decode.h"
+#include "decode_run.h"
 #include "split.h"
 
 #define GUARD 0xa5
@@ -17,6 +18,7 @@ struct got {
 	unsigned char *data;
 	size_t n;
 	bool bad;
+	unsigned others;
 };
 
 /* Each piece is decoded into a block of just the promised size. */
@@ -38,7 +40,7 @@ static size_t push_guarded(struct decode *d, const void *in, size_t n, unsigned 
 static struct got decode_all(enum decode_kind kind, const void *in, size_t n, unsigned mode)
 {
 	struct split cut = split_init(mode);
-	struct got g = { malloc(2 * n + 160), 0, false };
+	struct got g = { malloc(2 * n + 160), 0, false, 0 };
 	unsigned char last[80];
 	struct decode d;
 
@@ -55,6 +57,7 @@ static struct got decode_all(enum decode_kind kind, const void *in, size_t n, un
 	memcpy(g.data + g.n, last, k);
 	g.n += k;
 	g.bad = d.bad;
+	g.others = d.others;
 	return g;
 }
 
@@ -437,6 +440,83 @@ START_TEST(kinds)
 }
 END_TEST
 
+/* The run that this machine takes, and the plain one: they stop at the same
+ * place and have written the same. */
+static void check_run(const unsigned char *in, size_t n)
+{
+	unsigned char *copy = malloc(n), *fast = malloc(n + 32), *plain = malloc(n + 32);
+	unsigned char *f = fast, *p = plain;
+
+	need(copy != NULL && fast != NULL && plain != NULL);
+	memcpy(copy, in, n);
+	const unsigned char *at = decode_b64_run_plain(copy, copy + n, &p);
+	need(decode_b64_run(copy, copy + n, &f) == at);
+	need(f - fast == p - plain && memcmp(fast, plain, (size_t)(p - plain)) == 0);
+	free(copy);
+	free(fast);
+	free(plain);
+}
+
+/* Each octet at each place of a piece that is longer than a step. */
+START_TEST(run_octets)
+{
+	unsigned char in[80];
+
+	for (unsigned at = 0; at < 70; at++) {
+		for (unsigned c = 0; c < 256; c++) {
+			for (unsigned i = 0; i < sizeof in; i++)
+				in[i] = (unsigned char)"Az09+/bY"[(i + c) % 8];
+			in[at] = (unsigned char)c;
+			for (size_t n = sizeof in; n > 28; n -= 17)
+				check_run(in, n);
+		}
+	}
+}
+END_TEST
+
+/* Lines of any length, some with an octet in them that belongs to no line. */
+static size_t random_lines(unsigned char *out, size_t room, unsigned *seed)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const unsigned lens[] = { 76, 76, 64, 60, 4, 75, 77, 33, 1 };
+	const unsigned line = lens[split_random(seed) % 9], eols = split_random(seed) % 3;
+	const size_t want = split_random(seed) % room;
+	size_t n = 0;
+
+	while (n < want) {
+		for (unsigned i = 0; i < line && n < want; i++)
+			out[n++] = (unsigned char)digits[split_random(seed) % 64];
+		for (unsigned i = 0; i < eols && n < want; i++)
+			out[n++] = i + 1 == eols ? '\n' : '\r';
+	}
+	for (unsigned odd = split_random(seed) % 4; odd > 0 && n > 0; odd--)
+		out[split_random(seed) % n] = (unsigned char)(split_random(seed) % 2 ? '=' :
+			split_random(seed) % 256);
+	return n;
+}
+
+/* Octet by octet nothing is done in steps. */
+START_TEST(base64_lines)
+{
+	unsigned char in[700];
+	unsigned seed = 4711;
+
+	for (unsigned round = 0; round < 2000; round++) {
+		const size_t n = random_lines(in, sizeof in, &seed);
+		struct got want = decode_all(DECODE_BASE64, in, n, SPLIT_OCTETS);
+		for (unsigned mode = 0; mode < SPLIT_MODES; mode++) {
+			struct got g = decode_all(DECODE_BASE64, in, n, mode);
+			need(g.n == want.n && memcmp(g.data, want.data, g.n) == 0);
+			need(g.bad == want.bad && g.others == want.others);
+			free(g.data);
+		}
+		free(want.data);
+		check_run(in, n + 1 < sizeof in ? n + 1 : n);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("decode");
@@ -453,6 +533,8 @@ int main(void)
 	tcase_add_test(t, round_trip);
 	tcase_add_test(t, random_octets);
 	tcase_add_test(t, kinds);
+	tcase_add_test(t, run_octets);
+	tcase_add_test(t, base64_lines);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);
