@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Does a file begin here, without the line that says so? */
+bool binhex_begins(const char *text, size_t len);
 /* The next file at or behind *from, which moves behind its first octets: behind
  * the line that says so, or at the beginning of the text without one. *n_out
  * octets at *body_out, up to the end of the text. */

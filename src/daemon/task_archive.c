@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "marks.h"
 #include "zip_dir.h"
 
 /* What the content of a compressed file is called: as it says itself, or as
@@ -104,17 +105,20 @@ static bool scan_as(struct task *t, const struct magic *m, const char *data, siz
 }
 
 /* Archives behind something else: self-extracting programs, pictures. */
-static bool scan_inside(struct task *t, const char *data, size_t len, const char *name)
+static bool scan_inside(struct task *t, const char *data, size_t len, const char *name,
+	unsigned marks)
 {
-	static const struct magic kinds[] = { { MAGIC_RAR, "rar", false },
-		{ MAGIC_RAR5, "rar", false }, { MAGIC_7Z, "7z", false }, { MAGIC_CAB, "cab", false },
-		{ MAGIC_LHA, "lha", false } };
+	static const struct { struct magic m; unsigned mark; } kinds[] = {
+		{ { MAGIC_RAR, "rar", false }, MARK_RAR }, { { MAGIC_RAR5, "rar", false }, MARK_RAR },
+		{ { MAGIC_7Z, "7z", false }, MARK_7Z }, { { MAGIC_CAB, "cab", false }, MARK_CAB },
+		{ { MAGIC_LHA, "lha", false }, MARK_LHA } };
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		const struct magic *m = &kinds[i].m;
 		size_t from = 1, at;
-		while (magic_inside(kinds[i].format, data, len, &from, &at))
-			if (!scan_as(t, &kinds[i], data + at, len - at, name,
-			    kinds[i].format != MAGIC_7Z || !magic_is_7z(data + at, len - at)))
+		while ((marks & kinds[i].mark) && magic_inside(m->format, data, len, &from, &at))
+			if (!scan_as(t, m, data + at, len - at, name,
+			    m->format != MAGIC_7Z || !magic_is_7z(data + at, len - at)))
 				return false;
 	}
 	return true;
@@ -142,20 +146,21 @@ static bool scan_tar_behind(struct task *t, const char *data, size_t len, const 
 }
 
 /* A zip that does not begin with the first octet, by either of its tables. */
-static bool has_zip_inside(const char *data, size_t len)
+static bool has_zip_inside(const char *data, size_t len, unsigned marks)
 {
 	size_t from = 0, at;
 	bool has_dir = false;
 
-	if (zip_dir_next_local(data, len, &from, &at))
+	if ((marks & MARK_ZIP) && zip_dir_next_local(data, len, &from, &at))
 		return true;
 	from = len;
-	while (!has_dir && zip_dir_prev_end(data, len, &from, &at, &has_dir))
+	while ((marks & MARK_ZIP_END) && !has_dir && zip_dir_prev_end(data, len, &from, &at, &has_dir))
 		continue;
 	return has_dir;
 }
 
-bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name)
+bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name,
+	unsigned marks)
 {
 	struct magic found[MAGIC_MAX];
 	static const struct magic zip = { MAGIC_ZIP, "zip", false };
@@ -172,10 +177,11 @@ bool task_scan_archive(struct task *t, const char *data, size_t len, const char 
 	}
 	if (!t->r->opts.obj_sfx)
 		return true;
-	if (!is_zip && has_zip_inside(data, len) && !scan_as(t, &zip, data, len, name, true))
+	if (!is_zip && has_zip_inside(data, len, marks) &&
+	    !scan_as(t, &zip, data, len, name, true))
 		return false;
 	/* Raw blocks of a compressed tar look like one. */
 	if (n == 0 && !scan_tar_behind(t, data, len, name))
 		return false;
-	return scan_inside(t, data, len, name);
+	return scan_inside(t, data, len, name, marks);
 }

@@ -12,6 +12,7 @@
 #include "apple_file.h"
 #include "binhex.h"
 #include "data_uri.h"
+#include "marks.h"
 #include "tnef.h"
 
 #define NAME_SIZE 512
@@ -99,12 +100,15 @@ static bool scan_unhexed(struct task *t, const unsigned char *p, size_t n, const
 }
 
 /* Repeats make much of little: the size is told first. */
-static bool scan_binhex(struct task *t, const char *text, size_t len, const char *name)
+static bool scan_binhex(struct task *t, const char *text, size_t len, const char *name,
+	unsigned marks)
 {
 	size_t from = 0, n, used;
 	const char *body;
 	bool on = true;
 
+	if (!(marks & MARK_BINHEX) && !binhex_begins(text, len))
+		return true;
 	while (on && binhex_find(text, len, &from, &body, &n)) {
 		const size_t size = binhex_decode(body, n, NULL, &used);
 		from += used;
@@ -156,8 +160,10 @@ static bool scan_data_uris(struct task *t, const char *text, size_t len, const c
 	return on;
 }
 
-bool task_scan_carriers(struct task *t, const char *data, size_t len, const char *name)
+bool task_scan_carriers(struct task *t, const char *data, size_t len, const char *name,
+	unsigned marks)
 {
 	return scan_tnef(t, data, len, name) && scan_forks(t, data, len, name) &&
-		scan_binhex(t, data, len, name) && scan_data_uris(t, data, len, name);
+		scan_binhex(t, data, len, name, marks) &&
+		(!(marks & MARK_DATA_URI) || scan_data_uris(t, data, len, name));
 }

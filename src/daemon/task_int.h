@@ -139,13 +139,16 @@ bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const cha
 
 /* ---- task_archive.c -------------------------------------------------------- */
 
-/* Scans what the object holds if it is an archive, or has one inside. */
-bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name);
+/* Scans what the object holds if it is an archive, or has one inside. marks: of
+ * marks.h, those that occur in it. */
+bool task_scan_archive(struct task *t, const char *data, size_t len, const char *name,
+	unsigned marks);
 
 /* ---- task_carrier.c -------------------------------------------------------- */
 
 /* Scans the files that the object holds without being an archive. */
-bool task_scan_carriers(struct task *t, const char *data, size_t len, const char *name);
+bool task_scan_carriers(struct task *t, const char *data, size_t len, const char *name,
+	unsigned marks);
 
 /* ---- task_mbox.c ----------------------------------------------------------- */
 

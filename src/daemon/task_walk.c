@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "marks.h"
 #include "str.h"
 
 #define MIME_DEPTH_MAX 100u          /* multiparts in each other */
@@ -69,8 +70,12 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 
 bool task_look_into(struct task *t, const char *data, size_t len, const char *name, unsigned is)
 {
-	return task_scan_archive(t, data, len, name) && look_for_mail(t, data, len, name, is) &&
-		task_scan_uuencoded(t, data, len, name) && task_scan_carriers(t, data, len, name);
+	const unsigned marks = marks_find(data, len);
+
+	return task_scan_archive(t, data, len, name, marks) &&
+		look_for_mail(t, data, len, name, is) &&
+		(!(marks & MARK_UU) || task_scan_uuencoded(t, data, len, name)) &&
+		task_scan_carriers(t, data, len, name, marks);
 }
 
 bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,

