@@ -13,4 +13,9 @@ const void *find_octets(const void *hay, size_t n, const void *needle, size_t k)
  * two octets are letters. */
 const void *find_letters(const void *hay, size_t n, const char *needle, size_t k);
 
+/* How many octets from p on are nothing but ordinary lines: up to the first CR
+ * without LF behind it (one at the end of p too), the first LF without CR before
+ * it, or the first dot behind a LF. */
+size_t find_odd_line(const void *p, size_t n);
+
 #endif

@@ -97,6 +97,13 @@ struct session_envelope {          /* of the transaction the server has open */
 
 #define SESSION_XFORWARD_LINES 8
 
+/* Octets of the spool that come behind s_out as they are. The owner sends them
+ * from the descriptor, without a copy of its own. */
+struct session_direct {
+	int fd;
+	uint64_t at, left;
+};
+
 /* What a trusted client said of its client; holds for one transaction. */
 struct session_xforward {
 	char addr[64], name[128], helo[128], ident[64];
@@ -130,6 +137,7 @@ struct session {
 	struct buf banner;         /* held back while XCLIENT is tried */
 	char *xclient;             /* the line that the server took, for a replay */
 	struct buf c_in, c_out, s_in, s_out;
+	struct session_direct direct;
 	struct smtp_line c_line;
 	struct smtp_reply reply;
 	struct session_pending *queue;   /* commands whose replies are owed */
@@ -175,6 +183,8 @@ void session_on_verdict(struct session *s, struct verdict *v, int clean_fd);
 void session_stop(struct session *s);
 /* Looks at the clock; call at least once a second. */
 void session_tick(struct session *s);
+/* n octets of direct were sent; 0: there are no more, though there should be. */
+void session_direct_sent(struct session *s, size_t n);
 /* Call after output was written: goes on with a message under way, or with
  * input that waited for room. */
 void session_on_written(struct session *s);
@@ -187,6 +197,10 @@ void session_on_turn(struct session *s);
 /* Is more input wanted (back-pressure)? */
 bool session_wants_client(const struct session *s);
 bool session_wants_server(const struct session *s);
+static inline bool session_has_output(const struct session *s)
+{
+	return !buf_is_empty(&s->s_out) || s->direct.left > 0;
+}
 /* Everything is said: close once c_out is written. */
 static inline bool session_is_over(const struct session *s) { return s->state == ST_CLOSE; }
 

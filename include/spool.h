@@ -15,6 +15,7 @@
 
 struct spool_cfg {
 	const char *dir;           /* for files */
+	uint64_t heap_max;         /* octets of one message in a heap block; 0: 64 KiB */
 	uint64_t message_memory;   /* octets of one message held in memory */
 	uint64_t memory_max;       /* octets of all messages of this process */
 	uint64_t min_free;         /* octets of disk that stay free */
@@ -37,6 +38,9 @@ int spool_fd(struct spool *s);
 ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n);
 /* The octets themselves while they are in the heap block, else NULL. */
 const void *spool_view(const struct spool *s);
+/* The descriptor it lies in, for reading at an offset (sendfile); -1 in a heap
+ * block. Owned by the spool. */
+int spool_raw_fd(const struct spool *s);
 /* A new unlinked file in dir, as spools use it. -1 with errno. */
 int spool_open_file(const char *dir);
 /* Octets held in memory by all spools of this process. */

@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 
 #include "buf.h"
 
-#define SCRATCH (64u << 10)
+#define SCRATCH (256u << 10)
 
 /* One read at a time in a thread: all connections share the thread's. */
 static _Thread_local unsigned char scratch[SCRATCH];
@@ -132,6 +133,25 @@ bool conn_flush(struct conn *c, struct buf *b)
 	}
 	buf_trim(b);
 	return buf_is_empty(b);
+}
+
+ptrdiff_t conn_send_file(struct conn *c, int fd, uint64_t at, size_t n)
+{
+	off_t off = (off_t)at;
+	ssize_t sent;
+
+	do {
+		sent = sendfile(c->fd, fd, &off, n);
+	} while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return sent;
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		conn_want_writable(c);
+	} else {
+		c->error = errno;
+		c->write_dead = true;
+	}
+	return -1;
 }
 
 int conn_connect_result(const struct conn *c)

@@ -15,6 +15,7 @@
 #include "worker_int.h"
 
 #define FLUSH_ROUNDS 8   /* then others get their turn */
+#define DIRECT_TURN (1u << 20)   /* octets, the same */
 
 static struct pair *pair_of(struct session *s)
 {
@@ -335,13 +336,33 @@ static void pair_finish(struct pair *p)
 	conn_set_reading(&p->client, true);
 }
 
+/* What goes by its descriptor. Not all at once, lest a fast server keeps the
+ * thread from others: false then too, and the write event brings us back. */
+static bool send_directly(struct pair *p)
+{
+	for (size_t turn = DIRECT_TURN; p->s.direct.left > 0;) {
+		const struct session_direct *d = &p->s.direct;
+		if (turn == 0) {
+			conn_want_writable(&p->server);
+			return false;
+		}
+		ptrdiff_t n = conn_send_file(&p->server, d->fd, d->at,
+			d->left < turn ? (size_t)d->left : turn);
+		if (n < 0)
+			return false;
+		turn -= (size_t)n;
+		session_direct_sent(&p->s, (size_t)n);
+	}
+	return true;
+}
+
 /* Writes out what the session left; false if the sockets take no more now. */
 static bool pair_flush(struct pair *p)
 {
 	bool out = true;
 
 	if (conn_is_open(&p->server) && !p->connecting && !p->server.write_dead)
-		out = conn_flush(&p->server, &p->s.s_out);
+		out = conn_flush(&p->server, &p->s.s_out) && send_directly(p);
 	if (!p->client.write_dead && !p->lingering)
 		out = conn_flush(&p->client, &p->s.c_out) && out;
 	return out;
@@ -362,7 +383,7 @@ void pair_update(struct pair *p)
 		if (!out || p->s.state == ST_CLOSE)
 			break;
 		session_on_written(&p->s);
-		if (buf_is_empty(&p->s.c_out) && buf_is_empty(&p->s.s_out) && !p->dial_failed)
+		if (buf_is_empty(&p->s.c_out) && !session_has_output(&p->s) && !p->dial_failed)
 			break;
 	}
 	if (session_is_over(&p->s) && (p->s.client_dead || buf_is_empty(&p->s.c_out))) {
@@ -370,7 +391,7 @@ void pair_update(struct pair *p)
 		return;
 	}
 	/* More to say than these rounds could: the write event brings us back. */
-	if (!buf_is_empty(&p->s.s_out) && conn_is_open(&p->server) && !p->connecting &&
+	if (session_has_output(&p->s) && conn_is_open(&p->server) && !p->connecting &&
 	    !p->server.write_dead)
 		conn_want_writable(&p->server);
 	conn_set_reading(&p->client, session_wants_client(&p->s));

@@ -136,6 +136,7 @@ void session_drop_server(struct session *s)
 {
 	s->env->ops->hangup(s);
 	s->server_up = false;
+	s->direct.left = 0;
 	buf_fini(&s->s_out);
 }
 

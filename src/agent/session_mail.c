@@ -64,6 +64,7 @@ void session_mail_free(struct session *s)
 	struct session_msg *m = s->msg;
 
 	s->msg = NULL;
+	s->direct.left = 0;
 	if (m == NULL)
 		return;
 	verdict_fini(&m->verdict);

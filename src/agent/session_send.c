@@ -1,7 +1,8 @@
 /* session_send.c - one message on its way to the server.
  *
  * The spool with what this proxy adds at its places, dot-stuffed; a BINARYMIME
- * message as one chunk of BDAT instead, since it has no lines. Nothing is sent
+ * message as one chunk of BDAT instead, since it has no lines. What lies in a
+ * descriptor and needs no dots goes out of there directly (session_direct). Nothing is sent
  * beyond what the server takes: the rest waits in the spool. */
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static void send_end(struct session *s)
  * reply before that is no reply to it. */
 void session_send_check(struct session *s)
 {
-	if (s->state == ST_SEND && s->msg->end_queued && buf_is_empty(&s->s_out))
+	if (s->state == ST_SEND && s->msg->end_queued && !session_has_output(s))
 		session_event(s, EV_SENT);
 }
 
@@ -74,6 +75,43 @@ static bool give_spool(struct session *s, uint64_t max)
 	return give(s, chunk, (size_t)n);
 }
 
+static bool may_go_directly(const struct session_msg *m)
+{
+	return spool_raw_fd(m->spool) >= 0 && (m->is_binary || !m->dot.has_dot_lines);
+}
+
+/* The same by the descriptor. Only its last octets are looked at: they say whether
+ * a line ends there. */
+static bool give_directly(struct session *s, uint64_t n)
+{
+	struct session_msg *m = s->msg;
+	char tail[2], room[4];
+	const size_t k = n < sizeof tail ? 1 : sizeof tail;
+
+	if (spool_read(m->spool, m->sent + n - k, tail, k) != (ssize_t)k) {
+		spool_broken(s);
+		return false;
+	}
+	smtp_stuff_push(&m->stuff, tail, k, room);
+	s->direct = (struct session_direct){ spool_raw_fd(m->spool), m->sent, n };
+	m->sent += n;
+	s->server_since_ms = s->env->now_ms;
+	return true;
+}
+
+void session_direct_sent(struct session *s, size_t n)
+{
+	session_log_ctx(s);
+	s->direct.at += n;
+	s->direct.left -= n;
+	s->server_since_ms = s->env->now_ms;
+	if (n == 0) {
+		errno = EIO; /* shorter than it was */
+		s->direct.left = 0;
+		spool_broken(s);
+	}
+}
+
 void session_send_begin(struct session *s)
 {
 	s->server_since_ms = s->env->now_ms;
@@ -110,10 +148,12 @@ void session_send_fill(struct session *s)
 
 	if (!h->made && !send_head(s))
 		return;
-	while (s->state == ST_SEND && !m->end_queued && buf_len(&s->s_out) < SESSION_OUT_HIGH) {
+	while (s->state == ST_SEND && !m->end_queued && s->direct.left == 0 &&
+	       buf_len(&s->s_out) < SESSION_OUT_HIGH) {
 		const uint64_t stop = h->next < h->n ? h->at[h->next] : spool_size(m->spool);
 		if (m->sent < stop) {
-			if (!give_spool(s, stop - m->sent))
+			if (!(may_go_directly(m) ? give_directly(s, stop - m->sent) :
+			      give_spool(s, stop - m->sent)))
 				return;
 		} else if (h->next < h->n) {
 			const size_t n = h->len[h->next++];

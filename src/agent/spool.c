@@ -221,7 +221,7 @@ int spool_write(struct spool *s, const void *p, size_t n)
 	if (!s->is_file && (need > s->cfg->message_memory || !account(s, n)) && to_file(s) < 0)
 		return -1;
 	if (s->fd < 0) {
-		if (need <= HEAP_MAX)
+		if (need <= (s->cfg->heap_max > 0 ? s->cfg->heap_max : HEAP_MAX))
 			return heap_write(s, p, n);
 		if (to_memfd(s) < 0)
 			return -1;
@@ -274,6 +274,11 @@ ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n)
 		got = pread(s->fd, p, n, (off_t)offset);
 	} while (got < 0 && errno == EINTR);
 	return got;
+}
+
+int spool_raw_fd(const struct spool *s)
+{
+	return s->heap == NULL ? s->fd : -1;
 }
 
 const void *spool_view(const struct spool *s)

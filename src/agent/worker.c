@@ -197,8 +197,10 @@ static int thread_init(struct worker_thread *t, struct worker *w, unsigned numbe
 	*t = (struct worker_thread){ .worker = w, .number = number, .wake_fd = -1 };
 	t->env = (struct session_env){
 		.conf = c, .hostname = w->hostname, .ops = &pair_ops,
-		.spool = { c->smtp.spool_dir, c->smtp.spool_message_memory,
-			c->smtp.spool_memory_max, c->smtp.spool_min_free },
+		.spool = { .dir = c->smtp.spool_dir,
+			.message_memory = c->smtp.spool_message_memory,
+			.memory_max = c->smtp.spool_memory_max,
+			.min_free = c->smtp.spool_min_free },
 	};
 	struct event_config *ec = event_config_new();
 	slab_init(&t->slab, sizeof(struct pair));
@@ -358,6 +360,7 @@ int worker_run(const struct worker_inherit *in)
 	unsigned started = 0;
 	int status = 1;
 
+	signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
 	if (threads == NULL || ids == NULL || joined == NULL || worker_init(&w, in) < 0)
 		return 1;
 	for (unsigned i = 0; i < n; i++) {

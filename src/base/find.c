@@ -36,6 +36,14 @@ static vec all_of(uint8_t c)
 	return v;
 }
 
+static bool is_set(vec v)
+{
+	uint64_t half[2];
+
+	memcpy(half, &v, sizeof half);
+	return (half[0] | half[1]) != 0;
+}
+
 static bool is_at(const unsigned char *p, size_t n, const struct needle *w)
 {
 	if (n < w->k || (p[0] | w->fold) != (uint8_t)w->p[0] ||
@@ -49,13 +57,11 @@ static bool is_at(const unsigned char *p, size_t n, const struct needle *w)
 static inline bool may_begin(const unsigned char *p, vec first, vec second, vec fold)
 {
 	vec hit = { 0 };
-	uint64_t half[2];
 
 	for (size_t i = 0; i < STRIDE; i += sizeof(vec))
 		hit |= (vec)((load(p + i) | fold) == first) &
 			(vec)((load(p + i + 1) | fold) == second);
-	memcpy(half, &hit, sizeof half);
-	return (half[0] | half[1]) != 0;
+	return is_set(hit);
 }
 
 static const unsigned char *find(const unsigned char *p, size_t n, const struct needle *w)
@@ -76,6 +82,39 @@ static const unsigned char *find(const unsigned char *p, size_t n, const struct 
 		if (is_at(p + at, n - at, w))
 			return p + at;
 	return NULL;
+}
+
+/* A CR and then no LF, a LF without one, or a dot behind it? Of STRIDE octets and
+ * the one before them. */
+static inline bool has_odd(const unsigned char *p)
+{
+	const vec cr = all_of('\r'), lf = all_of('\n'), dot = all_of('.');
+	vec odd = { 0 };
+
+	for (size_t i = 0; i < STRIDE; i += sizeof(vec)) {
+		const vec before = load(p + i - 1), here = load(p + i);
+		odd |= (vec)(before == cr) ^ (vec)(here == lf);
+		odd |= (vec)(before == lf) & (vec)(here == dot);
+	}
+	return is_set(odd);
+}
+
+size_t find_odd_line(const void *data, size_t n)
+{
+	const unsigned char *p = data;
+	size_t at = 1;
+
+	if (n == 0 || p[0] == '\n')
+		return 0;
+	while (n - at >= STRIDE && !has_odd(p + at))
+		at += STRIDE;
+	for (; at < n; at++) {
+		if ((p[at - 1] == '\r') != (p[at] == '\n'))
+			return at - (p[at - 1] == '\r');
+		if (p[at - 1] == '\n' && p[at] == '.')
+			return at;
+	}
+	return n - (p[n - 1] == '\r');
 }
 
 const void *find_octets(const void *hay, size_t n, const void *needle, size_t k)

@@ -1,13 +1,14 @@
 /* smtp_dot.c - end of data and dot-stuffing, see smtp_dot.h.
  *
- * The decoder is a byte machine with a fast path: inside a line it looks for
- * the next LF with memchr and hands on whole runs of clean lines, so that a
- * usual message costs two passes of memchr and no copy of its own. Short pieces
- * (a line end that was put right, say) are collected before the sink sees them:
- * a body of nothing but those must not cost a call for each. */
+ * The decoder is a byte machine with a fast path: inside a line it looks for the
+ * first place where line ends or dots are not ordinary, and hands on all before
+ * it together. Pieces between such places are collected before the sink sees
+ * them: each sink may be a system call. */
 #include "smtp_dot.h"
 
 #include <string.h>
+
+#include "find.h"
 
 enum dot_state {
 	DOT_BOL,      /* behind CR LF, or at the start */
@@ -28,8 +29,8 @@ void smtp_dot_init_chunks(struct smtp_dot *d, bool keep_newlines)
 	d->no_dots = true;
 }
 
-#define ROOM 4096u
-#define SHORT 512u
+#define ROOM 32768u
+#define SHORT 8192u
 
 struct dot_out {
 	struct smtp_dot *d;
@@ -89,37 +90,22 @@ static void emit_bare(struct dot_out *o, const char *octet)
 }
 
 /* Passes on what is certain from p (in state DOT_LINE) and returns where the
- * byte machine must look again. Clean lines are handed on together. */
+ * byte machine must look again. Ordinary lines are handed on together. */
 static const char *fast_lines(struct dot_out *o, const char *p, const char *end)
 {
-	const char *run = p;
+	const size_t n = find_odd_line(p, (size_t)(end - p));
+	const char *stop = p + n;
 
-	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		const char *stop = lf != NULL ? lf : end;
-		const char *cr = memchr(p, '\r', (size_t)(stop - p));
-		if (cr != NULL && (lf == NULL || cr + 1 != lf)) {
-			emit(o, run, (size_t)(cr - run));
-			o->d->state = DOT_CR;
-			return cr + 1;
-		}
-		if (lf == NULL) {
-			p = end;
-			break;
-		}
-		if (cr == NULL) { /* bare LF */
-			emit(o, run, (size_t)(lf - run));
-			emit_bare(o, "\n");
-			return lf + 1;
-		}
-		p = lf + 1;
-		if (p == end || *p == '.') {
-			o->d->state = DOT_BOL;
-			break;
-		}
+	emit(o, p, n);
+	if (stop == end || *stop == '.') {
+		o->d->state = stop[-1] == '\n' ? DOT_BOL : DOT_LINE;
+		return stop;
 	}
-	emit(o, run, (size_t)(p - run));
-	return p;
+	if (*stop == '\n')
+		emit_bare(o, "\n");
+	else
+		o->d->state = DOT_CR;
+	return stop + 1;
 }
 
 /* Behind the CR of a "dot CR" that was no end of data, or of any bare CR:
@@ -224,12 +210,12 @@ size_t smtp_stuff_push(struct smtp_stuff *s, const void *in, size_t n, char *out
 			*w++ = '.';
 	}
 	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		const char *lf = find_octets(p, (size_t)(end - p), "\n.", 2);
 		const char *stop = lf != NULL ? lf + 1 : end;
 		memcpy(w, p, (size_t)(stop - p));
 		w += stop - p;
 		/* Only CR LF ends a line; a bare LF kept by bare_newline = pass does not. */
-		if (stop < end && *stop == '.' && lf != NULL && lf > (const char *)in && lf[-1] == '\r')
+		if (lf != NULL && lf > (const char *)in && lf[-1] == '\r')
 			*w++ = '.';
 		p = stop;
 	}

@@ -310,6 +310,15 @@ static bool flush(struct world *w)
 			;
 		any = true;
 	}
+	while (w->server.is_up && s->direct.left > 0) {
+		uint8_t octet;
+		must(pread(s->direct.fd, &octet, 1, (off_t)s->direct.at) == 1);
+		session_direct_sent(s, 1);
+		fuzz_add(&w->server.in, &octet, 1);
+		while (server_reads(w))
+			;
+		any = true;
+	}
 	if (any && !session_is_over(s))
 		session_on_written(s);
 	return any;
@@ -451,7 +460,7 @@ static void configure(struct world *w, uint8_t a, uint8_t b)
 	w->env = (struct session_env){
 		.conf = &w->conf, .ops = &ops, .hostname = "filter.example", .now_ms = 1000000,
 		.spool = { .dir = "/nonexistent/spool", .message_memory = 1u << 20,
-			.memory_max = 8u << 20 },
+			.memory_max = 8u << 20, .heap_max = b & 64 ? 8 : 0 },
 		.scan_inline_max = SCAN_INLINE_MAX,
 	};
 }

@@ -150,8 +150,15 @@ static bool flush(struct world *w)
 		free(p);
 		any = true;
 	}
+	while (!w->block_server && w->link == LINK_UP && s->direct.left > 0) {
+		uint8_t octet;
+		must(pread(s->direct.fd, &octet, 1, (off_t)s->direct.at) == 1);
+		session_direct_sent(s, 1);
+		model_server_gets(&w->m, &octet, 1);
+		any = true;
+	}
 	if (any && !session_is_over(s) && buf_is_empty(&s->c_out) &&
-	    (w->link != LINK_UP || buf_is_empty(&s->s_out)))
+	    (w->link != LINK_UP || !session_has_output(s)))
 		session_on_written(s);
 	return any;
 }
@@ -506,7 +513,7 @@ static void configure(struct world *w, size_t size)
 	w->env = (struct session_env){
 		.conf = &w->conf, .ops = &ops, .hostname = "filter.example", .now_ms = 1000000,
 		.spool = { .dir = "/nonexistent/spool", .message_memory = b & 128 ? 100 : 1u << 20,
-			.memory_max = 8u << 20 },
+			.memory_max = 8u << 20, .heap_max = b & 64 ? 8 : 0 },
 	};
 }
 

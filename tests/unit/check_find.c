@@ -57,6 +57,41 @@ START_TEST(at_random)
 }
 END_TEST
 
+static size_t odd_line(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\n' && (i == 0 || p[i - 1] != '\r'))
+			return i;
+		if (p[i] == '\r' && (i + 1 == n || p[i + 1] != '\n'))
+			return i;
+		if (p[i] == '.' && i > 0 && p[i - 1] == '\n')
+			return i;
+	}
+	return n;
+}
+
+/* Ordinary lines with one octet, or two, put wrong; and soup. */
+START_TEST(odd_lines)
+{
+	static const char octets[] = "\r\n.ax";
+	char p[400];
+
+	srandom(11);
+	for (int round = 0; round < 60000; round++) {
+		size_t n = (size_t)random() % sizeof p, line = 3 + (size_t)random() % 90;
+		for (size_t i = 0; i < n; i++)
+			p[i] = i % line == line - 2 ? '\r' : i % line == line - 1 ? '\n' : 'a';
+		size_t wrong = round % 4 == 3 ? n : (size_t)(round % 4);
+		for (size_t k = 0; k < wrong && n > 0; k++)
+			p[(size_t)random() % n] = octets[(size_t)random() % 5];
+		char *exact = malloc(n > 0 ? n : 1);
+		memcpy(exact, p, n);
+		ck_assert_uint_eq(find_odd_line(exact, n), odd_line(p, n));
+		free(exact);
+	}
+}
+END_TEST
+
 START_TEST(any_octets)
 {
 	const char hay[] = "0123\0\xff\0\xfe PK\3\4";
@@ -75,6 +110,7 @@ int main(void)
 
 	tcase_add_test(tc, each_place);
 	tcase_add_test(tc, at_random);
+	tcase_add_test(tc, odd_lines);
 	tcase_add_test(tc, any_octets);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);

@@ -316,10 +316,10 @@ static int refuse_second(void *arg, const void *p, size_t n)
 /* A sink that can take no more is not asked again; the end is still found. */
 START_TEST(sink_fails)
 {
-	static char in[12000 + sizeof "\r\n..\r\n.\r\nQUIT\r\n"];
+	static char in[40000 + sizeof "\r\n..\r\n.\r\nQUIT\r\n"];
 
-	memset(in, '\n', 12000);
-	strcpy(in + 12000, "\r\n..\r\n.\r\nQUIT\r\n");
+	memset(in, '\n', 40000);
+	strcpy(in + 40000, "\r\n..\r\n.\r\nQUIT\r\n");
 	for (unsigned mode = 0; mode < SPLIT_MODES; mode++) {
 		struct split cut = split_init(mode);
 		struct smtp_dot d;

@@ -269,6 +269,24 @@ static void op_scan_cancel(struct session *s, struct scan_job **job)
 
 static const struct session_ops player_ops = { op_dial, op_hangup, op_scan, op_scan_cancel };
 
+/* What is to be sent from a descriptor, in pieces as sockets take them. */
+static bool take_direct(struct player *p)
+{
+	char piece[7];
+	bool any = false;
+
+	while (p->s.direct.left > 0) {
+		const struct session_direct *d = &p->s.direct;
+		ssize_t n = spool_is_broken ? 0 : pread(d->fd, piece,
+			d->left < sizeof piece ? (size_t)d->left : sizeof piece, (off_t)d->at);
+		if (n > 0)
+			add(&p->s_seen, piece, (size_t)n);
+		session_direct_sent(&p->s, n > 0 ? (size_t)n : 0);
+		any = true;
+	}
+	return any;
+}
+
 /* What the session left goes over the wires; true if there was any. */
 static bool take_output(struct player *p)
 {
@@ -276,7 +294,7 @@ static bool take_output(struct player *p)
 
 	/* Nothing of a message, and nothing else, while it is not decided (I1). */
 	bool held = p->s.state == ST_BODY || p->s.state == ST_CHUNK || p->s.state == ST_SCAN;
-	if (held && !buf_is_empty(&p->s.s_out) && !p->block_server)
+	if (held && session_has_output(&p->s) && !p->block_server)
 		wrong(p, "octets for the server in state %s",
 			session_state_name((enum session_state)p->s.state));
 	if (!p->block_client && !buf_is_empty(&p->s.c_out)) {
@@ -289,6 +307,8 @@ static bool take_output(struct player *p)
 		buf_clear(&p->s.s_out);
 		any = true;
 	}
+	if (!p->block_server && p->link == LINK_UP && buf_is_empty(&p->s.s_out))
+		any |= take_direct(p);
 	return any;
 }
 
@@ -378,7 +398,7 @@ static bool pump(struct player *p)
 			return wrong(p, "the cleaned message's descriptor stays open");
 		moved = take_output(p);
 		if (!session_is_over(&p->s) && buf_is_empty(&p->s.c_out) &&
-		    (p->link != LINK_UP || buf_is_empty(&p->s.s_out)))
+		    (p->link != LINK_UP || !session_has_output(&p->s)))
 			session_on_written(&p->s);
 		moved |= take_output(p);
 		moved |= give_client(p);
@@ -1036,7 +1056,9 @@ static void player_init(struct player *p, unsigned mode, char *why, size_t why_s
 	p->local.port = 25;
 	p->env = (struct session_env){
 		.conf = &p->conf, .ops = &player_ops, .hostname = "filter.example",
+		/* In some modes hardly anything stays in a heap block. */
 		.spool = { .dir = p->spool_dir, .message_memory = 1u << 20,
+			.heap_max = mode % 3 == 1 ? 8 : 0,
 			.memory_max = 64u << 20, .min_free = 0 },
 		.now_ms = 1000000, .wall_s = 1700000000, .tz_minutes = 60,
 		.scan_inline_max = mode % 3 == 0 ? 0 : 40, /* some messages are larger */
