@@ -53,6 +53,7 @@ struct scan_request {
 	bool keep;                 /* the connection is for further requests */
 	bool want_av, want_as;
 	enum scan_parts want_parts;
+	bool sha256_if_found;      /* of what is clean nobody wants to know it */
 	struct scan_opts opts;
 };
 

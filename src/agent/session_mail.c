@@ -224,6 +224,7 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 		.want_av = wants.av, .want_as = wants.as,
 		.want_parts = log_wants(LC_PARTALL) ? SCAN_PARTS_ALL :
 			log_wants(LC_PART) ? SCAN_PARTS_NOTABLE : SCAN_PARTS_NONE,
+		.sha256_if_found = !log_wants(LC_SUMMALL),
 		.opts = m->settings->opts,
 	};
 	s->job = s->env->ops->scan(s, &r, fd, 1000u * m->settings->opts.timeout_s);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "engine_hash.h"
 #include "str.h"
 
 #define OCTETS_FREE (64u << 20)      /* decoded in any task, however small */
@@ -276,6 +277,17 @@ static void clean(struct task *t, int *clean_fd_out)
 	verdict_fini(&v);
 }
 
+/* To hash a message takes longer than to look into it, and of a clean one the
+ * caller may not want to know. */
+static void note_sha256(struct task *t, const struct content *c)
+{
+	struct engine_object o = { .data = c->p, .len = c->len };
+
+	if (t->v->sha256[0] == '\0' && (t->v->av != VERDICT_AV_CLEAN ||
+	    t->v->as == VERDICT_AS_SPAM || t->allowed > 0) && engine_hash_sha256(&o) == 0)
+		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
+}
+
 static void keep_parts(struct task *t)
 {
 	if (t->v->nparts == 0)
@@ -321,6 +333,7 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 			clean(t, clean_fd_out);
 		if (r->want_as)
 			judge_spam(t, &c);
+		note_sha256(t, &c);
 		if (c.mapped != NULL)
 			munmap(c.mapped, c.len);
 	}

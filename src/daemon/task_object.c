@@ -115,7 +115,7 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 	bool is_message)
 {
 	struct engine_object o = { .data = data, .len = len, .name = name,
-		.fd = is_message ? t->fd : -1, .is_message = is_message, .want_sha256 = is_message };
+		.fd = is_message ? t->fd : -1, .is_message = is_message, .want_sha256 = is_message && !t->r->sha256_if_found };
 	struct engine_result r = { .score_milli = 0 };
 
 	if (!task_goes_on(t))

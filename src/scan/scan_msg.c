@@ -50,6 +50,7 @@ static const struct key keys[] = {
 	KEY("want_av", K_BOOL, want_av),
 	KEY("want_as", K_BOOL, want_as),
 	KEY("want_parts", K_PARTS, want_parts),
+	KEY("sha256_if_found", K_BOOL, sha256_if_found),
 	KEY("clean_mode", K_CLEAN, opts.clean_mode),
 	KEY("obj_files", K_BOOL, opts.obj_files),
 	KEY("obj_archives", K_BOOL, opts.obj_archives),

@@ -18,6 +18,7 @@ static struct scan_request full_request(void)
 		.helo = "h\xc3\xa9lo.example",
 		.queue_id = "4ABC", .name = "100%\n\x7f.exe", .is_mail = false, .size = 1ull << 40,
 		.want_av = false, .want_as = true, .want_parts = SCAN_PARTS_ALL,
+		.sha256_if_found = true,
 		.opts = { .clean_mode = SCAN_CLEAN_RIGOROUS, .obj_files = false,
 			.obj_archives = true, .obj_emails = false, .obj_mailbox = true,
 			.obj_sfx = false, .obj_rtp = true, .app_adware = false,
@@ -63,6 +64,7 @@ static void check_same_request(const struct scan_request *a, const struct scan_r
 	ck_assert_str_eq(a->name, b->name);
 	ck_assert(a->is_mail == b->is_mail && a->want_av == b->want_av && a->want_as == b->want_as);
 	ck_assert_int_eq(a->want_parts, b->want_parts);
+	ck_assert(a->sha256_if_found == b->sha256_if_found);
 	ck_assert_uint_eq(a->size, b->size);
 	ck_assert_uint_eq(a->nrcpts, b->nrcpts);
 	ck_assert_uint_eq(a->nrcpts_total, b->nrcpts_total);
@@ -158,7 +160,7 @@ START_TEST(test_request_octets)
 		"agent=smtp\n"
 		"sender=s@example.org\nrcpts=7\nclient=192.0.2.1\nhelo=h\xc3\xa9lo.example\n"
 		"queue_id=4ABC\nname=100%25%0A%7F.exe\ntype=file\nwant_av=no\nwant_as=yes\n"
-		"want_parts=all\nclean_mode=rigorous\nobj_files=no\nobj_emails=no\nobj_sfx=no\n"
+		"want_parts=all\nsha256_if_found=yes\nclean_mode=rigorous\nobj_files=no\nobj_emails=no\nobj_sfx=no\n"
 		"app_adware=no\n"
 		"app_unwanted=yes\napp_unsafe=yes\nheur=no\nadv_heur=no\narchive_max_level=3\n"
 		"archive_max_size=8589934592\narchive_max_files=4294967295\narchive_max_ratio=5\n"

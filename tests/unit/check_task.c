@@ -808,6 +808,35 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+/* The digest of a message: always, or with everything but a clean one. */
+START_TEST(digest)
+{
+	static const char a[] = "XJS*C4JDBQADN1.NSBN3*2IDNEN*", b[] = "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X";
+	char *bad = strdup(text("Subject: x\r\n\r\n%s\r\n", eicar)), hash[65];
+
+	run(bad);
+	strcpy(hash, verdict.sha256);
+	ck_assert_uint_eq(strlen(hash), 64);
+	req.sha256_if_found = true;
+	run("Subject: x\r\n\r\nclean\r\n");
+	ck_assert_str_eq(verdict.sha256, "");
+	run(bad);
+	ck_assert_str_eq(verdict.sha256, hash);
+	req.opts.max_size = 10;
+	run(bad); /* was not read at all */
+	ck_assert_str_eq(verdict.sha256, "");
+	req.opts.max_size = 0;
+	req.opts.allow_name = "EICAR*";
+	run(bad);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert_str_eq(verdict.sha256, hash);
+	free(bad);
+	run(text("Subject: x\r\n\r\n%s%s\r\n", a, b));
+	ck_assert_int_eq(verdict.as, VERDICT_AS_SPAM);
+	ck_assert_uint_eq(strlen(verdict.sha256), 64);
+}
+END_TEST
+
 static bool always(void *arg)
 {
 	(void)arg;
@@ -930,6 +959,7 @@ int main(void)
 	tcase_add_test(t, found_in_yenc);
 	tcase_add_test(t, eicar_rule);
 	tcase_add_test(t, gtube);
+	tcase_add_test(t, digest);
 	tcase_add_test(t, parts_by_name);
 	tcase_add_test(t, nested_messages_can_be_left_alone);
 	tcase_add_test(t, limits);
