@@ -23,8 +23,10 @@ struct spool_cfg {
 
 struct spool;
 
-/* NULL: out of memory. cfg must outlive the spool. */
-struct spool *spool_open(const struct spool_cfg *cfg);
+/* NULL: out of memory. cfg must outlive the spool. expected: how many octets it
+ * will be, by what the client says, 0 unknown; with more than message_memory the
+ * first ones need not go to memory and be moved. */
+struct spool *spool_open(const struct spool_cfg *cfg, uint64_t expected);
 void spool_close(struct spool **s);
 /* Appends. 0, -1 with errno: no memory, no descriptor, disk full or below
  * min_free. After -1 the spool can only be closed. */

@@ -20,7 +20,7 @@ int session_clean_begin(struct session *s, int fd)
 	struct session_msg *m = s->msg;
 
 	spool_close(&m->spool);
-	m->spool = spool_open(&s->env->spool);
+	m->spool = spool_open(&s->env->spool, 0);
 	if (m->spool == NULL) {
 		close(fd);
 		return -1;

@@ -94,13 +94,8 @@ static void on_data(struct session *s, const struct smtp_cmd *cmd)
 static bool is_announced_too_big(const struct session *s, const struct smtp_cmd *cmd)
 {
 	const uint64_t max = s->env->conf->smtp.max_message_size;
-	const char *params;
-	size_t n = session_mail_params(cmd->line, cmd->line_len, &params);
-	char text[24];
-	uint64_t size;
 
-	return max != 0 && smtp_cmd_attr(params, n, "SIZE", text, sizeof text) &&
-		str_parse_u64(text, &size) == 0 && size > max;
+	return max != 0 && session_mail_size(cmd->line, cmd->line_len) > max;
 }
 
 /* Refuses by ourselves what the state of this session does not allow; NULL: it

@@ -161,6 +161,8 @@ size_t session_path(const char *line, size_t len, enum smtp_verb verb, const cha
 /* What stands behind the address of a MAIL line. An address may look like a
  * parameter inside its quotes, and is none. */
 size_t session_mail_params(const char *line, size_t len, const char **params_out);
+/* SIZE of an accepted MAIL line (RFC 1870), 0 none. */
+uint64_t session_mail_size(const char *line, size_t len);
 bool session_mail_has(const char *line, size_t len, const char *name, const char *value);
 /* May this command go on now? Its settings, where they had to be looked up.
  * It waits only while replies are owed. */

@@ -28,7 +28,8 @@ bool session_mail_begin(struct session *s, bool by_bdat)
 	struct session_msg *m = calloc(1, sizeof *m);
 
 	if (m != NULL)
-		m->spool = spool_open(&s->env->spool);
+		m->spool = spool_open(&s->env->spool,
+			session_mail_size(s->envelope.mail, strlen(s->envelope.mail)));
 	if (m == NULL || m->spool == NULL) {
 		free(m);
 		session_close(s, SESSION_END_MEMORY);

@@ -54,6 +54,17 @@ bool session_mail_has(const char *line, size_t len, const char *name, const char
 	return smtp_cmd_has_param(params, n, name, value);
 }
 
+uint64_t session_mail_size(const char *line, size_t len)
+{
+	const char *params;
+	size_t n = session_mail_params(line, len, &params);
+	char text[24];
+	uint64_t size;
+
+	return smtp_cmd_attr(params, n, "SIZE", text, sizeof text) &&
+		str_parse_u64(text, &size) == 0 ? size : 0;
+}
+
 /* MAIL or RCPT: is there one address (or the null sender), and nothing that
  * may be another? */
 static bool is_clear(const struct smtp_cmd *cmd)

@@ -35,6 +35,7 @@ struct spool {
 	uint64_t next_check;    /* size at which the disk is looked at again */
 	int fd;                 /* memfd or file, -1 while on the heap only */
 	int ro_fd;              /* file opened again, read-only; -1 */
+	bool is_large;          /* as its sender says: to a file from the beginning */
 	bool is_file;
 	bool is_sealed;
 };
@@ -65,12 +66,13 @@ static void unaccount(struct spool *s)
 	s->accounted = 0;
 }
 
-struct spool *spool_open(const struct spool_cfg *cfg)
+struct spool *spool_open(const struct spool_cfg *cfg, uint64_t expected)
 {
 	struct spool *s = calloc(1, sizeof *s);
 
 	if (s != NULL) {
 		s->cfg = cfg;
+		s->is_large = expected > cfg->message_memory;
 		s->fd = s->ro_fd = -1;
 	}
 	return s;
@@ -218,7 +220,8 @@ int spool_write(struct spool *s, const void *p, size_t n)
 
 	if (n == 0)
 		return 0;
-	if (!s->is_file && (need > s->cfg->message_memory || !account(s, n)) && to_file(s) < 0)
+	if (!s->is_file && (s->is_large || need > s->cfg->message_memory || !account(s, n)) &&
+	    to_file(s) < 0)
 		return -1;
 	if (s->fd < 0) {
 		if (need <= (s->cfg->heap_max > 0 ? s->cfg->heap_max : HEAP_MAX))

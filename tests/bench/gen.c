@@ -49,12 +49,11 @@
 
 #define NS 1000000000u
 
-static const char envelope[] = "MAIL FROM:<sender@bench.example>\r\n"
-	"RCPT TO:<reader@bench.example>\r\nDATA\r\n";
-#define MAIL_LEN 34u
+/* MAIL, with SIZE (RFC 1870) as mail servers give it where all are of one size. */
+static char envelope[128];
+static size_t mail_len, envelope_len;
 #define RCPT_LEN 32u
 #define DATA_LEN 6u
-_Static_assert(sizeof envelope - 1 == MAIL_LEN + RCPT_LEN + DATA_LEN, "lengths");
 
 static const char drop[] = "X-Drip: one line of 32 octets.\r\n";
 _Static_assert(sizeof drop - 1 == 32, "the rate of -D");
@@ -241,9 +240,21 @@ static bool has_next(const struct conn *c)
 	return c->left != 0 && opt.rate <= 0 && !is_over();
 }
 
+static void envelope_make(void)
+{
+	char size[32] = "";
+
+	if (opt.size_min == opt.size_max)
+		snprintf(size, sizeof size, " SIZE=%" PRIu64, opt.size_max);
+	mail_len = (size_t)snprintf(envelope, sizeof envelope,
+		"MAIL FROM:<sender@bench.example>%s\r\n", size);
+	envelope_len = mail_len + (size_t)snprintf(envelope + mail_len,
+		sizeof envelope - mail_len, "RCPT TO:<reader@bench.example>\r\nDATA\r\n");
+}
+
 static void envelope_say(struct conn *c)
 {
-	conn_say(c, MAIL, envelope, c->pipelining ? sizeof envelope - 1 : MAIL_LEN);
+	conn_say(c, MAIL, envelope, c->pipelining ? envelope_len : mail_len);
 }
 
 /* The mail, and when pipelining what comes behind it. */
@@ -256,7 +267,7 @@ static void mail_say(struct conn *c)
 	if (c->ahead) {
 		c->left--;
 		c->id = begun++;
-		conn_say(c, DOT, envelope, sizeof envelope - 1);
+		conn_say(c, DOT, envelope, envelope_len);
 	} else {
 		conn_say(c, DOT, "QUIT\r\n", c->pipelining && opt.rate <= 0 ? 6 : 0);
 	}
@@ -312,12 +323,12 @@ static void on_reply(struct conn *c)
 	case MAIL:
 		c->state = RCPT;
 		if (!c->pipelining)
-			conn_say(c, RCPT, envelope + MAIL_LEN, RCPT_LEN);
+			conn_say(c, RCPT, envelope + mail_len, RCPT_LEN);
 		break;
 	case RCPT:
 		c->state = DATA;
 		if (!c->pipelining)
-			conn_say(c, DATA, envelope + MAIL_LEN + RCPT_LEN, DATA_LEN);
+			conn_say(c, DATA, envelope + mail_len + RCPT_LEN, DATA_LEN);
 		break;
 	case DATA:
 		if (opt.drip)
@@ -637,6 +648,7 @@ static void parse(int argc, char **argv)
 		default: usage(argv[0]);
 		}
 	}
+	envelope_make();
 	if (optind != argc - 1 || opt.connections == 0 || opt.per_connection == 0 ||
 	    opt.size_min == 0 || opt.size_max < opt.size_min)
 		usage(argv[0]);

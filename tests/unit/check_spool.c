@@ -150,7 +150,7 @@ START_TEST(kept_and_shown)
 {
 	for (int i = 0; i < 2; i++) {
 		struct spool_cfg cfg = config(256 * KI, 64 * MI);
-		struct spool *s = spool_open(&cfg);
+		struct spool *s = spool_open(&cfg, 0);
 		unsigned fds = open_fds();
 		no_tmpfile = i == 1;
 		ck_assert_int_eq(fill(s, sizes[_i].size, sizes[_i].piece), 0);
@@ -180,7 +180,7 @@ static bool is_memfd(int fd)
 START_TEST(places)
 {
 	struct spool_cfg cfg = config(256 * KI, 64 * MI);
-	struct spool *s = spool_open(&cfg);
+	struct spool *s = spool_open(&cfg, 0);
 	unsigned fds = open_fds();
 
 	ck_assert_int_eq(fill(s, 64 * KI, 4 * KI), 0);
@@ -197,7 +197,7 @@ START_TEST(places)
 	ck_assert_int_eq(seals, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
 	spool_close(&s);
 
-	s = spool_open(&cfg);
+	s = spool_open(&cfg, 0);
 	ck_assert_int_eq(fill(s, 256 * KI, 4 * KI), 0);
 	ck_assert_int_eq(fill(s, 1, 1), 0);
 	ck_assert_uint_eq(spool_memory_used(), 0);    /* all of it is in a file */
@@ -216,7 +216,7 @@ START_TEST(no_name)
 	struct stat st;
 
 	for (int i = 0; i < 2; i++) {
-		struct spool *s = spool_open(&cfg);
+		struct spool *s = spool_open(&cfg, 0);
 		no_tmpfile = i == 1;
 		ck_assert_int_eq(fill(s, 10, 3), 0);
 		ck_assert_int_eq(fstat(spool_fd(s), &st), 0);
@@ -233,7 +233,7 @@ END_TEST
 START_TEST(shared_memory)
 {
 	struct spool_cfg cfg = config(MI, 100 * KI);
-	struct spool *a = spool_open(&cfg), *b = spool_open(&cfg), *c = spool_open(&cfg);
+	struct spool *a = spool_open(&cfg, 0), *b = spool_open(&cfg, 0), *c = spool_open(&cfg, 0);
 
 	ck_assert_int_eq(fill(a, 60 * KI, 4 * KI), 0);
 	ck_assert_int_eq(fill(b, 40 * KI, 4 * KI), 0);
@@ -246,7 +246,7 @@ START_TEST(shared_memory)
 	check_content(b, -1);
 	check_content(c, -1);
 	spool_close(&c);
-	c = spool_open(&cfg);
+	c = spool_open(&cfg, 0);
 	ck_assert_int_eq(fill(c, 40 * KI, 4 * KI), 0);
 	ck_assert_uint_eq(spool_memory_used(), 100 * KI);
 	spool_close(&a);
@@ -256,10 +256,29 @@ START_TEST(shared_memory)
 }
 END_TEST
 
+/* What is known to be large does not begin in memory; one that was announced so
+ * and is not is none the worse for it. */
+START_TEST(expected)
+{
+	static const uint64_t said[] = { 0, 99, 100, 101, 5 * MI };
+	struct spool_cfg cfg = config(100, 64 * MI);
+
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+		for (size_t n = 1; n <= 300; n += 149) {
+			struct spool *s = spool_open(&cfg, said[i]);
+			ck_assert_int_eq(fill(s, n, 7), 0);
+			ck_assert(is_memfd(spool_fd(s)) == (said[i] <= 100 && n <= 100));
+			check_content(s, spool_fd(s));
+			spool_close(&s);
+		}
+	}
+}
+END_TEST
+
 START_TEST(no_directory)
 {
 	struct spool_cfg cfg = config(100, 64 * MI);
-	struct spool *s = spool_open(&cfg);
+	struct spool *s = spool_open(&cfg, 0);
 
 	cfg.dir = "/nonexistent/spool";
 	ck_assert_int_eq(fill(s, 100, 10), 0);
@@ -279,7 +298,7 @@ START_TEST(min_free)
 	ck_assert_int_eq(statvfs(dir, &v), 0);
 	uint64_t avail = (uint64_t)v.f_bavail * v.f_frsize;
 	cfg.min_free = avail + 100 * (uint64_t)MI;
-	struct spool *s = spool_open(&cfg);
+	struct spool *s = spool_open(&cfg, 0);
 	errno = 0;
 	ck_assert_int_eq(fill(s, 101, 101), -1);
 	ck_assert_int_eq(errno, ENOSPC);
@@ -287,7 +306,7 @@ START_TEST(min_free)
 	if (avail < 300 * (uint64_t)MI)
 		return;
 	cfg.min_free = avail / 2;
-	s = spool_open(&cfg);
+	s = spool_open(&cfg, 0);
 	ck_assert_int_eq(fill(s, 3 * MI, 64 * KI), 0);
 	check_content(s, -1);
 	spool_close(&s);
@@ -312,7 +331,7 @@ START_TEST(disk_full)
 	signal(SIGXFSZ, SIG_IGN);
 	for (int i = 0; i < 3; i++) {
 		struct spool_cfg cfg = config(i == 0 ? 100 : 300 * KI, 64 * MI);
-		struct spool *s = spool_open(&cfg);
+		struct spool *s = spool_open(&cfg, 0);
 		limit(RLIMIT_FSIZE, RLIM_INFINITY);
 		if (i == 2)
 			ck_assert_int_eq(fill(s, 300 * KI, 4 * KI), 0);
@@ -330,7 +349,7 @@ END_TEST
 START_TEST(no_descriptor)
 {
 	struct spool_cfg cfg = config(256 * KI, 64 * MI);
-	struct spool *heap = spool_open(&cfg), *file = spool_open(&cfg), *more = spool_open(&cfg);
+	struct spool *heap = spool_open(&cfg, 0), *file = spool_open(&cfg, 0), *more = spool_open(&cfg, 0);
 	unsigned fds = open_fds();
 	struct rlimit r;
 
@@ -364,7 +383,7 @@ static void *churn(void *arg)
 	struct spool_cfg *cfg = arg;
 
 	for (int i = 0; i < 300; i++) {
-		struct spool *s = spool_open(cfg);
+		struct spool *s = spool_open(cfg, 0);
 		if (s == NULL || spool_write(s, "0123456789", 10) < 0 ||
 		    spool_memory_used() > cfg->memory_max + 40)
 			return arg;
@@ -400,6 +419,7 @@ int main(void)
 	tcase_add_test(tc, places);
 	tcase_add_test(tc, no_name);
 	tcase_add_test(tc, shared_memory);
+	tcase_add_test(tc, expected);
 	tcase_add_test(tc, no_directory);
 	tcase_add_test(tc, min_free);
 	tcase_add_test(tc, disk_full);
