@@ -40,7 +40,7 @@ struct server_wait {
 	sigset_t mask;              /* while a thread waits: SERVER_WAKE ends that */
 	unsigned n;
 	uint64_t next_id;
-	long long look_ms;          /* before then nobody's time is over */
+	_Atomic long long look_ms;  /* before then nobody's time is over */
 	struct server_waiting list[SERVER_WAIT_MAX]; /* the oldest first */
 	struct log_limit full;
 };
@@ -74,7 +74,7 @@ int server_wait_next(struct server_wait *w, int timeout_ms, long long (*now)(voi
 	bool *is_new_out, bool *is_stranger_out);
 /* Closes those that are only kept: their next request may find another worker. */
 void server_wait_let_go(struct server_wait *w);
-/* Closes those whose time is over. Are there others? *timeout_out: when to call
+/* Closes those whose time is over. Are there others (always told right when leaving)? *timeout_out: when to call
  * again, in ms, -1 never. stop_ms: since when the worker stops, if it does. */
 bool server_wait_expire(struct server_wait *w, enum server_state state, long long now_ms,
 	long long stop_ms, int *timeout_out);

@@ -138,8 +138,8 @@ static void add(struct server_wait *w, int conn, enum server_kind kind, long lon
 		close(conn);
 		return;
 	}
-	if (e->until_ms < w->look_ms)
-		w->look_ms = e->until_ms;
+	if (e->until_ms < atomic_load(&w->look_ms))
+		atomic_store(&w->look_ms, e->until_ms);
 	w->n++;
 }
 
@@ -254,12 +254,18 @@ static long long expire(struct server_wait *w, enum server_state state, long lon
 bool server_wait_expire(struct server_wait *w, enum server_state state, long long now_ms,
 	long long stop_ms, int *timeout_out)
 {
-	pthread_mutex_lock(&w->lock);
-	if (state != SERVER_RUN || now_ms >= w->look_ms)
-		w->look_ms = expire(w, state, now_ms, stop_ms);
-	const bool has_any = w->n > 0;
-	const long long first = w->look_ms;
-	pthread_mutex_unlock(&w->lock);
-	*timeout_out = !has_any ? -1 : first > now_ms ? (int)(first - now_ms) : 0;
+	long long first = atomic_load(&w->look_ms);
+	bool has_any = true;
+
+	/* Mostly there is nothing to do, which needs no lock. */
+	if (state != SERVER_RUN || now_ms >= first) {
+		pthread_mutex_lock(&w->lock);
+		first = expire(w, state, now_ms, stop_ms);
+		atomic_store(&w->look_ms, first);
+		has_any = w->n > 0;
+		pthread_mutex_unlock(&w->lock);
+	}
+	*timeout_out = first == LLONG_MAX || !has_any ? -1 :
+		first > now_ms ? (int)(first - now_ms) : 0;
 	return has_any;
 }
