@@ -126,13 +126,11 @@ CPU_AVX2 static uint32_t next_places(const struct tables *t, const char *p, size
 	return 0;
 }
 
-/* What was found is not looked for any more. */
-static unsigned find_avx2(const char *p, size_t n)
+/* From at on. What was found is not looked for any more. */
+static unsigned find_from(const char *p, size_t n, size_t at, unsigned found)
 {
 	struct tables t;
-	unsigned found = 0;
 	uint32_t places;
-	size_t at = 0;
 
 	make_tables(&t, found);
 	for (; (places = next_places(&t, p, n, &at)) != 0; at += STEP) {
@@ -144,14 +142,20 @@ static unsigned find_avx2(const char *p, size_t n)
 		if (found != before)
 			make_tables(&t, found);
 	}
-	return found | marks_find_plain(p + at, n - at);
+	return found;
+}
+
+/* The last step ends where the octets end, and may go over some twice. */
+static unsigned find_avx2(const char *p, size_t n)
+{
+	return find_from(p, n, n - (STEP + DEPTH - 1), find_from(p, n, 0, 0));
 }
 #endif
 
 unsigned marks_find(const void *data, size_t n)
 {
 #ifdef CPU_AVX2
-	if (cpu_has_avx2())
+	if (n >= STEP + DEPTH - 1 && cpu_has_avx2())
 		return find_avx2(data, n);
 #endif
 	return marks_find_plain(data, n);
