@@ -288,22 +288,11 @@ static void note_sha256(struct task *t, const struct content *c)
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
 }
 
-static void keep_parts(struct task *t)
-{
-	if (t->v->nparts == 0)
-		return;
-	t->v->parts = malloc(t->v->nparts * sizeof *t->v->parts);
-	if (t->v->parts == NULL)
-		t->v->nparts = 0;
-	else
-		memcpy(t->v->parts, t->parts, t->v->nparts * sizeof *t->v->parts);
-}
-
 bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	task_cancelled_fn cancelled, void *arg, struct verdict *v, int *clean_fd_out)
 {
 	long long start_us = now_us();
-	struct task *t = calloc(1, sizeof *t);
+	struct task *t = malloc(sizeof *t);
 	struct content c;
 
 	*clean_fd_out = -1;
@@ -338,7 +327,6 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 			munmap(c.mapped, c.len);
 	}
 	engines_version(v->vdb, sizeof v->vdb);
-	keep_parts(t);
 	v->time_us = (unsigned)(now_us() - start_us);
 	bool done = !t->is_cancelled;
 	if (!done)

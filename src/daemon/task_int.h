@@ -44,7 +44,6 @@ struct task {
 	size_t root_len;
 	struct task_cuts *cuts;          /* NULL none; task_clean.c's */
 	bool must_not_clean;
-	struct verdict_part parts[VERDICT_PARTS_MAX];
 };
 
 /* A find in an object while what lies inside it is looked at: an engine that

@@ -3,6 +3,7 @@
 #include "task_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "allow.h"
@@ -14,20 +15,29 @@
 
 #define ALLOWED_LOG_MAX 10u          /* lines of one task */
 
+/* Most verdicts have none: room for them is made for the first. Without memory
+ * there is the verdict alone. */
+static struct verdict_part *new_part(struct verdict *v)
+{
+	if (v->parts == NULL)
+		v->parts = malloc(VERDICT_PARTS_MAX * sizeof *v->parts);
+	return v->parts != NULL ? &v->parts[v->nparts++] : NULL;
+}
+
 static void add_part(struct task *t, const char *name, unsigned av, const char *virus,
 	const char *reason)
 {
-	struct verdict_part *p = &t->parts[t->v->nparts];
-
 	if (t->r->want_parts == SCAN_PARTS_NONE || t->v->nparts == VERDICT_PARTS_MAX ||
 	    (t->r->want_parts == SCAN_PARTS_NOTABLE && av == VERDICT_AV_CLEAN && virus[0] == '\0'))
+		return;
+	struct verdict_part *p = new_part(t->v);
+	if (p == NULL)
 		return;
 	/* As they are: whoever reads the answer makes them safe. */
 	str_copy(p->name, sizeof p->name, name);
 	str_copy(p->virus, sizeof p->virus, virus);
 	str_copy(p->reason, sizeof p->reason, reason);
 	p->av = av;
-	t->v->nparts++;
 }
 
 static unsigned av_of(enum engine_status s)
