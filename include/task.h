@@ -9,6 +9,9 @@
 /* Asked between objects: has the client gone? */
 typedef bool (*task_cancelled_fn)(void *arg);
 
+/* How this process keeps memory; once, before the first scan. */
+void task_mem_init(void);
+
 /* fd holds r->size octets and is only read; -1 if they are inline. v is filled in (never fails:
  * what could not be done is in v->av and v->reason). *clean_fd_out: the
  * cleaned message as sealed memfd where v->av has DELETED, else -1. Returns

@@ -38,6 +38,7 @@
 #include "stats.h"
 #include "str.h"
 #include "supervise.h"
+#include "task.h"
 
 #define IDENT "esets_daemon"
 #define EX_RUNNING 1       /* another instance holds pid file or socket */
@@ -192,6 +193,7 @@ static int worker_run(void *ctx, unsigned slot)
 	proc_set_title("esets_daemon/w");
 	stats_slot_begin(slot);
 	engine_gate_worker(slot);
+	task_mem_init();
 	if (engine_watch_start() < 0)
 		log_error("the engines cannot be watched: %s", strerror(errno));
 	int status = server_run(&cfg);

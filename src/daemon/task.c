@@ -103,50 +103,6 @@ void task_leave(struct task *t)
 	t->level--;
 }
 
-bool task_out_of_memory(struct task *t)
-{
-	t->v->av |= VERDICT_AV_UNAVAILABLE;
-	task_reason(t, "out of memory");
-	return false;
-}
-
-void *task_alloc(struct task *t, size_t size)
-{
-	if (size > t->live_left) {
-		task_over_limit(t, "too much memory for encodings in each other");
-		return NULL;
-	}
-	void *p = malloc(size);
-	if (p == NULL) {
-		task_out_of_memory(t);
-		return NULL;
-	}
-	t->live_left -= size;
-	return p;
-}
-
-void task_free(struct task *t, void *p, size_t size)
-{
-	if (p != NULL)
-		t->live_left += size;
-	free(p);
-}
-
-void *task_realloc(struct task *t, void *p, size_t old, size_t size)
-{
-	if (size > old && size - old > t->live_left) {
-		task_over_limit(t, "too much memory for what archives hold");
-		return NULL;
-	}
-	void *new = realloc(p, size);
-	if (new == NULL) {
-		task_out_of_memory(t);
-		return NULL;
-	}
-	t->live_left = t->live_left + old - size;
-	return new;
-}
-
 /* ---- the request ----------------------------------------------------------- */
 
 struct content {
@@ -179,6 +135,8 @@ static int content_map(struct content *c, int fd, size_t len)
 		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c->mapped == MAP_FAILED)
 		return -1;
+	if (!sealed)
+		task_mem_huge(c->mapped, len);
 	if (sealed || read_all(fd, c->mapped, len) == 0)
 		return 0;
 	munmap(c->mapped, len);

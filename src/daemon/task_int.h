@@ -72,10 +72,14 @@ bool task_take_object(struct task *t);
 /* Into a message or an archive, and out of it. False: too deep, noted. */
 bool task_enter(struct task *t);
 void task_leave(struct task *t);
+/* ---- task_mem.c: also task_mem_init of task.h ------------------------------ */
+
 /* Memory for an object; NULL: the task is to end. task_free takes the same
  * size, and a null pointer. A failed task_realloc frees nothing. */
 void *task_alloc(struct task *t, size_t size);
 void *task_realloc(struct task *t, void *p, size_t old, size_t size);
+/* For memory that is about to be filled: in huge pages, where it is large. */
+void task_mem_huge(void *p, size_t size);
 /* Makes the verdict unavailable; false. */
 bool task_out_of_memory(struct task *t);
 void task_free(struct task *t, void *p, size_t size);

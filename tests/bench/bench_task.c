@@ -124,6 +124,7 @@ static int run(size_t size, double seconds, bool is_file, bool want_as)
 {
 	char *p = malloc(size + 1024);
 
+	task_mem_init();
 	if (p == NULL || load() < 0)
 		return -1;
 	const size_t n = make_message(p, size, size < TEXT_BELOW);
