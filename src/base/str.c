@@ -235,24 +235,27 @@ void str_hex(char *dst, const void *src, size_t n)
 	dst[2 * n] = '\0';
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = str_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* 0x10 | value of a digit, 0 for every other octet. A table, since millions of
+ * digests are read when the daemon starts. */
+#define V(c, v) [c] = 0x10 | (v)
+static const unsigned char hex_table[256] = {
+	V('0', 0), V('1', 1), V('2', 2), V('3', 3), V('4', 4), V('5', 5), V('6', 6), V('7', 7),
+	V('8', 8), V('9', 9), V('a', 10), V('b', 11), V('c', 12), V('d', 13), V('e', 14),
+	V('f', 15), V('A', 10), V('B', 11), V('C', 12), V('D', 13), V('E', 14), V('F', 15),
+};
+#undef V
 
 int str_unhex(void *dst, size_t n, const char *s)
 {
+	const unsigned char *in = (const unsigned char *)s;
 	unsigned char *p = dst;
 
 	for (size_t i = 0; i < n; i++) {
-		int hi = hex_value(s[2 * i]);
-		int lo = hi < 0 ? -1 : hex_value(s[2 * i + 1]);
-		if (lo < 0)
+		const unsigned hi = hex_table[in[2 * i]];
+		const unsigned lo = hi != 0 ? hex_table[in[2 * i + 1]] : 0;
+		if (lo == 0)
 			return -1;
-		p[i] = (unsigned char)(hi << 4 | lo);
+		p[i] = (unsigned char)(hi << 4 | (lo & 0xf));
 	}
 	return 0;
 }

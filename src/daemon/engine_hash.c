@@ -26,6 +26,7 @@
 
 #define LINE_MAX_OCTETS 1024
 #define BAD_LINES_LOGGED 10u
+#define FEW 32u                      /* records are sorted one by one */
 
 /* Records lie behind each other without padding: digest, size, name. */
 struct table {
@@ -255,19 +256,51 @@ static void swap_records(unsigned char *a, unsigned char *b, size_t n)
 	memcpy(b, tmp, n);
 }
 
+static uint64_t prefix(const unsigned char *p)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+/* Whole digests: the first eight octets decide nearly always. */
+static bool is_above(const unsigned char *a, const unsigned char *b, size_t octets)
+{
+	const uint64_t x = prefix(a), y = prefix(b);
+
+	return x != y ? x > y : memcmp(a, b, octets) > 0;
+}
+
+/* Few records, each pushed down to its place. */
+static void sort_few(unsigned char *rec, size_t n, size_t len, size_t octets)
+{
+	unsigned char tmp[SIG_DIGEST_MAX + 2 * sizeof(uint32_t)];
+
+	for (size_t i = 1; i < n; i++) {
+		size_t to = i;
+		while (to > 0 && is_above(rec + (to - 1) * len, rec + i * len, octets))
+			to--;
+		if (to == i)
+			continue;
+		memcpy(tmp, rec + i * len, len);
+		memmove(rec + (to + 1) * len, rec + to * len, (i - to) * len);
+		memcpy(rec + to * len, tmp, len);
+	}
+}
+
 /* Sorts records in place by their digests, octet by octet from the first
  * (American flag sort): no second copy of hundreds of megabytes. */
 static void sort_records(unsigned char *rec, size_t n, size_t len, size_t octet, size_t octets)
 {
-	size_t start[256], end[256], at = 0, count[256] = { 0 };
-
-	if (n < 32 || octet == octets) {
-		for (size_t i = 1; i < n && octet < octets; i++)
-			for (size_t j = i; j > 0 && memcmp(rec + (j - 1) * len + octet,
-					rec + j * len + octet, octets - octet) > 0; j--)
-				swap_records(rec + (j - 1) * len, rec + j * len, len);
+	if (octet == octets)
+		return;
+	if (n < FEW) {
+		sort_few(rec, n, len, octets);
 		return;
 	}
+	size_t start[256], end[256], at = 0, count[256] = { 0 };
 	for (size_t i = 0; i < n; i++)
 		count[rec[i * len + octet]]++;
 	for (int c = 0; c < 256; c++) {
@@ -316,6 +349,10 @@ static int finish_table(struct table *t, enum sig_kind k)
 		if (i == 0 || t->sizes[i] != t->sizes[t->nsizes - 1])
 			t->sizes[t->nsizes++] = t->sizes[i];
 	}
+	/* Of millions of signatures they are some ten thousand. */
+	uint32_t *sizes = realloc(t->sizes, t->nsizes * sizeof *t->sizes);
+	if (sizes != NULL)
+		t->sizes = sizes;
 	return 0;
 }
 
@@ -391,15 +428,6 @@ unsigned long engine_hash_count(void)
 }
 
 /* ---- looking up -------------------------------------------------------------- */
-
-static uint64_t prefix(const unsigned char *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 /* First record whose digest is not below the given one. */
 static size_t lower_bound(const struct table *t, enum sig_kind k, const unsigned char *digest)

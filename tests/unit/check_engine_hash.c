@@ -333,6 +333,31 @@ START_TEST(sha256_alone)
 }
 END_TEST
 
+/* Digests of numbers, and for some of them a few that differ from them late: what
+ * is alike in its first octets is found all the same. */
+START_TEST(alike_digests)
+{
+	enum { NUMBERS = 1500, ALIKE = 1200, PLACES = 40, OTHER = 41 };
+	static char text[(NUMBERS + ALIKE) * 66];
+	char number[16], name[VERDICT_NAME_MAX];
+	size_t n = 0;
+
+	for (int i = 0; i < NUMBERS + ALIKE; i++) {
+		snprintf(number, sizeof number, "%d", i < NUMBERS ? i : i % OTHER);
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s\n", hex_of("SHA256", number));
+		char *digit = text + n - 2 - (i >= NUMBERS ? i % PLACES : 0);
+		if (i >= NUMBERS)
+			*digit = *digit == '0' ? '1' : '0';
+	}
+	write_file("a.sha256", text);
+	load(NUMBERS + ALIKE);
+	for (int i = 0; i < 2 * NUMBERS; i++) {
+		snprintf(number, sizeof number, "%d", i);
+		ck_assert_int_eq(scan(number, name), i < NUMBERS ? ENGINE_FOUND : ENGINE_CLEAN);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_hash");
@@ -353,6 +378,7 @@ int main(void)
 	tcase_add_test(t, broken_file);
 	tcase_add_test(t, sha256_alone);
 	tcase_add_test(t, allowed_names_come_last);
+	tcase_add_test(t, alike_digests);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);
