@@ -248,6 +248,8 @@ static int ask_peer(struct engine_ext *e, struct engine_peer *peer, int cell, en
 {
 	struct engine_conn c;
 	bool is_open = engine_conn_open(&c, &peer->ep, e->connect_ms, e->read_ms, call) == 0;
+
+	r->reason[0] = '\0'; /* what was wrong before is none for this result */
 	int rc = is_open ? talk(&c, peer, arg, status_out, r) : -1;
 	bool may_work = is_open && c.fd >= 0 && (c.trouble == ENGINE_SILENT ||
 		c.trouble == ENGINE_DEADLINE || c.trouble == ENGINE_CANCELLED);
