@@ -230,6 +230,9 @@ static void clean(struct task *t, int *clean_fd_out)
 		t->v->av = v.av | VERDICT_AV_DELETED;
 		*clean_fd_out = fd;
 	} else {
+		task_reason(t, (v.av & VERDICT_AV_INFECTED) != 0 ?
+			"not cleaned: something is found in what would be left" :
+			"not cleaned: what would be left could not be scanned");
 		close(fd);
 	}
 	verdict_fini(&v);

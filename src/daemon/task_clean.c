@@ -43,7 +43,8 @@ static bool is_signed_or_encrypted(const struct mime_part *p)
 
 struct task_clean_at task_clean_enter(struct task *t, const struct mime_part *p)
 {
-	t->must_not_clean |= is_signed_or_encrypted(p);
+	if (t->not_cleaned == NULL && is_signed_or_encrypted(p))
+		t->not_cleaned = "not cleaned: signed or encrypted";
 	return (struct task_clean_at){ t->finds, t->cuts != NULL ? t->cuts->n : 0 };
 }
 
@@ -56,7 +57,7 @@ static struct clean_cut *add_cut(struct task *t)
 		struct task_cuts *more = cap > 2 * CUTS_MAX ? NULL :
 			realloc(c, sizeof *c + cap * sizeof c->cut[0]);
 		if (more == NULL) {
-			t->must_not_clean = true;
+			t->not_cleaned = "not cleaned: too much was found";
 			return NULL;
 		}
 		if (c == NULL)
@@ -147,8 +148,12 @@ static int write_message(const struct task *t, int fd)
 
 int task_clean_make(struct task *t)
 {
-	if (t->must_not_clean || t->cuts == NULL || !settle(t->cuts))
+	if (t->not_cleaned == NULL && (t->cuts == NULL || !settle(t->cuts)))
+		t->not_cleaned = "not cleaned: what was found is not a part of its own";
+	if (t->not_cleaned != NULL) {
+		task_reason(t, t->not_cleaned);
 		return -1;
+	}
 	int fd = memfd_create("cleaned", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -1;

@@ -43,7 +43,7 @@ struct task {
 	const char *root;
 	size_t root_len;
 	struct task_cuts *cuts;          /* NULL none; task_clean.c's */
-	bool must_not_clean;
+	const char *not_cleaned;         /* why it is not, NULL: it is */
 };
 
 /* A find in an object while what lies inside it is looked at: an engine that
