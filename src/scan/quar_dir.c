@@ -172,10 +172,12 @@ static ssize_t read_small(int dir, const char *id, char *mem, size_t size, char 
 	uint64_t octets;
 	int fd = quar_dir_open_file(dir, id, QUAR_FILE_META, &octets);
 
-	if (fd < 0) {
+	if (fd < 0 && errno == ENOENT)
+		snprintf(why, why_size, "not in quarantine");
+	else if (fd < 0)
 		snprintf(why, why_size, "metadata: %s", open_error());
+	if (fd < 0)
 		return -1;
-	}
 	ssize_t n = octets <= size ? pread(fd, mem, size, 0) : (ssize_t)size + 1;
 	if (n < 0)
 		snprintf(why, why_size, "metadata: %s", strerror(errno));

@@ -255,7 +255,7 @@ static int delete_one(struct tool *t, const char *id)
 	if (!quar_id_is_valid(id))
 		return complain(id, "no id of a message in quarantine");
 	const char *why = quar_dir_remove(t->dir, id) == 0 ? NULL :
-		errno == ENOENT ? "not there" : strerror(errno);
+		errno == ENOENT ? "not in quarantine" : strerror(errno);
 	log_action("delete", id, "", why == NULL ? "deleted" : why);
 	return why == NULL ? 0 : complain(id, why);
 }
@@ -346,6 +346,14 @@ static const struct command {
 	{ "purge", BIT(O_DAYS) | BIT(O_SIZE), cmd_purge, NULL },
 };
 
+/* What the values of options have to be. */
+static const char *const forms[] = {
+	[O_SINCE] = "no time such as 2026-11-21, \"2026-11-21 11:32\" or 12h",
+	[O_UNTIL] = "no time such as 2026-11-21, \"2026-11-21 11:32\" or 12h",
+	[O_TO] = "more than 100 addresses", [O_DAYS] = "no number up to 36500",
+	[O_SIZE] = "no number of octets (K, M or G may follow)",
+};
+
 static const struct option long_options[] = {
 	{ "since", required_argument, NULL, O_SINCE }, { "until", required_argument, NULL, O_UNTIL },
 	{ "sender", required_argument, NULL, O_SENDER },
@@ -395,6 +403,7 @@ static int set_option(struct tool *t, enum opt o, const char *arg)
 static int read_options(struct tool *t, const struct command *c, int argc, char **argv)
 {
 	int o, index = 0;
+	char what[120];
 
 	opterr = 0;
 	optind = 0;
@@ -403,8 +412,10 @@ static int read_options(struct tool *t, const struct command *c, int argc, char 
 			return usage_error(o == '?' ? "unknown option" : "value missing", argv[optind - 1]);
 		if ((c->options & BIT(o)) == 0)
 			return usage_error("not an option of this command", argv[optind - 1]);
-		if (set_option(t, (enum opt)o, optarg) < 0)
-			return usage_error(long_options[index].name, optarg);
+		if (set_option(t, (enum opt)o, optarg) < 0) {
+			snprintf(what, sizeof what, "--%s: %s", long_options[index].name, forms[o]);
+			return usage_error(what, optarg);
+		}
 	}
 	if (c->all != NULL && optind < argc)
 		return usage_error("unexpected argument", argv[optind]);
