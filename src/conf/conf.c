@@ -383,20 +383,30 @@ static void check_smtp(struct loading *l)
 			str_clean(shown, sizeof(shown), server, strlen(server)));
 }
 
-/* An engine that is listed and has no address could never answer. */
-static void check_engines(struct loading *l, const char *name)
+/* An engine that is listed and has no address could never answer; one that has
+ * an address and is not listed is never asked. */
+static void check_engines(struct loading *l)
 {
-	static const struct { const char *engine, *option; } needs[] = {
-		{ "clamd", "clamd_addr" }, { "spamd", "spamd_addr" }, { "rspamd", "rspamd_url" },
+	static const struct { const char *list, *engine, *option; } needs[] = {
+		{ "av_engines", "clamd", "clamd_addr" }, { "as_engines", "spamd", "spamd_addr" },
+		{ "as_engines", "rspamd", "rspamd_url" },
 	};
 	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_GLOBAL);
-	const struct conf_value *v = conf_value_of(vs, name, CONF_SEC_GLOBAL);
 
-	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
-		if (conf_list_has(v->text, ':', needs[i].engine) &&
-		    conf_value_of(vs, needs[i].option, CONF_SEC_GLOBAL)->text[0] == '\0')
-			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin, "%s: %s needs %s", name,
-				needs[i].engine, needs[i].option);
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		const struct conf_value *v = conf_value_of(vs, needs[i].list, CONF_SEC_GLOBAL);
+		const struct conf_value *at = conf_value_of(vs, needs[i].option, CONF_SEC_GLOBAL);
+		bool is_listed = conf_list_has(v->text, ':', needs[i].engine);
+		if (v->is_bad || at->is_bad || is_listed == (at->text[0] != '\0'))
+			continue;
+		if (is_listed)
+			conf_note(&l->notes, CONF_NOTE_ERROR, v->origin, "%s: %s needs %s",
+				needs[i].list, needs[i].engine, needs[i].option);
+		else
+			conf_note(&l->notes, CONF_NOTE_WARNING, at->origin,
+				"%s: %s does not name %s, which is not asked", needs[i].option,
+				needs[i].list, needs[i].engine);
+	}
 }
 
 /* What the program would have to do and does not. */
@@ -435,6 +445,19 @@ static void check_dry_run(struct loading *l)
 	if (l->c->smtp.policy_dry_run)
 		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
 			"policy_dry_run: every message is delivered, infected or not");
+}
+
+/* A verdict that nobody asks for; sections of users may ask for it. */
+static void check_spam(struct loading *l)
+{
+	const struct conf_smtp *s = &l->c->smtp;
+	const struct conf_value *v = conf_value_of(conf_merged(l->c, CONF_SEC_SMTP), "action_as_spam",
+		CONF_SEC_SMTP);
+
+	if (s->scan.actions.as_spam != POLICY_ACCEPT && s->scan.actions.as != POLICY_SCAN &&
+	    s->mod.user_config[0] == '\0')
+		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
+			"action_as_spam: nothing is scanned for spam, since action_as is not scan");
 }
 
 /* Only where [wwwi] itself asks for it: [global] may mean all agents. */
@@ -481,17 +504,17 @@ static void check_all(struct loading *l, enum conf_program program)
 		check_root(l, section);
 	if (program == CONF_PROG_SMTP)
 		check_smtp(l);
-	if (program == CONF_PROG_DAEMON) {
-		check_engines(l, "av_engines");
-		check_engines(l, "as_engines");
-	}
+	if (program == CONF_PROG_DAEMON)
+		check_engines(l);
 	if (program == CONF_PROG_SMTP || program == CONF_PROG_DAEMON) {
 		check_effect(l, section);
 		check_quarantine(l);
 		check_wwwi(l);
 	}
-	if (section == CONF_SEC_SMTP)
+	if (section == CONF_SEC_SMTP) {
 		check_dry_run(l);
+		check_spam(l);
+	}
 }
 
 /* --- contract ------------------------------------------------------------------- */

@@ -24,6 +24,13 @@ static int bad(char *why, size_t size, const char *item, const char *what)
 	return -1;
 }
 
+/* A wrong item of a list between colons that holds what others separate by. */
+static const char *what_of_separator(const char *item, const char *what)
+{
+	return strpbrk(item, ",;") != NULL ? "is one item: colons separate the items of this list" :
+		what;
+}
+
 /* Goes through a list; a check of one item returns NULL or what is wrong. */
 static int each_item(const char *list, char sep, const char *(*check)(const char *item),
 	char *why, size_t size)
@@ -34,7 +41,7 @@ static int each_item(const char *list, char sep, const char *(*check)(const char
 	while ((r = str_list_next(&list, sep, item, sizeof(item))) != 0) {
 		const char *what = r < 0 ? "is too long" : check(item);
 		if (what != NULL)
-			return bad(why, size, item, what);
+			return bad(why, size, item, sep == ':' ? what_of_separator(item, what) : what);
 	}
 	return 0;
 }
@@ -69,8 +76,8 @@ int conf_check_classes(const char *text, char *why, size_t size)
 
 	if (log_classes_parse(text, &classes, item, sizeof(item)) == 0)
 		return 0;
-	return bad(why, size, item, "is not one of error, warning, summ, summall, part, "
-		"partall, info, debug");
+	return bad(why, size, item, what_of_separator(item, "is not one of error, warning, summ, "
+		"summall, part, partall, info, debug"));
 }
 
 /* --- addresses ------------------------------------------------------------ */
@@ -248,7 +255,7 @@ int conf_check_as_engines(const char *text, char *why, size_t size)
 
 static const char *what_of_ext(const char *item)
 {
-	return strpbrk(item, "/*?\\\" ") == NULL && item[strspn(item, ".")] != '\0' ? NULL :
+	return strpbrk(item, "/*?\\\" ,;") == NULL && item[strspn(item, ".")] != '\0' ? NULL :
 		"is not a file name extension";
 }
 

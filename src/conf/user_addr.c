@@ -164,7 +164,10 @@ int user_addr_read_part(const char *p, size_t n, struct user_addr *out, const ch
 		return -1;
 	if (find_at(p, n, &quotes) < n) {
 		user_addr_read(p, n, out);
-		if (out->domain < 2)
+		/* While there are sections no such address is accepted. */
+		if (memchr(p, '"', n) == NULL && memchr(p, '@', n) != memrchr(p, '@', n) && p[0] != '@')
+			*why_out = "holds more than one @";
+		else if (out->domain < 2)
 			*why_out = "begins with @: the domain alone stands for all addresses in it";
 	} else {
 		out->len = 0;

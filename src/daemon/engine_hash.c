@@ -231,11 +231,15 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 	fclose(f);
 	/* Half a download, a page that says sorry: what is in force is better. At
 	 * the start nothing is, and the other files are better than none. */
-	if (db != NULL && count_of(d) == before && d->bad_lines > bad) {
-		snprintf(why, why_size, "%s: none of its lines is a signature", path);
-		return -1;
+	if (count_of(d) > before || d->bad_lines == bad)
+		return 0;
+	if (db == NULL) {
+		log_warning("%s: none of its lines is a signature; with it a reload is refused",
+			path);
+		return 0;
 	}
-	return 0;
+	snprintf(why, why_size, "%s: none of its lines is a signature", path);
+	return -1;
 }
 
 static int compare_u32(const void *a, const void *b)

@@ -471,7 +471,10 @@ static int with_conf(struct master *m)
 	if (!start_check_paths(m->conf, &m->cli, &m->id))
 		return CONF_EX_CONFIG;
 	if (m->cli.check_config) {
+		if (access_load(&m->access, m->conf) < 0) /* says which names nobody has */
+			log_fatal(1, "out of memory");
 		engines_start(m); /* reads the signatures, and says which lines it skips */
+		engines_watch(&(struct engine_call){ .deadline_ms = LLONG_MAX }); /* who does not answer */
 		printf("%s: configuration is in order\n", m->conf->path);
 		return 0;
 	}

@@ -101,6 +101,7 @@ static bool is_quarantine_usable(const struct check *k)
 static bool is_script_usable(const struct check *k)
 {
 	const char *path = k->conf->global.exec_script;
+	char text[WHY_SIZE];
 	struct stat st;
 
 	if (path[0] == '\0')
@@ -110,7 +111,8 @@ static bool is_script_usable(const struct check *k)
 		return true;
 	/* An EACCES may be ours alone. */
 	bool is_error = is_there || errno != EACCES;
-	blame_option(k, "exec_script", is_error, is_there ? "it is no program" : strerror(errno));
+	snprintf(text, sizeof text, "%s: %s", path, is_there ? "not an executable file" : strerror(errno));
+	blame_option(k, "exec_script", is_error, text);
 	return !is_error;
 }
 
@@ -122,6 +124,8 @@ static void warn_odd(const struct conf *c)
 
 	if (g->av_engines[0] == '\0')
 		log_warning("av_engines is empty: no message can be scanned for viruses");
+	if (g->as_engines[0] == '\0' && c->smtp.scan.actions.as == POLICY_SCAN)
+		log_warning("as_engines is empty: no message can be scanned for spam");
 	if (strcmp(conf_origin(c, "global", "av_signature_dir"), "default") != 0 &&
 	    stat(g->av_signature_dir, &st) < 0 && errno == ENOENT)
 		log_warning("%s: av_signature_dir: %s does not exist",

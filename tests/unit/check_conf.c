@@ -760,6 +760,8 @@ START_TEST(bad_values)
 		{ "spool_dir = \"\"", "must not be empty" },
 		{ "syslog_facility = auth",
 		  "\"auth\" is not one of daemon, mail, user, local0 to local7, none" },
+		{ "syslog_class = \"error,info\"",
+		  "\"error,info\" is one item: colons separate the items of this list" },
 		{ "syslog_class = error:summe", "\"summe\" is not one of error, warning, summ, summall, "
 		  "part, partall, info, debug" },
 		{ "listen_addr = 127.0.0.1:25",
@@ -784,9 +786,13 @@ START_TEST(bad_values)
 		{ "av_allow_name = \"Foo:*\"", "\"*\" would let every detection pass" },
 		{ "av_block_ext = \"exe:a/b\"", "\"a/b\" is not a file name extension" },
 		{ "av_block_ext = \".\"", "\".\" is not a file name extension" },
+		{ "av_block_ext = \"exe,com\"",
+		  "\"exe,com\" is one item: colons separate the items of this list" },
 	};
 	static const struct { const char *line, *says; } globals[] = {
 		{ "av_engines = builtin:mcafee", "\"mcafee\" is not one of builtin, clamd" },
+		{ "av_engines = \"builtin, clamd\"",
+		  "\"builtin, clamd\" is one item: colons separate the items of this list" },
 		{ "as_engines = clamd", "\"clamd\" is not one of builtin, spamd, rspamd" },
 		{ "clamd_addr = clamd", "\"clamd\" must be /path, unix:/path or host:port" },
 		{ "clamd_addr = \"h:1, h:0\"", "\"h:0\" must be /path, unix:/path or host:port" },
@@ -1056,6 +1062,20 @@ START_TEST(engines_need_addresses)
 	expect_said(CONF_PROG_DAEMON, "[global]\nav_engines = \" clamd : builtin \"\n"
 		"clamd_addr = /c\n", "");
 	expect_said(CONF_PROG_SMTP, "[global]\nav_engines = builtin:clamd\n", "");
+	expect_said(CONF_PROG_DAEMON, "[global]\nclamd_addr = /c\nas_engines = spamd\n"
+		"spamd_addr = /s\nrspamd_url = http://h\n",
+		"W 2: clamd_addr: av_engines does not name clamd, which is not asked\n"
+		"W 5: rspamd_url: as_engines does not name rspamd, which is not asked\n");
+	expect_said(CONF_PROG_DAEMON, "[global]\nav_engines = clamd\nclamd_addr = c\n",
+		"E 3: clamd_addr: \"c\" must be /path, unix:/path or host:port\n");
+}
+END_TEST
+
+START_TEST(spam_that_nobody_looks_for)
+{
+	expect_said(CONF_PROG_SMTP, "[smtp]\naction_as_spam = reject\n",
+		"W 2: action_as_spam: nothing is scanned for spam, since action_as is not scan\n");
+	expect_said(CONF_PROG_SMTP, "[global]\naction_as_spam = reject\n[smtp]\naction_as = scan\n", "");
 }
 END_TEST
 
@@ -1326,6 +1346,7 @@ int main(void)
 	tcase_add_test(tc, what_an_enabled_agent_needs);
 	tcase_add_test(tc, own_listener);
 	tcase_add_test(tc, engines_need_addresses);
+	tcase_add_test(tc, spam_that_nobody_looks_for);
 	tcase_add_test(tc, options_without_effect);
 	tcase_add_test(tc, one_quarantine);
 	tcase_add_test(tc, unreadable_files);

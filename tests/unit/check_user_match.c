@@ -124,6 +124,7 @@ START_TEST(parts_that_are_none)
 		{ "a@", "no domain" }, { "*@domain.com", "masks" }, { "*.domain.com", "masks" },
 		{ "a b@c", "not an address" }, { "a,b@c", "not an address" },
 		{ "<a@b>", "not an address" }, { "a..com", "empty label" }, { "a@b..", "empty label" },
+		{ "a@@b.c", "more than one @" }, { "a@b@c", "more than one @" },
 		{ "\"a@b", "not closed" }, { "a\tb", "not an address" },
 	};
 	struct user_addr a;
