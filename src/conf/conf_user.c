@@ -68,6 +68,7 @@ struct loading {
 	size_t nunique, unique_cap;
 	struct conf_user *entries;
 	unsigned covered, unused;         /* sections of which that was, or would be, said */
+	bool has_quarantine_dir;          /* said once, of the first */
 };
 
 static const char *shown(const char *name, char out[160])
@@ -440,6 +441,12 @@ static void add_section(struct loading *l, unsigned i, bool *has_octets)
 	if (first != USER_MATCH_NONE)
 		warn_covered(l, s, &l->sections[first], is_same);
 	warn_unused(l, s);
+	if (!l->has_quarantine_dir &&
+	    strcmp(settings.scan.quarantine_dir, l->c->smtp.scan.quarantine_dir) != 0) {
+		l->has_quarantine_dir = true;
+		conf_note(l->notes, CONF_NOTE_WARNING, s->where,
+			"av_quarantine_dir: only the one of [global] counts");
+	}
 	if (octets && !*has_octets) {
 		*has_octets = true;
 		conf_note(l->notes, CONF_NOTE_WARNING, s->where,

@@ -288,6 +288,8 @@ START_TEST(errors)
 		"E U:2: the section's name begins with @: the domain alone stands for all addresses in it\n"
 		"E U:3: the section's name holds a *: masks are not known, a domain stands for all that is in it\n"
 		"E U:4: the section's name has more than one |\n");
+	expect_said("[a@b]\nav_quarantine_dir = /x\n[c@d]\nav_quarantine_dir = /y\n",
+		"W U:1: av_quarantine_dir: only the one of [global] counts\n");
 	expect_said("[x@y] z\n", "E U:1: text behind the section header\n");
 	expect_said("[a@b]\n[A@B.]\n",
 		"W U:2: the section is never chosen: [a@b] of U:1 stands for the same and is first\n");
