@@ -62,9 +62,8 @@ int quarantine_proc_open(struct quarantine_proc *q);
  * which it does after the message it is at. master: pid of the caller. */
 void quarantine_proc_start(struct quarantine_proc *q, const struct conf_global *g,
 	const struct proc_identity *id, pid_t master);
-/* About once a second: a process that has died is replaced. */
-void quarantine_proc_tick(struct quarantine_proc *q, const struct conf_global *g,
-	const struct proc_identity *id, pid_t master);
+/* About once a second. True: the process has died and is to be started again. */
+bool quarantine_proc_tick(struct quarantine_proc *q);
 /* When no worker is left. */
 void quarantine_proc_stop(struct quarantine_proc *q);
 

@@ -203,12 +203,13 @@ static int worker_run(void *ctx, unsigned slot)
 
 /* Not fatal: without it mail that is to be kept is deferred, and other mail
  * goes on. */
-static void quarantine_make_dir(const struct master *m)
+static void quarantine_start(struct master *m)
 {
 	const char *dir = m->conf->global.scan.quarantine_dir;
 
 	if (start_check_wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
 		log_error("av_quarantine_dir: %s cannot be made: %s", dir, strerror(errno));
+	quarantine_proc_start(&m->quarantine, &m->conf->global, &m->id, m->pid);
 }
 
 static int reload(void *ctx, unsigned *num_io)
@@ -241,8 +242,7 @@ static int reload(void *ctx, unsigned *num_io)
 	m->access = access;
 	log_configure(&conf->global.mod, m->cli.foreground);
 	sup_configure(&m->sup, &conf->global);
-	quarantine_make_dir(m);
-	quarantine_proc_start(&m->quarantine, &conf->global, &m->id, m->pid);
+	quarantine_start(m);
 	*num_io = conf->global.num_proc;
 	log_info("reload: done, engines: %s", engines_version(versions, sizeof versions));
 	return 0;
@@ -270,8 +270,8 @@ static void tick(void *ctx, bool fd_ready)
 {
 	struct master *m = ctx;
 
-	if (!fd_ready)
-		quarantine_proc_tick(&m->quarantine, &m->conf->global, &m->id, m->pid);
+	if (!fd_ready && quarantine_proc_tick(&m->quarantine))
+		quarantine_start(m);
 	m->sup.extra_fd = notify_tick(&m->notify, &m->conf->global, &m->id) ?
 		m->notify.read_fd : -1;
 }
@@ -435,8 +435,7 @@ static int run(struct master *m)
 	start(m);
 	sup_configure(&m->sup, &m->conf->global);
 	m->sup.extra_fd = m->notify.read_fd;
-	quarantine_make_dir(m);
-	quarantine_proc_start(&m->quarantine, &m->conf->global, &m->id, m->pid);
+	quarantine_start(m);
 	int status = supervise_run(&m->sup);
 	quarantine_proc_stop(&m->quarantine);
 	notify_close(&m->notify);

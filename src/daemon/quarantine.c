@@ -165,7 +165,7 @@ static void loop(struct keeper *k, int sigfd)
 		/* This process is confined to what is gone; its successor takes what
 		 * has the name now, and the request that waits. */
 		if (quar_store_is_gone(&k->store)) {
-			log_warning("quarantine: %s was removed, I start anew", k->cfg->dir);
+			log_warning("quarantine: %s was removed, starting anew", k->cfg->dir);
 			return;
 		}
 		if (n > 0 && (p[1].revents & POLLIN) != 0)

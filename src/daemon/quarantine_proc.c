@@ -89,8 +89,7 @@ static void reap_leaving(struct quarantine_proc *q)
 	}
 }
 
-void quarantine_proc_tick(struct quarantine_proc *q, const struct conf_global *g,
-	const struct proc_identity *id, pid_t master)
+bool quarantine_proc_tick(struct quarantine_proc *q)
 {
 	int status;
 
@@ -103,8 +102,7 @@ void quarantine_proc_tick(struct quarantine_proc *q, const struct conf_global *g
 		q->pid = 0;
 	}
 	/* Not more often than the tick: a crash loop costs a fork a second. */
-	if (q->pid == 0)
-		quarantine_proc_start(q, g, id, master);
+	return q->pid == 0;
 }
 
 void quarantine_proc_stop(struct quarantine_proc *q)
