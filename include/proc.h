@@ -59,8 +59,9 @@ int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_iden
  * to be written to. proc_try_file: a pid file (type S_IFREG) or a socket
  * (S_IFSOCK) at path, whose directory would be made too where makes_dir. */
 int proc_try_dir(const char *path);
-/* May id's user write into a directory? Tried by a child. 0, -1 with errno. */
-int proc_try_dir_as(const char *path, const struct proc_identity *id);
+/* May id's user do this (access(2): W_OK | X_OK to make files in a directory)?
+ * Tried by a child. 0, -1 with errno. */
+int proc_try_as(const char *path, int mode, const struct proc_identity *id);
 int proc_try_file(const char *path, mode_t type, bool makes_dir);
 /* Raises RLIMIT_NOFILE to the hard limit; returns what holds now. */
 unsigned long proc_raise_nofile(void);

@@ -217,14 +217,14 @@ int proc_try_dir(const char *path)
 	return try_dir(path, MISSING_LEVELS);
 }
 
-int proc_try_dir_as(const char *path, const struct proc_identity *id)
+int proc_try_as(const char *path, int mode, const struct proc_identity *id)
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		int rc = proc_identity_take(id) < 0 ? -1 :
-			faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS);
+			faccessat(AT_FDCWD, path, mode, AT_EACCESS);
 		_exit(rc == 0 ? 0 : errno);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -89,7 +89,7 @@ static bool is_quarantine_usable(const struct check *k)
 	struct stat st;
 
 	if (!start_check_wants_quarantine(k->conf) || (proc_try_dir(dir) == 0 &&
-	    (stat(dir, &st) < 0 || proc_try_dir_as(dir, k->id) == 0)))
+	    (stat(dir, &st) < 0 || proc_try_as(dir, W_OK | X_OK, k->id) == 0)))
 		return true;
 	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
 	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));
@@ -107,8 +107,14 @@ static bool is_script_usable(const struct check *k)
 	if (path[0] == '\0')
 		return true;
 	bool is_there = stat(path, &st) == 0;
-	if (is_there && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
+	if (is_there && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0) {
+		if (proc_try_as(path, X_OK, k->id) == 0)
+			return true;
+		snprintf(text, sizeof text, "%s: user %s cannot run it: %s", path,
+			k->conf->global.mod.user, strerror(errno));
+		blame_option(k, "exec_script", false, text);
 		return true;
+	}
 	/* An EACCES may be ours alone. */
 	bool is_error = is_there || errno != EACCES;
 	snprintf(text, sizeof text, "%s: %s", path, is_there ? "not an executable file" : strerror(errno));
