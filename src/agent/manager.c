@@ -394,9 +394,15 @@ static int prepare(struct manager *m)
 int manager_check(const struct conf_cli *cli, struct conf *conf)
 {
 	struct manager m = { .cli = cli, .conf = conf };
+	const struct conf_smtp *c = &conf->smtp;
+	struct net_endpoint e[NET_ADDRS_MAX];
 	char why[256];
 	int status = find_identity(&m);
 
+	/* No mistake: it may resolve when it is needed. */
+	if (c->server_addr[0] != '\0' && net_resolve(c->server_addr, c->server_port, false, e,
+	    NET_ADDRS_MAX, why, sizeof why) < 0)
+		log_warning("%s: server_addr: %s", conf_origin(conf, "smtp", "server_addr"), why);
 	if (status == 0 && conf->smtp.listen_addr[0] != '\0' && listen_try(conf, why, sizeof why) < 0)
 		status = fail_place(&m, "listen_addr", errno, why);
 	return status != 0 ? status : try_places(&m);
