@@ -57,7 +57,7 @@ static void base64(const char *s, size_t n, char *out)
 /* The prefix as encoded words, each behind a blank, all but the first folded. */
 static int put_encoded(const char *prefix, bool with_space, struct buf *out)
 {
-	char text[512], word[80];
+	char text[520], word[80];
 	const char *fold = "";
 
 	snprintf(text, sizeof text, "%s%s", prefix, with_space ? " " : "");
