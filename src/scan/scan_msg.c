@@ -381,8 +381,10 @@ int scan_request_parse(const void *p, size_t len, struct scan_request *r,
 	}
 	if (rc == 0)
 		rc = take_octets(r, (const char *)p + n, len - n, why_out);
-	if (rc < 0)
+	if (rc < 0) {
 		scan_msg_store_fini(store);
+		*r = request_defaults;   /* nothing points there any more */
+	}
 	return rc;
 }
 

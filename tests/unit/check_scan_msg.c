@@ -267,6 +267,7 @@ START_TEST(test_request_bad)
 	const char *text = bad_requests[_i].text, *why = "";
 
 	ck_assert_int_eq(scan_request_parse(text, strlen(text), &r, &store, &why), -1);
+	ck_assert_str_eq(r.id, ""); /* it lay in the store */
 	ck_assert_str_eq(why, bad_requests[_i].why);
 	ck_assert_ptr_null(store.text); /* nothing left to free */
 }
