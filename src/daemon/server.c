@@ -71,14 +71,19 @@ static bool is_stuck(const struct server_pool *p, long long now)
 	return has_long;
 }
 
+void server_relieve(struct server_pool *p, long long now_ms, bool also_asked)
+{
+	if (!p->cfg->is_alone && atomic_load(&p->state) == SERVER_RUN && is_stuck(p, now_ms))
+		server_wait_let_go(&p->wait, also_asked);
+}
+
 static void serve_conn(struct server_thread *t, int conn, bool is_stranger)
 {
 	struct server_pool *p = t->pool;
 	const long long now = now_ms();
 
 	atomic_store_explicit(&t->since_ms, now, memory_order_relaxed);
-	if (!p->cfg->is_alone && is_stuck(p, now))
-		server_wait_let_go(&p->wait);
+	server_relieve(p, now, false);
 	bool keep = server_conn_serve(p, conn, is_stranger, t->mem);
 	atomic_store_explicit(&t->since_ms, 0, memory_order_relaxed);
 	if (keep && atomic_load(&p->state) == SERVER_RUN)

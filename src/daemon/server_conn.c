@@ -215,6 +215,7 @@ static bool is_cancelled(void *arg)
 	if (now < q->look_ms)
 		return false;
 	q->look_ms = now + LOOK_MS;
+	server_relieve(q->pool, now, true);
 	return poll(&pf, 1, 0) > 0 && (pf.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 

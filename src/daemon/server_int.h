@@ -72,13 +72,17 @@ void server_wait_add(struct server_wait *w, int conn, enum server_kind kind, lon
  * long enough; -1 none, or somebody new (*is_new_out). The caller's now. */
 int server_wait_next(struct server_wait *w, int timeout_ms, long long (*now)(void),
 	bool *is_new_out, bool *is_stranger_out);
-/* Closes those that are only kept: their next request may find another worker. */
-void server_wait_let_go(struct server_wait *w);
+/* Closes those that are only kept: their next request may find another worker;
+ * also_asked: and so does the one that has come, which its owner sends again. */
+void server_wait_let_go(struct server_wait *w, bool also_asked);
 /* Closes those whose time is over. Are there others (always told right when leaving)? *timeout_out: when to call
  * again, in ms, -1 never. stop_ms: since when the worker stops, if it does. */
 bool server_wait_expire(struct server_wait *w, enum server_state state, long long now_ms,
 	long long stop_ms, int *timeout_out);
 
+/* Where all threads are at work, and one for long, lets kept ones go. To be called
+ * in long scans too: the last thread to begin one may have come too soon. */
+void server_relieve(struct server_pool *p, long long now_ms, bool also_asked);
 /* May the other end ask anything at all? */
 bool server_conn_is_allowed(const struct server_pool *p, int conn);
 /* Serves a connection on which there is something to read. mem holds

@@ -211,20 +211,20 @@ static bool can_read(int conn)
 	return poll(&pf, 1, 0) > 0;
 }
 
-/* Closes a kept one unless it has asked already. With the lock held. */
-static bool let_go(struct server_wait *w, unsigned i)
+/* Closes a kept one, unless it has asked already and is to stay then. With the lock held. */
+static bool let_go(struct server_wait *w, unsigned i, bool also_asked)
 {
-	if (w->list[i].kind != SERVER_KEPT || can_read(w->list[i].conn))
+	if (w->list[i].kind != SERVER_KEPT || (!also_asked && can_read(w->list[i].conn)))
 		return false;
 	close(take_out(w, i));
 	return true;
 }
 
-void server_wait_let_go(struct server_wait *w)
+void server_wait_let_go(struct server_wait *w, bool also_asked)
 {
 	pthread_mutex_lock(&w->lock);
 	for (unsigned i = 0; i < w->n;)
-		i += !let_go(w, i);
+		i += !let_go(w, i, also_asked);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -238,7 +238,7 @@ static long long expire(struct server_wait *w, enum server_state state, long lon
 		long long until_ms = w->list[i].until_ms;
 		if (state == SERVER_STOP && until_ms > stop_ms + STOP_GRACE_MS)
 			until_ms = stop_ms + STOP_GRACE_MS;
-		if (state != SERVER_RUN && let_go(w, i))
+		if (state != SERVER_RUN && let_go(w, i, false))
 			continue;
 		if (until_ms <= now_ms && w->list[i].kind != SERVER_STRANGER) {
 			close(take_out(w, i));
