@@ -37,5 +37,9 @@ bool zip_dir_next_local(const void *data, size_t len, size_t *from, size_t *at_o
 /* The next name, of any header or directory entry; it is not NUL-terminated. */
 bool zip_dir_next_name(const void *data, size_t len, size_t *from, const char **name_out,
 	size_t *n_out);
+/* The same of names in UTF-8 that extra fields give (0x7075), for which some readers
+ * look in one of the two tables only. What looks like one may be an accident. */
+bool zip_dir_next_other_name(const void *data, size_t len, size_t *from, const char **name_out,
+	size_t *n_out);
 
 #endif

@@ -8,7 +8,9 @@
 #include "str.h"
 
 #define TAR_BLOCK 512u
+#define TAR_SIZE_AT 124u
 #define TAR_SUM_AT 148u
+#define TAR_TYPE_AT 156u
 #define TAR_NAME_AT 257u
 #define TAR_LOOK (64u << 10)         /* behind junk of no more */
 #define CODERS_7Z_MAX 8u
@@ -19,12 +21,13 @@ static uint32_t le32(const unsigned char *p)
 	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* A number in octal digits, blanks around it. */
+/* A number in octal digits, blanks around it; some readers pass over a NUL. */
 static bool octal(const unsigned char *p, size_t n, unsigned *out)
 {
 	size_t i = 0;
 
-	while (i < n && (p[i] == ' ' || p[i] == '\t'))
+	i += p[0] == '\0';
+	while (i < n && (p[i] == ' ' || (p[i] >= '\t' && p[i] <= '\r')))
 		i++;
 	const size_t first = i;
 	for (*out = 0; i < n && p[i] >= '0' && p[i] <= '7'; i++)
@@ -62,8 +65,8 @@ static bool is_lzma(const unsigned char *p, size_t len)
 	if (len < 14 || p[0] > 224 || p[13] != 0)
 		return false;
 	uint32_t dict = le32(p + 1), low = le32(p + 5), high = le32(p + 9);
-	return dict > 0 && ((dict & (dict - 1)) == 0 ||
-		((dict / 3) & (dict / 3 - 1)) == 0 || dict == UINT32_MAX) && dict % 2 == 0 &&
+	return dict > 0 && ((dict & (dict - 1)) == 0 || dict == UINT32_MAX ||
+		(dict % 3 == 0 && ((dict / 3) & (dict / 3 - 1)) == 0)) &&
 		((low == UINT32_MAX && high == UINT32_MAX) || high < 64);
 }
 
@@ -83,6 +86,11 @@ static bool is_frame(const unsigned char *p, size_t len, uint32_t magic)
 static bool is_zstd(const unsigned char *p, size_t len)
 {
 	return is_frame(p, len, 0xfd2fb528u);
+}
+
+static bool is_old_zstd(const unsigned char *p, size_t len)
+{
+	return len >= 4 && p[0] >= 0x22 && p[0] <= 0x27;
 }
 
 static bool is_lz4(const unsigned char *p, size_t len)
@@ -105,6 +113,14 @@ static bool is_lha(const unsigned char *p, size_t len)
 static bool is_arj(const unsigned char *p, size_t len)
 {
 	return len > 10 && (p[2] | p[3] << 8) <= 2600 && (p[2] | p[3] << 8) >= 30 && p[10] == 2;
+}
+
+/* Of version 1; what is reserved is zero, or its list of files has a possible
+ * place: not all readers look at the former. */
+static bool is_cab_header(const unsigned char *p, size_t len)
+{
+	return len >= 36 && p[25] == 1 && ((le32(p + 4) == 0 && le32(p + 12) == 0 && le32(p + 20) == 0) ||
+		(le32(p + 16) >= 36 && le32(p + 16) < le32(p + 8)));
 }
 
 /* The trailer of a disk image. */
@@ -149,6 +165,7 @@ static const struct row rows[] = {
 	{ { MAGIC_RAR5, "rar", false }, 0, OCTETS("Rar!\x1a\7\1"), NULL },
 	{ { MAGIC_UNKNOWN, "rar of before 1995", false }, 0, OCTETS("RE~^"), NULL },
 	{ { MAGIC_CAB, "cab", false }, 0, OCTETS("MSCF\0\0\0\0"), NULL },
+	{ { MAGIC_CAB, "cab", false }, 0, OCTETS("MSCF"), is_cab_header },
 	{ { MAGIC_GZIP, "gzip", false }, 0, OCTETS("\x1f\x8b\10"), NULL },
 	{ { MAGIC_UNKNOWN, "gzip of before 1993", false }, 0, OCTETS("\x1f\x9e\10"), NULL },
 	{ { MAGIC_BZIP2, "bzip2", false }, 0, OCTETS("BZh"), is_bzip2 },
@@ -180,6 +197,21 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "lrzip", false }, 0, OCTETS("LRZI\0"), NULL },
 	{ { MAGIC_UNKNOWN, "vhdx", false }, 0, OCTETS("vhdxfile"), NULL },
 	{ { MAGIC_UNKNOWN, "vhd", false }, 0, OCTETS(""), is_vhd },
+	{ { MAGIC_UNKNOWN, "vmdk", false }, 0, OCTETS("KDMV"), NULL },
+	{ { MAGIC_UNKNOWN, "vdi", false }, 64, OCTETS("\x7f\x10\xda\xbe"), NULL },
+	{ { MAGIC_UNKNOWN, "hfs", false }, 1024, OCTETS("H+\0\4"), NULL },
+	{ { MAGIC_UNKNOWN, "hfs", false }, 1024, OCTETS("HX\0\5"), NULL },
+	{ { MAGIC_UNKNOWN, "gpt", false }, 512, OCTETS("EFI PART"), NULL },
+	{ { MAGIC_UNKNOWN, "ntfs", false }, 3, OCTETS("NTFS    "), NULL },
+	{ { MAGIC_UNKNOWN, "fat", false }, 54, OCTETS("FAT1"), NULL },
+	{ { MAGIC_UNKNOWN, "fat", false }, 82, OCTETS("FAT32   "), NULL },
+	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("hsqs"), NULL },
+	{ { MAGIC_UNKNOWN, "chm", false }, 0, OCTETS("ITSF\3\0\0\0"), NULL },
+	{ { MAGIC_UNKNOWN, "szdd", false }, 0, OCTETS("SZDD\x88\xf0\x27\x33"), NULL },
+	{ { MAGIC_UNKNOWN, "kwaj", false }, 0, OCTETS("KWAJ\x88\xf0\x27\xd1"), NULL },
+	{ { MAGIC_UNKNOWN, "aar", false }, 0, OCTETS("AA01"), NULL },
+	{ { MAGIC_UNKNOWN, "aar", false }, 0, OCTETS("YAA1"), NULL },
+	{ { MAGIC_UNKNOWN, "zstd of before 2016", false }, 1, OCTETS("\xb5\x2f\xfd"), is_old_zstd },
 	{ { MAGIC_UNKNOWN, "dmg", false }, 0, OCTETS(""), is_dmg },
 };
 
@@ -321,12 +353,6 @@ static bool is_7z_header(const unsigned char *p, size_t len)
 	return len >= 32 && p[6] == 0 && p[7] < 16;
 }
 
-static bool is_cab_header(const unsigned char *p, size_t len)
-{
-	return len >= 36 && le32(p + 4) == 0 && le32(p + 12) == 0 && le32(p + 20) == 0 &&
-		p[25] == 1;
-}
-
 /* Of a level that has one, with the right sum; else of a possible size. */
 static bool is_lha_header(const unsigned char *p, size_t len)
 {
@@ -409,6 +435,35 @@ static size_t xz_end(const unsigned char *p, size_t len)
 bool magic_is_tar(const void *data, size_t len)
 {
 	return is_tar(data, len);
+}
+
+/* Size, path and sparseness, for all members behind it. */
+static bool global_is_odd(const unsigned char *p, size_t n)
+{
+	return find_octets(p, n, " size=", 6) != NULL || find_octets(p, n, " path=", 6) != NULL ||
+		find_octets(p, n, " GNU.sparse.", 12) != NULL;
+}
+
+bool magic_tar_head_is_plain(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	unsigned own = 0, size;
+
+	while (is_tar(p, len) && p[TAR_TYPE_AT] != '\0' && strchr("AKLVXgx", p[TAR_TYPE_AT]) != NULL) {
+		if (!octal(p + TAR_SIZE_AT, 12, &size))
+			return false;
+		const char type = (char)p[TAR_TYPE_AT];
+		own += type == 'x' || type == 'X' || type == 'L';
+		p += TAR_BLOCK;
+		len -= TAR_BLOCK;
+		const size_t n = size < len ? size : len;
+		if (own > 1 || (type == 'g' && global_is_odd(p, n)))
+			return false;
+		const size_t all = n + (size_t)-n % TAR_BLOCK < len ? n + (size_t)-n % TAR_BLOCK : len;
+		p += all;
+		len -= all;
+	}
+	return true;
 }
 
 bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out)

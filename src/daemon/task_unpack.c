@@ -174,6 +174,14 @@ static void check_member_name(struct task *t, const struct reading *r,
 		task_note(t, VERDICT_AV_NOTSCANNED, name, "an archive cannot be read: a member without a name");
 }
 
+/* Some readers stop at the size that is declared, whatever comes. */
+static bool scan_declared(struct task *t, const struct unpack_member *m, const struct octets *all,
+	const char *name)
+{
+	return !m->is_sized || m->size == 0 || m->size >= all->n || (task_charge(t, (size_t)m->size) &&
+		task_scan_content(t, all->p, (size_t)m->size, name, TASK_IS_FILE));
+}
+
 /* A header without octets costs an object too, lest there be millions. */
 static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 	const struct unpack_member *m)
@@ -205,7 +213,8 @@ static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 	if (s == UNPACK_OK || s == UNPACK_STOPPED)
 		on = r->is_over;
 	else
-		on = all.n > 0 ? task_scan_content(t, all.p, all.n, name, TASK_IS_FILE) :
+		on = all.n > 0 ? task_scan_content(t, all.p, all.n, name, TASK_IS_FILE) &&
+			scan_declared(t, m, &all, name) :
 			s == UNPACK_END ? scan_nothing(t, r, m, all.end, name) : task_take_object(t);
 	task_free(t, all.p, all.cap);
 	return on;
@@ -222,6 +231,10 @@ static bool read_members(struct task *t, struct unpack *u, struct reading *r, co
 		if (title[0] != '\0')
 			m.name = title;
 		r->position = unpack_member_position(u) + 1;
+		if (r->format == MAGIC_TAR && !t->in_guess &&
+		    !magic_tar_head_is_plain(r->data + r->position - 1, r->packed - r->position + 1))
+			task_note(t, VERDICT_AV_NOTSCANNED, r->name,
+				"an archive cannot be read: headers of a tar that readers take for different things");
 		on = scan_member(t, u, r, &m);
 	}
 	return on && r->end != UNPACK_STOPPED;

@@ -16,8 +16,12 @@
 
 static const struct magic zip_magic = { MAGIC_ZIP, "zip", false };
 
+typedef bool (*next_name_fn)(const void *data, size_t len, size_t *from, const char **name_out,
+	size_t *n_out);
+
 /* Also names that only some readers show. */
-static bool check_zip_names(struct task *t, const char *data, size_t len, const char *outer)
+static bool check_zip_names(struct task *t, const char *data, size_t len, const char *outer,
+	next_name_fn next)
 {
 	char name[NAME_SIZE], shown[2 * NAME_SIZE];
 	const char *p;
@@ -25,7 +29,7 @@ static bool check_zip_names(struct task *t, const char *data, size_t len, const 
 
 	if (t->r->opts.block_ext[0] == '\0')
 		return true;
-	while (zip_dir_next_name(data, len, &from, &p, &n)) {
+	while (next(data, len, &from, &p, &n)) {
 		if (p[n - 1] == '/')
 			continue;
 		size_t k = n < sizeof name ? n : sizeof name - 1;
@@ -155,7 +159,8 @@ bool task_scan_zip(struct task *t, const char *data, size_t len, const char *nam
 	bool is_whole;
 	size_t end;
 
-	if (!check_zip_names(t, data, len, name))
+	if (!check_zip_names(t, data, len, name, zip_dir_next_name) ||
+	    !check_zip_names(t, data, len, name, zip_dir_next_other_name))
 		return false;
 	if (zip_dir_is_plain(data, len, &end))
 		return read_plain(t, data, end, name, is_guess);

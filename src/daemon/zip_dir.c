@@ -12,6 +12,7 @@
 #define END_LEN 22u
 #define END64_LEN 56u
 #define LOCATOR_LEN 20u
+#define OTHER_NAME_HEAD 5u      /* version 1, sum of the name it stands for */
 #define COMMENT_MAX 65535u
 #define DESCRIPTOR 8u            /* flag: sizes stand behind the data */
 #define METHOD_MAX 99u
@@ -313,6 +314,29 @@ bool zip_dir_next_name(const void *data, size_t len, size_t *from, const char **
 			continue;
 		*name_out = (const char *)p + head;
 		*n_out = n;
+		return true;
+	}
+	*from = len;
+	return false;
+}
+
+bool zip_dir_next_other_name(const void *data, size_t len, size_t *from, const char **name_out,
+	size_t *n_out)
+{
+	while (*from < len) {
+		const unsigned char *start = (const unsigned char *)data + *from;
+		const unsigned char *p = find_octets(start, len - *from, "up", 2);
+		if (p == NULL)
+			break;
+		const size_t at = *from + (size_t)(p - start);
+		*from = at + 2;
+		if (len - at < 4 + OTHER_NAME_HEAD || p[4] != 1)
+			continue;
+		const size_t n = u16(p + 2);
+		if (n <= OTHER_NAME_HEAD || n > len - at - 4)
+			continue;
+		*name_out = (const char *)p + 4 + OTHER_NAME_HEAD;
+		*n_out = n - OTHER_NAME_HEAD;
 		return true;
 	}
 	*from = len;

@@ -52,19 +52,25 @@ static bool is_binary(const unsigned char *p, size_t len)
 	return data + resource > 0 && data + resource <= len - BINARY_LEN;
 }
 
+static uint64_t padded(uint64_t n)
+{
+	return n + (BINARY_LEN - n % BINARY_LEN) % BINARY_LEN;
+}
+
+/* Some readers know of a second header behind the first, some don't. */
 static bool binary_next(const unsigned char *p, size_t len, unsigned *i, struct apple_fork *out)
 {
-	const uint64_t data = be32(p + 83), resource = be32(p + 87);
+	const uint64_t data = be32(p + 83), resource = be32(p + 87), second = padded(be16(p + 120));
 
-	while (*i < 3) {
+	while (*i < (second > 0 ? 5 : 3)) {
 		const unsigned fork = (*i)++;
+		const uint64_t at = BINARY_LEN + (fork > 2 ? second : 0);
 		if (fork == 0)
 			cut_out(p, len, 2, p[1], out);
-		else if (fork == 1)
-			cut_out(p, len, BINARY_LEN, data, out);
+		else if (fork % 2 == 1)
+			cut_out(p, len, at, data, out);
 		else
-			cut_out(p, len, BINARY_LEN + data + (BINARY_LEN - data % BINARY_LEN) % BINARY_LEN,
-				resource, out);
+			cut_out(p, len, at + padded(data), resource, out);
 		out->is_name = fork == 0;
 		if (out->n > 0)
 			return true;

@@ -19,11 +19,17 @@ static int value_of(char c)
 	return at != NULL ? (int)(at - alphabet) : -1;
 }
 
-/* Past white space, is there a colon with data behind it? */
-static const char *colon_at(const char *p, const char *end)
+static const char *skip_white(const char *p, const char *end)
 {
 	while (p < end && (*p == '\r' || *p == '\n' || *p == ' ' || *p == '\t'))
 		p++;
+	return p;
+}
+
+/* Past white space, is there a colon with data behind it? */
+static const char *colon_at(const char *p, const char *end)
+{
+	p = skip_white(p, end);
 	return end - p > 1 && *p == ':' && value_of(p[1]) >= 0 ? p + 1 : NULL;
 }
 
@@ -43,9 +49,15 @@ bool binhex_find(const char *text, size_t len, size_t *from, const char **body_o
 		if (p == NULL)
 			break;
 		*from = (size_t)(p - text) + sizeof mark - 1;
-		while (p < end && *p != '\n' && *p != '\r')
-			p++;
-		body = colon_at(p, end);
+		/* Readers pass over lines that are no data. */
+		while (body == NULL && p < end) {
+			while (p < end && *p != '\n' && *p != '\r')
+				p++;
+			p = skip_white(p, end);
+			body = colon_at(p, end);
+		}
+		if (body == NULL)
+			break;
 	}
 	if (body == NULL) {
 		*from = len;

@@ -110,7 +110,7 @@ static enum file_ext form_check(const char *list, const char *form, char ext[FIL
 {
 	for (unsigned i = 0; i < PIECES_MAX; i++) {
 		size_t piece = strcspn(form, ":"), n = piece;
-		while (n > 0 && strchr(" .\"'<>/\\\t", form[n - 1]) != NULL)
+		while (n > 0 && strchr(" .\"'<>/\\\t*?|", form[n - 1]) != NULL)
 			n--;
 		if (memchr(form, '.', n) != NULL && (ends_in_item(list, form, n, ext) ||
 		    ends_in_item(list, form, without_compression(form, n), ext)))

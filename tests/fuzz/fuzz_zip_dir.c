@@ -36,6 +36,8 @@ static void look_at_names(const char *d, size_t n)
 	}
 	for (from = before = 0; zip_dir_next_name(d, n, &from, &name, &k); before = from)
 		must(from > before && name >= d && k > 0 && name + k <= d + n);
+	for (from = before = 0; zip_dir_next_other_name(d, n, &from, &name, &k); before = from)
+		must(from > before && name >= d && k > 0 && name + k <= d + n);
 }
 
 static void look_inside(const char *d, size_t n)
@@ -49,6 +51,7 @@ static void look_inside(const char *d, size_t n)
 			must(from > before && from <= n && at < n);
 	for (from = 1; n > 0 && magic_tar_behind(d, n, &from, &at);)
 		must(at < n && from > at && from <= n && magic_is_tar(d + at, n - at));
+	magic_tar_head_is_plain(d, n);
 }
 
 /* The octets as the header of a 7z, right behind its first one. */

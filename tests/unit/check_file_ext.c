@@ -31,6 +31,8 @@ static const struct {
 	{ "a.exe\"", "exe", false },
 	{ "'a.exe'", "exe", false },
 	{ "a.exe/", "exe", false },
+	{ "a.exe*", "exe", false },
+	{ "a.exe.|?", "exe", false },
 	{ "d/a.exe", "exe", false },
 	{ "C:\\d\\a.exe", "exe", false },
 	{ "a.exe:$DATA", "exe", false },

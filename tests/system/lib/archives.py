@@ -45,6 +45,7 @@ class ZipMember:
         self.attributes = 0o100644 << 16
         self.offset = None         # where the directory says that it is
         self.extra = b""           # in front of the data
+        self.entry_extra = b""     # in the directory
         self.local_fields = None   # method, packed, size where they differ
         self.local_name = None     # where it differs from the directory's
         self.__dict__.update(fields)
@@ -66,9 +67,9 @@ class ZipMember:
 
     def entry(self, offset):
         return (b"PK\1\2" + struct.pack("<H", 20 | self.host << 8) + self.fields() +
-                struct.pack("<HHHHHII", len(self.name), 0, 0, 0, 0, self.attributes,
+                struct.pack("<HHHHHII", len(self.name), len(self.entry_extra), 0, 0, 0, self.attributes,
                             offset if self.offset is None else self.offset) +
-                self.name)
+                self.name + self.entry_extra)
 
 
 def zip_end(entries, count, offset, comment=b""):
@@ -307,6 +308,23 @@ def tar_sparse(name, octets, size):
     return bytes(header) + octets + bytes(-len(octets) % 512) + bytes(1024)
 
 
+def tar_headers(*headers, form=tarfile.USTAR_FORMAT):
+    """(type, name, octets) as they are, for extended headers."""
+    out = b""
+    for kind, name, octets in headers:
+        info = tarfile.TarInfo(name)
+        info.type, info.size = kind, len(octets)
+        out += info.tobuf(form) + octets + bytes(-len(octets) % 512)
+    return out + bytes(1024)
+
+
+def pax(key, value):
+    """A record of an extended header."""
+    rest = " %s=%s\n" % (key, value)
+    size = len(rest) + 2
+    return b"%d%s" % (size if size < 100 else size + 1, rest.encode())
+
+
 def tar_old(*members, blank=b" "):
     """Of before POSIX: no magic; the sum with that in front of its digits."""
     out = b""
@@ -414,11 +432,12 @@ def rar4_block(kind, flags, body, data=b""):
     return struct.pack("<H", zlib.crc32(head) & 0xffff) + head + data
 
 
-def rar4(*members, main_flags=0, file_flags=0, mode=0o100644):
+def rar4(*members, main_flags=0, file_flags=0, mode=0o100644, size=None):
+    """size: what is declared, where it is another."""
     out = b"Rar!\x1a\7\0" + rar4_block(0x73, main_flags, bytes(6))
     for name, octets in members:
         label = name.encode()
-        body = struct.pack("<IIBIIBBHI", len(octets), len(octets), 3, zlib.crc32(octets),
+        body = struct.pack("<IIBIIBBHI", len(octets), size or len(octets), 3, zlib.crc32(octets),
                            0x5a215a21, 20, 0x30, len(label), mode) + label
         out += rar4_block(0x74, 0x8000 | file_flags, body, octets)
     return out + rar4_block(0x7b, 0x4000, b"")

@@ -75,6 +75,13 @@ def mac_binary(octets, name="evil.com"):
     return head.ljust(128, b"\0") + octets + bytes(-len(octets) % 128)
 
 
+def mac_binary_2(octets, name="evil.com"):
+    """With a second header behind the first."""
+    plain = bytearray(mac_binary(octets, name))
+    plain[120:122] = struct.pack(">H", 100)
+    return bytes(plain[:128] + bytes(128) + plain[128:])
+
+
 ALPHABET = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
 
 
@@ -98,6 +105,10 @@ def binhex_plain(octets, name="evil.com"):
 def binhex(octets, name="evil.com"):
     return (b"(This file must be converted with BinHex 4.0)\r\n\r\n" +
             binhex_text(binhex_plain(octets, name)))
+
+
+def binhex_behind_text(octets, name="evil.com"):
+    return binhex(octets, name).replace(b"\r\n\r\n", b"\r\nfor a Mac\r\n\r\n", 1)
 
 
 # --- pages, mail -------------------------------------------------------------------
@@ -128,6 +139,7 @@ def emlx_of_one(octets, name="evil.com"):
 
 
 CARRIERS = {"TNEF": tnef, "TNEF in TNEF": tnef_mapi, "AppleSingle": apple_single,
-            "AppleDouble": apple_double, "MacBinary": mac_binary, "BinHex": binhex,
+            "AppleDouble": apple_double, "MacBinary": mac_binary, "MacBinary of two headers": mac_binary_2,
+            "BinHex": binhex, "BinHex behind text": binhex_behind_text,
             "data URI": data_uri, "data URI with escapes": data_uri_escaped, "emlx": emlx,
             "emlx of one part": emlx_of_one}
