@@ -30,6 +30,7 @@
 #define WALK_FACTOR 64u              /* an octet: levels times readings */
 #define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
 #define LIVE_FACTOR 4u
+#define READ_MAX (8u << 20)          /* of a file, between two looks at the clock */
 #define UNPACK_FACTOR 4u             /* av_scan_archive_max_size, of all archives */
 
 static long long now_us(void)
@@ -111,10 +112,12 @@ struct content {
 	void *mapped;        /* to be unmapped, or NULL */
 };
 
-static int read_all(int fd, char *p, size_t len)
+static int read_all(struct task *t, int fd, char *p, size_t len)
 {
 	for (size_t at = 0; at < len;) {
-		ssize_t n = pread(fd, p + at, len - at, (off_t)at);
+		if (!task_goes_on(t))
+			return -1;
+		ssize_t n = pread(fd, p + at, len - at < READ_MAX ? len - at : READ_MAX, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -126,7 +129,7 @@ static int read_all(int fd, char *p, size_t len)
 
 /* A sealed memfd is mapped where it lies. A file could be cut short while we
  * read its mapping, which would be a signal: it is copied. */
-static int content_map(struct content *c, int fd, size_t len)
+static int content_map(struct task *t, struct content *c, int fd, size_t len)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
 	bool sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & F_SEAL_WRITE);
@@ -137,19 +140,21 @@ static int content_map(struct content *c, int fd, size_t len)
 		return -1;
 	if (!sealed)
 		task_mem_huge(c->mapped, len);
-	if (sealed || read_all(fd, c->mapped, len) == 0)
+	if (sealed || read_all(t, fd, c->mapped, len) == 0)
 		return 0;
 	munmap(c->mapped, len);
 	return -1;
 }
 
-static int content_open(struct content *c, const struct scan_request *r, int fd)
+static int content_open(struct task *t, struct content *c, int fd)
 {
+	const struct scan_request *r = t->r;
+
 	*c = (struct content){ .p = "", .len = (size_t)r->size };
 	if (r->is_inline)
 		c->p = r->octets;
 	else if (c->len > 0)
-		return content_map(c, fd, c->len);
+		return content_map(t, c, fd, c->len);
 	return 0;
 }
 
@@ -273,8 +278,9 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		task_over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;
-	} else if (content_open(&c, r, fd) < 0) {
-		verdict_unavailable(v, "the message could not be read");
+	} else if (content_open(t, &c, fd) < 0) {
+		verdict_unavailable(v, t->is_over ? "the scan took longer than av_scan_timeout" :
+			"the message could not be read");
 	} else {
 		t->root = c.p;
 		t->root_len = c.len;

@@ -855,6 +855,28 @@ START_TEST(time_and_cancel)
 }
 END_TEST
 
+static bool on_second(void *arg)
+{
+	return ++*(unsigned *)arg == 2;
+}
+
+/* A large file that nobody waits for is not read to its end, where it turns out
+ * to be shorter than was said. */
+START_TEST(gives_up_while_reading)
+{
+	unsigned asked = 0;
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	ck_assert_int_eq(ftruncate(fd, 20 << 20), 0);
+	req.size = 21 << 20;
+	req.is_inline = false;
+	ck_assert(!task_run(&req, fd, now_ms() + 60000, on_second, &asked, &verdict, &clean_fd));
+	ck_assert_uint_eq(asked, 2);
+	verdict = (struct verdict){ .av = 0 };
+	close(fd);
+}
+END_TEST
+
 static bool on_tenth(void *arg)
 {
 	(void)arg;
@@ -965,6 +987,7 @@ int main(void)
 	tcase_add_test(t, limits);
 	tcase_add_test(t, memory_is_bounded);
 	tcase_add_test(t, time_and_cancel);
+	tcase_add_test(t, gives_up_while_reading);
 	tcase_add_test(t, gives_up_inside_a_walk);
 	tcase_add_test(t, walks_share_a_budget);
 	tcase_add_test(t, no_engine);
