@@ -138,8 +138,6 @@ static int content_map(struct task *t, struct content *c, int fd, size_t len)
 		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c->mapped == MAP_FAILED)
 		return -1;
-	if (!sealed)
-		task_mem_huge(c->mapped, len);
 	if (sealed || read_all(t, fd, c->mapped, len) == 0)
 		return 0;
 	munmap(c->mapped, len);

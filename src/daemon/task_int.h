@@ -78,8 +78,6 @@ void task_leave(struct task *t);
  * size, and a null pointer. A failed task_realloc frees nothing. */
 void *task_alloc(struct task *t, size_t size);
 void *task_realloc(struct task *t, void *p, size_t old, size_t size);
-/* For memory that is about to be filled: in huge pages, where it is large. */
-void task_mem_huge(void *p, size_t size);
 /* Makes the verdict unavailable; false. */
 bool task_out_of_memory(struct task *t);
 void task_free(struct task *t, void *p, size_t size);
