@@ -2,7 +2,7 @@
  * whether these occur in it at all: one pass in place of one for each. Pure.
  *
  * Mostly nothing occurs, and then nobody has to search. With AVX2, where the
- * machine has it, 12 GB/s for all of them together, against 1 of searches one
+ * machine has it, 10 GB/s for all of them together, against 1.5 of searches one
  * after the other; which one is chosen at run time, and both are tested
  * against each other. */
 #ifndef ESETS_MARKS_H
