@@ -208,8 +208,6 @@ static int thread_init(struct worker_thread *t, struct worker *w, unsigned numbe
 		return -1;
 	/* A loop and all its events belong to one thread: no locks. */
 	event_config_set_flag(ec, EVENT_BASE_FLAG_NOLOCK);
-	/* What one turn of the loop adds and takes away again costs no call. */
-	event_config_set_flag(ec, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	t->base = event_base_new_with_config(ec);
 	event_config_free(ec);
 	t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
