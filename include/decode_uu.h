@@ -12,10 +12,11 @@ struct decode_uu {
 	enum decode_kind kind;    /* DECODE_UU, _BASE64 (begin-base64), _YENC */
 	const char *body;         /* the lines behind the begin line ... */
 	size_t body_len;          /* ... up to the end line or the next begin */
-	char name[256];           /* as it stands there; the tail of a longer one */
+	char name[256];           /* as it stands there, or decoded ("begin-encoded",
+	                           * "begin-base64-encoded"); the tail of a longer one */
 };
 
-/* Finds the next "begin MODE NAME" or "=ybegin ... name=NAME" line at or behind
+/* Finds the next "begin MODE NAME" (or "begin-base64", "begin-encoded" ...) or "=ybegin ... name=NAME" line at or behind
  * *from and moves *from past its file. The whole text is passed over once,
  * however many files it holds. Returns false when there is none. */
 bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out);

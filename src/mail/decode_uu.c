@@ -1,7 +1,8 @@
 /* decode_uu.c - encoded files in a text, see decode_uu.h.
  *
  * Finds where they begin and end; what is in them decode.c decodes.
- * Sources: POSIX uuencode, the yEnc draft 1.3. */
+ * Sources: POSIX uuencode, the manual of sharutils (file names in base64), the
+ * yEnc draft 1.3. */
 #include "decode_uu.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "decode_int.h"
 #include "find.h"
 #include "str.h"
+
+#define NAME_CODE_MAX 1024u      /* octets of a name in base64, of a multiple of four */
 
 /* Does the line begin with this word, a blank or its end behind it? */
 static bool starts_word(const char *p, size_t n, const char *word)
@@ -18,31 +21,79 @@ static bool starts_word(const char *p, size_t n, const char *word)
 	return str_istarts(p, n, word) && (n == k || is_blank(p[k]));
 }
 
+/* The end of a name is what counts: the extension is there. */
+static void name_copy(struct decode_uu *out, const char *p, size_t n)
+{
+	const size_t max = sizeof out->name - 1;
+
+	str_copy_n(out->name, sizeof out->name, n > max ? p + n - max : p, n > max ? max : n);
+}
+
 static bool yenc_parse_begin(const char *p, size_t n, struct decode_uu *out)
 {
 	const char *name = memmem(p, n, "name=", 5);
-	size_t k = name != NULL ? n - (size_t)(name + 5 - p) : 0;
 
 	if (!str_istarts(p, n, "=ybegin "))
 		return false;
-	if (k >= sizeof out->name) {
-		name += k - (sizeof out->name - 1);
-		k = sizeof out->name - 1;
-	}
-	str_copy_n(out->name, sizeof out->name, k > 0 ? name + 5 : "", k);
+	if (name != NULL)
+		name_copy(out, name + 5, n - (size_t)(name + 5 - p));
+	else
+		out->name[0] = '\0';
 	out->kind = DECODE_YENC;
 	return true;
+}
+
+static const struct begin {
+	const char *word;
+	enum decode_kind kind;
+	bool is_name_encoded;    /* in base64 */
+} begins[] = {
+	{ "begin", DECODE_UU, false },
+	{ "begin-base64", DECODE_BASE64, false },
+	{ "begin-encoded", DECODE_UU, true },
+	{ "begin-base64-encoded", DECODE_BASE64, true },
+};
+
+static const struct begin *begin_of(const char *p, size_t n)
+{
+	if (!str_istarts(p, n, "begin"))
+		return NULL;
+	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+		if (starts_word(p, n, begins[i].word))
+			return &begins[i];
+	return NULL;
+}
+
+/* Where nothing comes of it, it is a name as it stands. */
+static void name_decode(struct decode_uu *out, const char *p, size_t n)
+{
+	unsigned char name[NAME_CODE_MAX + 2 * 80];
+	struct decode d;
+
+	if (n > NAME_CODE_MAX) {
+		const size_t skipped = (n - NAME_CODE_MAX + 3) / 4 * 4;
+		p += skipped;
+		n -= skipped;
+	}
+	decode_init(&d, DECODE_BASE64);
+	size_t k = decode_push(&d, (const unsigned char *)p, n, name);
+	k += decode_end(&d, name + k);
+	if (k > 0)
+		name_copy(out, (const char *)name, k);
+	else
+		name_copy(out, p, n);
 }
 
 /* "begin 644 name", "begin-base64 644 name", and Outlook's "begin  name".
  * Prose that begins a line with the word "begin" is not meant. */
 static bool uu_parse_begin(const char *p, size_t n, struct decode_uu *out)
 {
-	bool base64 = starts_word(p, n, "begin-base64");
-	size_t i = base64 ? 12 : 5, blanks = 0, digits = 0;
+	const struct begin *begin = begin_of(p, n);
+	size_t blanks = 0, digits = 0;
 
-	if (!base64 && !starts_word(p, n, "begin"))
+	if (begin == NULL)
 		return yenc_parse_begin(p, n, out);
+	size_t i = strlen(begin->word);
 	for (; i < n && is_blank(p[i]); i++)
 		blanks++;
 	size_t start = i;
@@ -60,10 +111,11 @@ static bool uu_parse_begin(const char *p, size_t n, struct decode_uu *out)
 		n--;
 	if (n == i && digits == 0)
 		return false;
-	if (n - i >= sizeof out->name)
-		i = n - (sizeof out->name - 1);
-	str_copy_n(out->name, sizeof out->name, p + i, n - i);
-	out->kind = base64 ? DECODE_BASE64 : DECODE_UU;
+	if (begin->is_name_encoded)
+		name_decode(out, p + i, n - i);
+	else
+		name_copy(out, p + i, n - i);
+	out->kind = begin->kind;
 	return true;
 }
 

@@ -47,11 +47,15 @@ START_TEST(uu_find)
 		"begin 644 one two.exe \r\n#0V%T\r\n`\r\nend\r\n"
 		"and\r\nBEGIN 0755\tb.bin\n#0V%T\n"            /* no end: up to the next */
 		"begin-base64 644 c.txt\nQ2F0\n====\n"
-		"begin  outlook.doc\n#0V%T\nend\nbegin 600\n#0V%T";
+		"begin  outlook.doc\n#0V%T\nend\nbegin 600\n#0V%T\n"
+		"begin-base64-encoded 644 YS5leGU=\nQ2F0\n====\n"
+		"Begin-Encoded 644 Yi5leGU=\n#0V%T\nend\nbegin-encoded 644 .\n#0V%T\nend\n"
+		"begin-encode 644 x\nbegin-base64-encodedx 644 x\n";
 	static const struct { const char *name, *out; enum decode_kind kind; } want[] = {
 		{ "one two.exe", "Cat", DECODE_UU }, { "b.bin", "Cat", DECODE_UU },
 		{ "c.txt", "Cat", DECODE_BASE64 }, { "outlook.doc", "Cat", DECODE_UU },
-		{ "", "Cat", DECODE_UU },
+		{ "", "Cat", DECODE_UU }, { "a.exe", "Cat", DECODE_BASE64 },
+		{ "b.exe", "Cat", DECODE_UU }, { ".", "Cat", DECODE_UU },
 	};
 	struct decode_uu f;
 	size_t from = 0;
@@ -81,6 +85,20 @@ START_TEST(uu_find_long_name)
 	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
 	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
 	ck_assert_str_eq(f.name + strlen(f.name) - 4, ".exe");
+}
+END_TEST
+
+START_TEST(uu_find_long_encoded_name)
+{
+	char text[4000] = "begin-encoded 644 ";
+	struct decode_uu f;
+	size_t from = 0;
+
+	for (size_t i = 0; i < 900; i++)
+		memcpy(text + 18 + 4 * i, i == 899 ? "LmV4" : "bm5u", 4);
+	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
+	ck_assert_str_eq(f.name + strlen(f.name) - 4, "n.ex");
 }
 END_TEST
 
@@ -114,6 +132,7 @@ int main(void)
 	tcase_add_test(t, yenc_find);
 	tcase_add_test(t, uu_find);
 	tcase_add_test(t, uu_find_long_name);
+	tcase_add_test(t, uu_find_long_encoded_name);
 	tcase_add_test(t, uu_find_many);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);

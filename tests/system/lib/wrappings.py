@@ -42,12 +42,18 @@ def in_two_archives(octets, encode, name):
 PLACES = {"top": at_top, "multipart": in_multipart, "forwarded": in_forwarded,
           "archives": in_two_archives}
 
+UU_BODY = messages.uu(EICAR).split(b"\n", 1)[1]
+BASE64_BODY = messages.b64(EICAR) + b"\r\n====\r\n"
+
 PLAIN = {
     "plain": EICAR,
     "html": b"<html><body>hello</body></html>\r\n",
     "rfc822": messages.multipart(messages.TEXT_PART,
                                  messages.attachment(messages.b64(EICAR), b"base64")),
     "uu in text": b"as promised:\r\n\r\n" + messages.uu(EICAR) + b"\r\nbye\r\n",
+    "uu, name encoded": b"begin-encoded 644 ZXZpbC5jb20=\r\n" + UU_BODY,
+    "base64 in text": b"begin-base64 644 evil.com\r\n" + BASE64_BODY,
+    "base64 in text, name encoded": b"begin-base64-encoded 644 ZXZpbC5jb20=\r\n" + BASE64_BODY,
     "mbox": (b"From a@b Sat Nov 21 10:00:00 2026\r\n" + messages.clean() + b"\r\n"
              b"From c@d Sat Nov 21 10:00:01 2026\r\n" + messages.multipart(
                  messages.TEXT_PART, messages.attachment(messages.b64(EICAR), b"base64"))),
