@@ -42,14 +42,14 @@ static bool single_next(const unsigned char *p, size_t len, unsigned *i, struct 
 	return false;
 }
 
-/* It has no magic: places that are zero, a name, sizes that fit. */
+/* It has no magic: places that are zero, a name, sizes. Whether these fit not
+ * all readers look at. */
 static bool is_binary(const unsigned char *p, size_t len)
 {
 	if (len <= BINARY_LEN || p[0] != 0 || p[1] == 0 || p[1] > 63 || p[74] != 0 || p[82] != 0 ||
 	    memchr(p + 2, '\0', p[1]) != NULL)
 		return false;
-	const uint64_t data = be32(p + 83), resource = be32(p + 87);
-	return data + resource > 0 && data + resource <= len - BINARY_LEN;
+	return be32(p + 83) > 0 || be32(p + 87) > 0;
 }
 
 static uint64_t padded(uint64_t n)

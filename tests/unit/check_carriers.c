@@ -157,6 +157,12 @@ START_TEST(mac_binary)
 	ck_assert_str_eq(told, "N[a.txt] F[abc] F[rsrc] ");
 	for (size_t i = 0; i < sizeof d; i++)
 		ck_assert(apple_all(d, i) <= 3);
+	d[83] = 1;                   /* more than there is, as far as it goes */
+	ck_assert_uint_eq(apple_all(d, 128 + 3), 2);
+	ck_assert_str_eq(told, "N[a.txt] F[abc] ");
+	d[83] = d[86] = d[90] = 0;
+	ck_assert_uint_eq(apple_all(d, sizeof d), 0);
+	d[86] = 3;
 	d[82] = 1;
 	ck_assert_uint_eq(apple_all(d, sizeof d), 0);
 	d[82] = 0;

@@ -75,6 +75,12 @@ def mac_binary(octets, name="evil.com"):
     return head.ljust(128, b"\0") + octets + bytes(-len(octets) % 128)
 
 
+def mac_binary_longer(octets, name="evil.com"):
+    """Its forks are said to be larger than the file."""
+    plain = mac_binary(octets, name)[:128 + len(octets)]
+    return plain[:83] + struct.pack(">II", len(octets) + 1, 1 << 31) + plain[91:]
+
+
 def mac_binary_2(octets, name="evil.com"):
     """With a second header behind the first."""
     plain = bytearray(mac_binary(octets, name))
@@ -140,6 +146,7 @@ def emlx_of_one(octets, name="evil.com"):
 
 CARRIERS = {"TNEF": tnef, "TNEF in TNEF": tnef_mapi, "AppleSingle": apple_single,
             "AppleDouble": apple_double, "MacBinary": mac_binary, "MacBinary of two headers": mac_binary_2,
+            "MacBinary that goes on beyond the file": mac_binary_longer,
             "BinHex": binhex, "BinHex behind text": binhex_behind_text,
             "data URI": data_uri, "data URI with escapes": data_uri_escaped, "emlx": emlx,
             "emlx of one part": emlx_of_one}
