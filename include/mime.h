@@ -43,7 +43,8 @@ struct mime_part {
 	char type[64];               /* "text/plain", lower case, default by RFC 2045 5.2 */
 	char filename[256];          /* decoded name or filename parameter, "" none; of a
 				      * longer one the end, where the extension is */
-	char other_names[MIME_NAMES_MAX - 1][256]; /* what else a reader may call it */
+	/* What else a reader may call it, also by fields that few know. */
+	char other_names[MIME_NAMES_MAX - 1][256];
 	unsigned n_other_names;
 	bool is_name_foreign;        /* one is in a charset that is not understood */
 	enum decode_kind encoding;

@@ -361,13 +361,16 @@ static void readings_make(struct readings *r, const struct mime_head *h, const c
 		readings_add_encoding(r, DECODE_IDENTITY, true);
 }
 
-static void part_read_names(struct walk *w, const struct mime_values *vs, const char *fields_end)
+typedef bool (*names_read_fn)(const struct mime_value *v, struct mime_part *part);
+
+static void part_read_names(struct walk *w, const struct mime_values *vs, names_read_fn names_read,
+	const char *fields_end)
 {
 	for (unsigned i = 0; i < vs->n; i++) {
 		if (vs->v[i].p > fields_end)
 			continue;
 		charge(w, VALUE_WORK * vs->v[i].n);
-		w->is_over |= !mime_names_read(&vs->v[i], &w->part);
+		w->is_over |= !names_read(&vs->v[i], &w->part);
 	}
 }
 
@@ -400,8 +403,10 @@ static void walk_cut(struct walk *w, const char *p, size_t n, const struct mime_
 		w->part.body = p + cut->body;
 		w->part.body_len = n - cut->body;
 		w->part.is_ambiguous = inside.is_ambiguous;
-		part_read_names(w, &h->disposition, p + cut->fields_end);
-		part_read_names(w, &h->type, p + cut->fields_end);
+		part_read_names(w, &h->disposition, mime_names_read, p + cut->fields_end);
+		part_read_names(w, &h->type, mime_names_read, p + cut->fields_end);
+		part_read_names(w, &h->name, mime_rare_name_read, p + cut->fields_end);
+		part_read_names(w, &h->location, mime_location_read, p + cut->fields_end);
 		part_set_type(&w->part, r.type[t], at->is_digest);
 		bool is_multipart = w->part.is_multipart;
 		inside.depth = at->depth + 1;

@@ -351,6 +351,17 @@ void mime_boundaries_read(const struct mime_value *v, struct mime_boundaries *ou
 
 /* ---- names --------------------------------------------------------------- */
 
+static bool other_name_add(struct mime_part *part, const char *name)
+{
+	for (unsigned i = 0; i < part->n_other_names; i++)
+		if (strcmp(part->other_names[i], name) == 0)
+			return true;
+	if (part->n_other_names == MIME_NAMES_MAX - 1)
+		return false;
+	strcpy(part->other_names[part->n_other_names++], name);
+	return true;
+}
+
 /* The end of a name is what counts: the extension is there. */
 static bool name_add_octets(struct mime_part *part, const char *s, size_t n)
 {
@@ -368,15 +379,7 @@ static bool name_add_octets(struct mime_part *part, const char *s, size_t n)
 		memcpy(part->filename, name, sizeof name);
 		return true;
 	}
-	if (strcmp(part->filename, name) == 0)
-		return true;
-	for (unsigned i = 0; i < part->n_other_names; i++)
-		if (strcmp(part->other_names[i], name) == 0)
-			return true;
-	if (part->n_other_names == MIME_NAMES_MAX - 1)
-		return false;
-	memcpy(part->other_names[part->n_other_names++], name, sizeof name);
-	return true;
+	return strcmp(part->filename, name) == 0 || other_name_add(part, name);
 }
 
 /* A NUL ends the name for some readers and is nothing for others. */
@@ -459,4 +462,71 @@ bool mime_names_read(const struct mime_value *v, struct mime_part *part)
 	fits &= names_read_key(v, "filename", part);
 	fits &= names_read_key(v, "name", part);
 	return fits;
+}
+
+/* ---- fields that few readers know ------------------------------------------ */
+
+/* A value that is a name, in quotes or not. */
+static bool rare_name_add(struct mime_part *part, const char *p, size_t n)
+{
+	const bool was_named = part->filename[0] != '\0', is_quoted = n > 0 && *p == '"';
+	struct param a = { .p = p + is_quoted, .n = n - is_quoted, .is_quoted = is_quoted };
+
+	for (size_t i = 0; is_quoted && i < a.n; i++) {
+		if (a.p[i] == '\\')
+			i++;
+		else if (a.p[i] == '"')
+			a.n = i;
+	}
+	bool fits = name_add_param(part, &a);
+	if (!was_named && part->filename[0] != '\0') {
+		fits &= other_name_add(part, part->filename);
+		part->filename[0] = '\0';
+	}
+	return fits;
+}
+
+bool mime_rare_name_read(const struct mime_value *v, struct mime_part *part)
+{
+	const char *end = v->p + (v->n < MIME_VALUE_MAX ? v->n : MIME_VALUE_MAX);
+	const char *p = v->p;
+
+	while (p < end && is_wide_space(*p))
+		p++;
+	while (end > p && is_wide_space(end[-1]))
+		end--;
+	return rare_name_add(part, p, (size_t)(end - p)) && v->n <= MIME_VALUE_MAX;
+}
+
+/* Behind "http://host", and nothing of "cid:part@host": a host is no extension. */
+static const char *location_path(const char *p, const char *end)
+{
+	const char *q = p;
+
+	while (q < end && (is_name_char(*q) || *q == '+' || *q == '.'))
+		q++;
+	q = q < end && *q == ':' ? q + 1 : p;
+	if (end - q >= 2 && q[0] == '/' && q[1] == '/') {
+		const char *path = memchr(q + 2, '/', (size_t)(end - q) - 2);
+		return path != NULL ? path : end;
+	}
+	const bool has_id = str_istarts(p, (size_t)(end - p), "cid:") ||
+		str_istarts(p, (size_t)(end - p), "mid:");
+	return has_id && memchr(q, '@', (size_t)(end - q)) != NULL ? end : p;
+}
+
+/* Blanks are none of its own (RFC 2557 4.4.2). Queries and fragments belong to
+ * the name for some. */
+bool mime_location_read(const struct mime_value *v, struct mime_part *part)
+{
+	struct text t = { 0 };
+
+	for (size_t i = 0; i < v->n && !t.is_cut; i++)
+		if (!is_wide_space(v->p[i]) && v->p[i] != '"')
+			text_put(&t, v->p[i]);
+	const char *end = t.s + t.n, *path = location_path(t.s, end);
+	bool fits = rare_name_add(part, path, (size_t)(end - path));
+	const struct param whole = { .p = path, .n = (size_t)(end - path) };
+	const size_t bare = span_until(&whole, "?#;");
+	return (bare == whole.n || rare_name_add(part, path, bare)) && fits && !t.is_cut;
 }

@@ -1,7 +1,7 @@
 /* mime_head.c - the header block of a part, see mime_int.h.
  *
- * Owns the question where a header ends and which Content-* fields are in
- * it. Mail programs disagree about lines that are no header lines, lines of
+ * Owns the question where a header ends and which fields that tell of content
+ * are in it. Mail programs disagree about lines that are no header lines, lines of
  * blanks and bare CRs, so there may be more than one answer; each is given.
  * It does not look into the values. */
 #include "mime_int.h"
@@ -104,6 +104,10 @@ static struct mime_values *values_of(struct mime_head *h, const char *name, size
 		return &h->encoding;
 	if (str_ieq_n(name, n, "content-disposition"))
 		return &h->disposition;
+	if (str_ieq_n(name, n, "content-name") || str_ieq_n(name, n, "x-sun-data-name"))
+		return &h->name;
+	if (str_ieq_n(name, n, "content-location"))
+		return &h->location;
 	return NULL;
 }
 

@@ -34,6 +34,8 @@ struct mime_cut {
 
 struct mime_head {
 	struct mime_values type, encoding, disposition;
+	struct mime_values name;     /* Content-Name, X-Sun-Data-Name */
+	struct mime_values location;
 	struct mime_cut cuts[MIME_CUTS_MAX];
 	unsigned n_cuts;         /* one at least */
 	size_t scanned;
@@ -68,5 +70,10 @@ void mime_boundaries_add(struct mime_boundaries *bs, const char *p, size_t n);
 /* Adds the names that the value of Content-Type or Content-Disposition gives
  * the part. False: there are more than we look at. */
 bool mime_names_read(const struct mime_value *v, struct mime_part *part);
+/* Adds the name that a field says which few readers know: to other_names alone,
+ * as it makes no file of the part. False: as above. */
+bool mime_rare_name_read(const struct mime_value *v, struct mime_part *part);
+/* The same for Content-Location, a URI: what the file is called there. */
+bool mime_location_read(const struct mime_value *v, struct mime_part *part);
 
 #endif

@@ -392,6 +392,23 @@ static const struct row name_rows[] = {
 		"0 a/b i - >" }, 1, false },
 	{ "name of a multipart's part", MIXED "--abc\nContent-Type: a/b; name=x.exe\n\none\n"
 		"--abc--\n", { "1 a/b i - x.exe>one" }, 2, false },
+	{ "fields few know", "Content-Name: \"a\\\"x.exe\"\nX-Sun-Data-Name: (y).exe \n"
+		CD "filename=x.exe\ncontent-name: x.exe\n\n", {
+		"0 text/plain i - x.exe|a\"x.exe|(y).exe>" }, 1, false },
+	{ "no file name by them", "Content-Name: x y.exe\n\n", {
+		"0 text/plain i - |x|x y.exe>" }, 1, false },
+	{ "and encoded", "Content-Name: =?utf-8?B?eC5leGU=?=\nContent-Name:\n\n", {
+		"0 text/plain i - |x.exe>" }, 1, false },
+	{ "location", "Content-Location: x.\n exe\n\n", { "0 text/plain i - |x.exe>" }, 1, false },
+	{ "location on a host", "Content-Location: \"HTTP://a.com/d/x.exe?a=b#c\"\n\n", {
+		"0 text/plain i - |/d/x.exe?a=b#c|/d/x.exe>" }, 1, false },
+	{ "of a host", "Content-Location: http://a.com\n\n", { "0 text/plain i - >" }, 1, false },
+	{ "of a host, bare", "Content-Location: //a.com/\n\n", { "0 text/plain i - |/>" }, 1, false },
+	{ "of a part", "Content-Location: cid:1.2@a.com\n\n", { "0 text/plain i - >" }, 1, false },
+	{ "like a part", "Content-Location: cid:x.exe\n\n", { "0 text/plain i - |cid:x.exe>" }, 1,
+		false },
+	{ "of a file", "Content-Location: file:///C:/d/x.exe\n\n", {
+		"0 text/plain i - |/C:/d/x.exe>" }, 1, false },
 };
 
 static void check_row(const struct row *r, const char *eol)
