@@ -27,6 +27,8 @@ struct magic {
 
 /* What begins at the first octet. Returns how many rows of out are filled. */
 unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX]);
+/* Does that one begin at the first octet? */
+bool magic_is(enum magic_format f, const void *data, size_t len);
 /* Where the next rar, rar5, 7z, cab or lha begins at or behind *from (zip has its
  * own, zip_dir.h); *from moves behind it. */
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
@@ -47,6 +49,8 @@ bool magic_tar_head_is_plain(const void *data, size_t len);
 bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out);
 /* Does a 7z begin here, no accident: with the right sum of its first header? */
 bool magic_is_7z(const void *data, size_t len);
+/* Does a cab begin here, no accident: with a place for its files? */
+bool magic_is_cab(const void *data, size_t len);
 /* Has the header of the 7z that begins here no more octets, unpacked, than
  * some thousand files need? False also where that is not to be told of one
  * that is packed. A bit of it makes a reader take a hundred octets. */

@@ -115,12 +115,18 @@ static bool is_arj(const unsigned char *p, size_t len)
 	return len > 10 && (p[2] | p[3] << 8) <= 2600 && (p[2] | p[3] << 8) >= 30 && p[10] == 2;
 }
 
-/* Of version 1; what is reserved is zero, or its list of files has a possible
- * place: not all readers look at the former. */
+/* Files, in folders, and their list has a possible place. */
+static bool is_cab_filled(const unsigned char *p, size_t len)
+{
+	return len >= 36 && le32(p + 16) >= 36 && le32(p + 16) < le32(p + 8) && (p[26] | p[27]) != 0 && (p[28] | p[29]) != 0;
+}
+
+/* Of version 1, what is reserved zero, or more than that: not all readers look
+ * at either. */
 static bool is_cab_header(const unsigned char *p, size_t len)
 {
-	return len >= 36 && p[25] == 1 && ((le32(p + 4) == 0 && le32(p + 12) == 0 && le32(p + 20) == 0) ||
-		(le32(p + 16) >= 36 && le32(p + 16) < le32(p + 8)));
+	return is_cab_filled(p, len) || (len >= 36 && p[25] == 1 && le32(p + 4) == 0 &&
+		le32(p + 12) == 0 && le32(p + 20) == 0);
 }
 
 /* The trailer of a disk image. */
@@ -215,6 +221,21 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "dmg", false }, 0, OCTETS(""), is_dmg },
 };
 
+static bool row_fits(const struct row *r, const unsigned char *p, size_t len)
+{
+	return len >= r->at + r->n && memcmp(p + r->at, r->octets, r->n) == 0 &&
+		(r->check == NULL || r->check(p, len));
+}
+
+bool magic_is(enum magic_format f, const void *data, size_t len)
+{
+	bool yes = false;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		yes |= rows[i].m.format == f && row_fits(&rows[i], data, len);
+	return yes;
+}
+
 unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX])
 {
 	const unsigned char *p = data;
@@ -222,8 +243,7 @@ unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && n < MAGIC_MAX; i++) {
 		const struct row *r = &rows[i];
-		if (len < r->at + r->n || memcmp(p + r->at, r->octets, r->n) != 0 ||
-		    (r->check != NULL && !r->check(p, len)))
+		if (!row_fits(r, p, len))
 			continue;
 		if (n == 0 || out[n - 1].format != r->m.format || r->m.format == MAGIC_UNKNOWN)
 			out[n++] = r->m;
@@ -254,6 +274,13 @@ bool magic_is_7z(const void *data, size_t len)
 	const unsigned char *p = data;
 
 	return len >= 32 && memcmp(p, "7z\xbc\xaf\x27\x1c", 6) == 0 && crc32_of(p + 12, 20) == le32(p + 8);
+}
+
+bool magic_is_cab(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	return len >= 4 && memcmp(p, "MSCF", 4) == 0 && is_cab_filled(p, len);
 }
 
 /* A number of 7z: as many ones in front as octets follow. */

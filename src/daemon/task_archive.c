@@ -57,11 +57,36 @@ static bool scan_tars(struct task *t, const struct magic *m, const char *data, s
 	return true;
 }
 
+/* Some readers pass over zeros behind a compressed file and go on with the next
+ * as one file with it, which libarchive doesn't do for all. Each is scanned; what
+ * they are together is not. */
+static bool scan_streams(struct task *t, const struct magic *m, const char *data, size_t len,
+	const char *name, bool is_guess)
+{
+	char title[NAME_SIZE];
+
+	stream_title(m, data, len, name, title, sizeof title);
+	for (size_t at = 0; at < len && (at == 0 || magic_is(m->format, data + at, len - at));) {
+		struct reading r = { .name = name, .is_guess = is_guess };
+		if (at > 0 && !m->is_weak && !t->in_guess)
+			task_note(t, VERDICT_AV_NOTSCANNED, name, "an archive cannot be read: behind its end it goes on");
+		if (!task_unpack(t, m, UNPACK_FIRST_WAY, data + at,
+		    magic_stream_end(m->format, data + at, len - at), title, &r))
+			return false;
+		if (r.end != UNPACK_END || r.is_over || r.position == 0)
+			break;
+		/* Of lz4 libarchive takes four more, to see that they are no frame. */
+		const bool is_seen = m->format == MAGIC_LZ4 && r.position > 4 && r.position < len - at;
+		for (at += r.position - (is_seen ? 4 : 0); at < len && data[at] == '\0';)
+			at++;
+	}
+	return true;
+}
+
 static bool scan_known(struct task *t, const struct magic *m, const char *data, size_t len,
 	const char *name, bool is_guess)
 {
 	struct reading r = { .name = name, .is_guess = is_guess };
-	char title[NAME_SIZE] = "";
 	size_t end;
 
 	if (m->format == MAGIC_ZIP)
@@ -72,17 +97,15 @@ static bool scan_known(struct task *t, const struct magic *m, const char *data, 
 		task_note(t, VERDICT_AV_OVERLIMIT, name, "the header of a 7z is too large");
 		return true;
 	}
-	if (magic_is_stream(m->format)) {
-		stream_title(m, data, len, name, title, sizeof title);
-		len = magic_stream_end(m->format, data, len);
-	}
-	if (!task_unpack(t, m, UNPACK_FIRST_WAY, data, len, title, &r))
+	if (magic_is_stream(m->format))
+		return scan_streams(t, m, data, len, name, is_guess);
+	if (!task_unpack(t, m, UNPACK_FIRST_WAY, data, len, "", &r))
 		return false;
 	if (m->format != MAGIC_ISO || r.is_over)
 		return true;
 	struct reading again = { .name = name }, bare = { .name = name };
-	return task_unpack(t, m, UNPACK_SECOND_WAY, data, len, title, &again) && (again.is_over ||
-		task_unpack(t, m, UNPACK_THIRD_WAY, data, len, title, &bare));
+	return task_unpack(t, m, UNPACK_SECOND_WAY, data, len, "", &again) && (again.is_over ||
+		task_unpack(t, m, UNPACK_THIRD_WAY, data, len, "", &bare));
 }
 
 /* The object is one of them; false: the task is to end. */
@@ -104,6 +127,12 @@ static bool scan_as(struct task *t, const struct magic *m, const char *data, siz
 	return on;
 }
 
+/* Nothing that only looks like one: what cannot be read of it is missed. */
+static bool is_no_accident(enum magic_format f, const char *p, size_t len)
+{
+	return (f == MAGIC_7Z && magic_is_7z(p, len)) || (f == MAGIC_CAB && magic_is_cab(p, len));
+}
+
 /* Archives behind something else: self-extracting programs, pictures. */
 static bool scan_inside(struct task *t, const char *data, size_t len, const char *name,
 	unsigned marks)
@@ -118,7 +147,7 @@ static bool scan_inside(struct task *t, const char *data, size_t len, const char
 		size_t from = 1, at;
 		while ((marks & kinds[i].mark) && magic_inside(m->format, data, len, &from, &at))
 			if (!scan_as(t, m, data + at, len - at, name,
-			    m->format != MAGIC_7Z || !magic_is_7z(data + at, len - at)))
+			    !is_no_accident(m->format, data + at, len - at)))
 				return false;
 	}
 	return true;

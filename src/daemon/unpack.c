@@ -327,7 +327,7 @@ static size_t within(const struct unpack *u, la_int64_t at)
 
 size_t unpack_position(const struct unpack *u)
 {
-	return within(u, archive_filter_bytes(u->a, 0));
+	return within(u, archive_filter_bytes(u->a, -1));
 }
 
 size_t unpack_member_position(const struct unpack *u)

@@ -72,6 +72,9 @@ START_TEST(several_at_once)
 	ck_assert_int_eq(m[0].format, MAGIC_TAR);
 	ck_assert_int_eq(m[1].format, MAGIC_ISO);
 	ck_assert_int_eq(m[2].format, MAGIC_UNKNOWN);
+	ck_assert(magic_is(MAGIC_ISO, d, sizeof d));
+	ck_assert(!magic_is(MAGIC_ZIP, d, sizeof d));
+	ck_assert(!magic_is(MAGIC_ISO, d, 32769 + 4));
 	ck_assert(magic_is_tar(d, 512));
 	ck_assert(!magic_is_tar(d, 511));
 	d[0] = 'x';
@@ -93,6 +96,24 @@ START_TEST(inside)
 	ck_assert(!magic_inside(MAGIC_7Z, d, sizeof d, &from, &at)); /* too short */
 	from = 1;
 	ck_assert(!magic_inside(MAGIC_CAB, d, sizeof d, &from, &at));
+}
+END_TEST
+
+START_TEST(cab_inside)
+{
+	char d[] = "MZ..MSCF\1\0\0\0\x50\0\0\0\1\0\0\0\x24\0\0\0\1\0\0\0\3\2\1\0\1\0\0\0\0\0\0\0..";
+	const size_t n = sizeof d - 1;
+	size_t from = 1, at;
+
+	ck_assert(magic_inside(MAGIC_CAB, d, n, &from, &at));
+	ck_assert_uint_eq(at, 4);
+	ck_assert(magic_is_cab(d + 4, n - 4));
+	ck_assert(!magic_is_cab(d + 3, n - 3));
+	ck_assert(!magic_is_cab(d + 4, 35));
+	d[4 + 28] = 0;                         /* no files */
+	ck_assert(!magic_is_cab(d + 4, n - 4));
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_CAB, d, n, &from, &at));
 }
 END_TEST
 
@@ -358,6 +379,7 @@ int main(void)
 	tcase_add_test(t, several_at_once);
 	tcase_add_test(t, inside);
 	tcase_add_test(t, lha_inside);
+	tcase_add_test(t, cab_inside);
 	tcase_add_test(t, tar_behind_junk);
 	tcase_add_test(t, two_ways_to_a_directory);
 	tcase_add_test(t, links);
