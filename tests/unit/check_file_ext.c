@@ -225,8 +225,11 @@ int main(void)
 	tcase_add_test(t, shifted);
 	tcase_add_test(t, octets_of_a_charset);
 	tcase_add_test(t, colons);
-	tcase_add_test(t, any_octets);
 	tcase_add_test(t, long_names);
+	t = tcase_create("any_octets");
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, any_octets);
+	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);

@@ -694,10 +694,14 @@ START_TEST(test_term_finishes)
 	struct asker a;
 
 	workers[0] = start_worker(two_threads);
+	int kept = kept_one();
 	ask_begin(&a, 0, "sleep 300");
-	WAIT_FOR(sh->started == 1);
+	WAIT_FOR(sh->started == 2);
+	ck_assert(!is_closed(kept));
 	kill(workers[0], _i == 0 ? SIGTERM : SIGUSR2);
-	poll(NULL, 0, 50);
+	/* Its idle thread has left the socket before it lets this one go. */
+	WAIT_FOR(is_closed(kept));
+	close(kept);
 	int c = net_connect(&ep, SOCK_SEQPACKET); /* we hold the socket, too */
 	ck_assert_int_ge(c, 0);
 	ck_assert_uint_eq(ask_end(&a), VERDICT_AV_CLEAN);
