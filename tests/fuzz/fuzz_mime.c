@@ -39,7 +39,7 @@ static bool on_part(void *arg, const struct mime_part *p)
 	must(p->type[0] != '\0' && p->n_other_names < MIME_NAMES_MAX);
 	for (unsigned i = 0; i < p->n_other_names; i++) {
 		check_text(p->other_names[i], sizeof p->other_names[i]);
-		must(p->other_names[i][0] != '\0' && p->filename[0] != '\0');
+		must(p->other_names[i][0] != '\0');
 	}
 	must((unsigned)p->encoding <= DECODE_YENC);
 	must(!(p->is_multipart && p->is_message));
