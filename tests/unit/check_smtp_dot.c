@@ -190,6 +190,65 @@ START_TEST(random_bodies)
 }
 END_TEST
 
+#define LARGE (384u << 10)
+
+struct large {
+	size_t len;
+	char body[2 * LARGE];
+};
+
+static int keep_large(void *arg, const void *p, size_t n)
+{
+	struct large *l = arg;
+
+	need(n > 0 && l->len + n <= sizeof l->body);
+	memcpy(l->body + l->len, p, n);
+	l->len += n;
+	return 0;
+}
+
+/* Lines of this length, with a dot or a bare newline between some. */
+static size_t make_lines(char *out, size_t line)
+{
+	static const char *const ends[] = { "\r\n", "\n", "\r\n..", "\r", "\r\n.\r.", "\r\n\r\n" };
+	size_t n = 0;
+
+	for (size_t i = 0; n + line + 16 < LARGE; i++) {
+		const char *end = ends[i % (sizeof ends / sizeof *ends)];
+		for (size_t k = 0; k < line; k++)
+			out[n++] = (char)('a' + (i + k) % 26);
+		memcpy(out + n, end, strlen(end));
+		n += strlen(end);
+	}
+	memcpy(out + n, "\r\n.\r\n", 5);
+	return n + 5;
+}
+
+/* Long pieces go to the sink at once and short ones are collected: in their
+ * order all the same. */
+START_TEST(large_bodies)
+{
+	static const size_t lines[] = { 1, 76, 1000, 8189, 8190, 8191, 8192, 8193, 30000, 32767,
+		32768, 32769, 100000 };
+	static char in[LARGE], want[2 * LARGE];
+	static struct large got;
+	struct smtp_dot d;
+	size_t n = make_lines(in, lines[_i]), len = 0, want_used = 0, used = 0;
+
+	need(ref_dot_decode(in, n, false, want, &len, &want_used));
+	for (size_t step = 10000; step <= LARGE; step *= 6) {
+		int end = 0;
+		got.len = 0;
+		smtp_dot_init(&d, false);
+		for (size_t at = 0; at < n && end == 0; at += used)
+			end = smtp_dot_push(&d, in + at, n - at < step ? n - at : step, keep_large,
+				&got, &used);
+		need(end == 1);
+		need(got.len == len && memcmp(got.body, want, len) == 0);
+	}
+}
+END_TEST
+
 /* Chunks of BDAT: no end, no dots, the same newlines (RFC 3030). */
 static void check_chunks(const char *in, size_t n, bool keep, unsigned modes)
 {
@@ -378,6 +437,7 @@ int main(void)
 	tcase_add_test(tc, known_bodies);
 	tcase_add_loop_test(tc, every_short_body, 0, 9);
 	tcase_add_test(tc, random_bodies);
+	tcase_add_loop_test(tc, large_bodies, 0, 13);
 	tcase_add_test(tc, chunks);
 	tcase_add_test(tc, unfinished);
 	tcase_add_test(tc, smuggling);

@@ -18,6 +18,9 @@ memcheck="valgrind -q --leak-check=full --errors-for-leak-kinds=definite --log-f
 ESETS_WRAPPER="$memcheck" system_tests "$SCRATCH/plain" "valgrind: " 10 \
 	"${words:-010 020 060 115 150 210}"
 
+heading "mutants"
+step "mutants" "$TOP/tests/mutants/run"
+
 heading "make distcheck"
 distcheck() {
 	(cd "$SCRATCH/plain" && make -j"$(jobs_max)" distcheck) >"$SCRATCH/distcheck.log" 2>&1 && return 0

@@ -6,7 +6,7 @@
 
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev libarchive-dev"
 TEST_PACKAGES="check python3 postfix libidn2-dev clamav-daemon spamd rspamd"
-FULL_PACKAGES="clang valgrind xz-utils mandoc"
+FULL_PACKAGES="clang valgrind xz-utils mandoc patch"
 
 say() {
 	printf '%s\n' "$*"
