@@ -198,6 +198,8 @@ static void on_send(struct session *s)
 static void on_data_refused(struct session *s)
 {
 	pass_final(s);
+	if (s->state == ST_CLOSE)
+		return;
 	session_mail_done(s, "refused");
 	s->server_since_ms = s->env->now_ms;
 	session_to_server(s, "RSET\r\n", 6);

@@ -77,6 +77,8 @@ void session_mail_free(struct session *s)
 
 void session_mail_done(struct session *s, const char *outcome)
 {
+	if (s->msg == NULL) /* memory ran out over its reply: session_close was here */
+		return;
 	if (s->job != NULL)
 		s->env->ops->scan_cancel(s, &s->job);
 	session_log_message(s, outcome);

@@ -861,6 +861,8 @@ static bool on_flag(struct player *p, const char *word)
 		spool_is_broken = false;
 	else if (strcmp(word, "block-client") == 0)
 		p->block_client = true;
+	else if (strcmp(word, "no-memory") == 0)
+		p->s.c_out.max = 0;
 	else if (strcmp(word, "block-server") == 0)
 		p->block_server = true;
 	else if (strcmp(word, "hold-turns") == 0)

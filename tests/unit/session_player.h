@@ -27,7 +27,7 @@
  *                       client-error, stop, tick +Ns, wait +Ns, verdict KIND
  *                       [NAME], scan-down, spool-broken, spool-mended,
  *                       block-client, block-server, hold-turns, unblock,
- *                       refuse END
+ *                       refuse END, no-memory (for what the client is told)
  *   turns N             how often the session has asked for another turn
  *   received N          octets of messages that were counted
  *   state NAME          the session's state now
