@@ -21,7 +21,7 @@ enum unpack_status {
 	UNPACK_END,         /* no more of them */
 	UNPACK_ENCRYPTED,   /* needs a key */
 	UNPACK_BROKEN,      /* cannot be read: unpack_error */
-	UNPACK_STOPPED      /* go_on said no */
+	UNPACK_STOPPED      /* go_on said no, or memory ran out: unpack_is_short */
 };
 
 /* How an archive is read that has two tables of contents: zip by the directory
@@ -58,6 +58,8 @@ size_t unpack_position(const struct unpack *u);
 size_t unpack_member_position(const struct unpack *u);
 /* Was a header passed over, or taken that says two things of a size? */
 bool unpack_is_damaged(const struct unpack *u);
+/* Has memory run out? Then nothing is known of the archive. */
+bool unpack_is_short(const struct unpack *u);
 /* Why it is broken or damaged. */
 const char *unpack_error(const struct unpack *u);
 void unpack_close(struct unpack **up);

@@ -261,6 +261,10 @@ bool task_unpack(struct task *t, const struct magic *m, enum unpack_way way,
 		t->unpack_left = t->r->opts.archive_max_size;
 	bool on = read_members(t, u, r, title);
 	t->n_archives--;
+	if (unpack_is_short(u)) {
+		unpack_close(&u);
+		return task_out_of_memory(t);
+	}
 	if (on && r->end == UNPACK_END && r->members == 0 && !may_be_empty(m->format))
 		r->end = UNPACK_BROKEN;
 	if (r->end == UNPACK_END)

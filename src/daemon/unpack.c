@@ -10,6 +10,9 @@
  * member that it gives no octets of, the target of a link, headers that it
  * passed over or that say two things of a size; and archives with two tables
  * of contents are read by the one that is asked for (enum unpack_way).
+ * Where memory runs out libarchive calls the archive broken, or not one, and the
+ * libraries under it don't tell it all; malloc leaves ENOMEM in errno, which says
+ * so: what such a call has returned is not believed.
  * Without libarchive nothing is known, and nothing is opened. */
 #include "config.h"
 
@@ -37,6 +40,7 @@ struct unpack {
 	unpack_go_on_fn go_on;
 	void *arg;
 	bool is_stopped, is_dead;  /* dead: there is nothing to read */
+	bool is_short;             /* of memory; then is_stopped too */
 	bool is_damaged;           /* a header was skipped, or is not believed */
 	char why[128];
 };
@@ -56,12 +60,29 @@ static locale_t locale_enter(void)
 	return utf8 != (locale_t)0 ? uselocale(utf8) : uselocale((locale_t)0);
 }
 
+/* Before a call into libarchive, and behind it. */
+static locale_t call_begin(void)
+{
+	errno = 0;
+	return locale_enter();
+}
+
+static void call_end(struct unpack *u, locale_t old)
+{
+	if (errno == ENOMEM)
+		u->is_short = u->is_stopped = true;
+	uselocale(old);
+}
+
 static la_ssize_t on_read(struct archive *a, void *arg, const void **block)
 {
 	struct unpack *u = arg;
 	size_t n = u->len - u->at < BLOCK ? u->len - u->at : BLOCK;
+	const int kept = errno;
+	const bool goes_on = u->go_on(u->arg);
 
-	if (!u->go_on(u->arg)) {
+	errno = kept;
+	if (!goes_on) {
 		u->is_stopped = true;
 		archive_set_error(a, ECANCELED, "stopped");
 		return ARCHIVE_FATAL;
@@ -146,15 +167,19 @@ static struct filter filter_of(enum magic_format f)
 }
 
 /* OK only where libarchive has the decompressor in it: it says WARN where it
- * would run a program. */
+ * would run a program. Without memory to ask, it has: unpack_open will fail. */
 static bool is_built_in(const struct filter *f)
 {
 	struct archive *a = archive_read_new();
-	bool yes = a != NULL && f->support(a) == ARCHIVE_OK;
+	int got;
 
-	if (a != NULL)
-		archive_read_free(a);
-	return yes;
+	if (a == NULL) {
+		errno = ENOMEM;
+		return true;
+	}
+	got = f->support(a);
+	archive_read_free(a);
+	return got == ARCHIVE_OK || got == ARCHIVE_FATAL;
 }
 
 bool unpack_knows(enum magic_format f)
@@ -220,12 +245,14 @@ struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void 
 		free(u);
 		return NULL;
 	}
-	const locale_t old = locale_enter();
+	const locale_t old = call_begin();
 	if (set_up(u, f, way) != ARCHIVE_OK) {
 		keep_error(u);
 		u->is_dead = true;
 	}
-	uselocale(old);
+	call_end(u, old);
+	if (u->is_short)
+		unpack_close(&u);
 	return u;
 }
 
@@ -278,7 +305,7 @@ enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out)
 
 	if (u->is_dead)
 		return u->is_stopped ? UNPACK_STOPPED : UNPACK_BROKEN;
-	const locale_t old = locale_enter();
+	const locale_t old = call_begin();
 	const int got = next_header(u, &e);
 	*out = (struct unpack_member){ .name = "" };
 	if ((got == ARCHIVE_OK || got == ARCHIVE_WARN) && e != NULL) {
@@ -293,7 +320,9 @@ enum unpack_status unpack_next(struct unpack *u, struct unpack_member *out)
 		out->target = archive_entry_symlink(e);
 		out->is_encrypted = archive_entry_is_encrypted(e) != 0;
 	}
-	uselocale(old);
+	call_end(u, old);
+	if (u->is_short)
+		return UNPACK_STOPPED;
 	if (got == ARCHIVE_EOF)
 		return UNPACK_END;
 	return got == ARCHIVE_OK || got == ARCHIVE_WARN ? UNPACK_OK : failure(u);
@@ -309,9 +338,11 @@ enum unpack_status unpack_read(struct unpack *u, const void **block, size_t *n, 
 		u->is_stopped = true;
 		return UNPACK_STOPPED;
 	}
-	const locale_t old = locale_enter();
+	const locale_t old = call_begin();
 	const int got = archive_read_data_block(u->a, block, n, &offset);
-	uselocale(old);
+	call_end(u, old);
+	if (u->is_short)
+		return UNPACK_STOPPED;
 	*at = offset > 0 ? (uint64_t)offset : 0;
 	if (got == ARCHIVE_EOF)
 		return UNPACK_END;
@@ -338,6 +369,11 @@ size_t unpack_member_position(const struct unpack *u)
 bool unpack_is_damaged(const struct unpack *u)
 {
 	return u->is_damaged;
+}
+
+bool unpack_is_short(const struct unpack *u)
+{
+	return u->is_short;
 }
 
 const char *unpack_error(const struct unpack *u)
@@ -405,6 +441,12 @@ size_t unpack_member_position(const struct unpack *u)
 }
 
 bool unpack_is_damaged(const struct unpack *u)
+{
+	(void)u;
+	return false;
+}
+
+bool unpack_is_short(const struct unpack *u)
 {
 	(void)u;
 	return false;
