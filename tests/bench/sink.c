@@ -309,8 +309,9 @@ static int conn_keep(struct conn *c, const char *rest, size_t n)
 	return 0;
 }
 
-/* Reads until nothing is left. Returns -1 when the connection is over. */
-static int conn_read(struct conn *c)
+/* Reads until nothing is left; has_end: its end is there too, and no further event
+ * would tell of it. Returns -1 when the connection is over. */
+static int conn_read(struct conn *c, bool has_end)
 {
 	for (;;) {
 		if (c->kept_len != 0)
@@ -326,7 +327,7 @@ static int conn_read(struct conn *c)
 		conn_flush(c);
 		if (used < 0 || conn_keep(c, input + used, have - (size_t)used) < 0)
 			return -1;
-		if ((size_t)n < READ_SIZE)
+		if ((size_t)n < READ_SIZE && !has_end)
 			return 0;
 	}
 }
@@ -345,7 +346,7 @@ static void accept_all(int ep, int listener)
 
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct conn *c = calloc(1, sizeof *c);
-		struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.ptr = c };
+		struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c };
 
 		if (c == NULL)
 			abort();
@@ -409,7 +410,8 @@ static void serve(int ep, int *listener, int *signals)
 				accept_all(ep, *listener);
 			else if (ev[i].data.ptr == signals && !on_signal(*signals))
 				return;
-			else if (ev[i].data.ptr != signals && conn_read(ev[i].data.ptr) < 0)
+			else if (ev[i].data.ptr != signals &&
+			         conn_read(ev[i].data.ptr, ev[i].events & EPOLLRDHUP) < 0)
 				conn_close(ev[i].data.ptr);
 		}
 	}
