@@ -2,10 +2,14 @@
  *
  * Landlock by its system calls: the C library has no functions for them. Needs
  * no privilege but PR_SET_NO_NEW_PRIVS, which proc_identity_take sets. */
+#include "config.h"
+
 #include "confine.h"
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +19,19 @@
 #include <linux/landlock.h>
 #endif
 #endif
+
+/* What measures a program does things of its own in it: it opens its files, maps
+ * terabytes, unwinds by system calls that we never make. */
+const char *confine_why_not(void)
+{
+#ifdef WITH_INSTRUMENTS
+	return "built with sanitizers or for coverage";
+#else
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "/vgpreload_") != NULL ? "under valgrind" : NULL;
+#endif
+}
 
 #if defined(LANDLOCK_ACCESS_FS_EXECUTE) && defined(SYS_landlock_create_ruleset)
 
