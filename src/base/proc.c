@@ -132,7 +132,8 @@ static int make_one_dir(const char *path, mode_t mode, uid_t uid, gid_t gid)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	int rc = fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 ? -1 : 0;
+	/* In this order it is no matter of CAP_FOWNER. */
+	int rc = fchmod(fd, mode) < 0 || fchown(fd, uid, gid) < 0 ? -1 : 0;
 	int e = errno;
 	close(fd);
 	errno = e;
