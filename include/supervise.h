@@ -11,6 +11,8 @@
  *              then SIGKILL after stop_ms
  *              (a second HUP while old ones drain stops those first, and is
  *              worked off when they have gone; the present ones go on)
+ * The service manager is told (service.h): ready when the first workers were
+ * forked, reloading from a HUP until it has been worked off, stopping.
  * A worker that dies is replaced at once. One that died within a second and
  * was not proven is young: the first young death in a row is made good at
  * once too, those after it wait 1, 2, 4 ... 10 s; a proven one starts the row

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "manager.h"
 #include "proc.h"
+#include "service.h"
 
 /* Until the configuration says otherwise: errors to stderr and to syslog, but
  * for a mere check, which is nobody else's business. */
@@ -52,6 +53,7 @@ static int run(const struct conf_cli *cli)
 				"" : "; agent_enabled = no: nothing will start");
 	} else if (!conf->smtp.mod.agent_enabled) {
 		printf("esets_smtp: agent_enabled = no, nothing started\n");
+		service_ready("agent_enabled = no, nothing started");
 	} else {
 		return manager_run(cli, conf); /* takes conf */
 	}
@@ -69,6 +71,7 @@ int main(int argc, char **argv)
 	if (proc_std_open() < 0)
 		return 1;
 	log_open("esets_smtp", &on_stderr);
+	service_init();
 	if (conf_cli_parse(&cli, CONF_PROG_SMTP, argc, argv, note, &quiet) < 0)
 		return CONF_EX_USAGE;
 	if (cli.help)

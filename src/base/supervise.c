@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "service.h"
 
 #define YOUNG_MS 1000
 #define BACKOFF_MS 1000
@@ -256,6 +257,7 @@ static void stop_begin(struct sup *s)
 		return; /* asking twice does not shorten anybody's time */
 	s->is_stopping = true;
 	log_info("stopping");
+	service_stopping();
 	if (s->cfg->cb->stopping != NULL)
 		s->cfg->cb->stopping(s->cfg->ctx);
 	for (unsigned i = 0; i < s->nslots; i++) {
@@ -267,6 +269,7 @@ static void stop_begin(struct sup *s)
 static void kill_all(struct sup *s)
 {
 	log_info("stopping at once");
+	service_stopping();
 	s->is_killed = true;
 	for (unsigned i = 0; i < s->nslots; i++) {
 		if (s->workers[i].state != W_FREE)
@@ -311,7 +314,8 @@ static void drain_begin(struct sup *s, const unsigned *old_slots, unsigned n)
 	}
 }
 
-static void reload_now(struct sup *s)
+/* 0; -1 everything stays as it was. */
+static int reload_now(struct sup *s)
 {
 	unsigned num = s->cfg->num, n = 0;
 	unsigned *old = calloc(s->nslots, sizeof *old);
@@ -320,7 +324,7 @@ static void reload_now(struct sup *s)
 	if (old == NULL || s->cfg->cb->reload == NULL ||
 	    s->cfg->cb->reload(s->cfg->ctx, &num) < 0) {
 		free(old);
-		return;
+		return -1;
 	}
 	for (unsigned i = 0; i < s->nslots; i++) {
 		if (s->workers[i].state == W_LIVE)
@@ -329,7 +333,7 @@ static void reload_now(struct sup *s)
 	if (num == 0 || table_size(s, num) < 0) {
 		log_error("reload: no memory for %u %ss, the old ones stay", num, s->cfg->what);
 		free(old);
-		return;
+		return -1;
 	}
 	s->cfg->num = num;
 	/* First the new ones, so that somebody accepts all the time. */
@@ -338,12 +342,21 @@ static void reload_now(struct sup *s)
 	start_due(s);
 	drain_begin(s, old, n);
 	free(old);
+	return 0;
+}
+
+static void say_ready(const struct sup *s, int reloaded)
+{
+	service_ready("%u %s%s%s", s->cfg->num, s->cfg->what, s->cfg->num == 1 ? "" : "s",
+		reloaded < 0 ? "; the reload failed, what held before it holds" : "");
 }
 
 /* A second HUP while predecessors still drain: the slots are taken, so those
  * are stopped and the reload waits for them; the present ones go on serving. */
 static void reload_request(struct sup *s)
 {
+	if (!s->wants_reload)
+		service_reloading();
 	s->wants_reload = true;
 	for (unsigned i = 0; i < s->nslots; i++) {
 		if (s->workers[i].state == W_DRAIN)
@@ -468,6 +481,7 @@ int supervise_run(struct supervise_cfg *cfg)
 	}
 	s.tick_ms = now_ms();
 	start_due(&s);
+	say_ready(&s, 0);
 	while (!s.is_killed && !(s.is_stopping && count_workers(&s, false) == 0)) {
 		wait_once(&s);
 		if (s.is_killed)
@@ -475,7 +489,7 @@ int supervise_run(struct supervise_cfg *cfg)
 		reap(&s);
 		on_deadlines(&s);
 		if (s.wants_reload && !s.is_stopping && count_workers(&s, true) == 0)
-			reload_now(&s);
+			say_ready(&s, reload_now(&s));
 		start_due(&s);
 	}
 	status = 0;

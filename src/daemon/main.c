@@ -34,6 +34,7 @@
 #include "proc.h"
 #include "quarantine.h"
 #include "server.h"
+#include "service.h"
 #include "start_check.h"
 #include "stats.h"
 #include "str.h"
@@ -508,6 +509,7 @@ int main(int argc, char **argv)
 	if (proc_std_open() < 0)
 		return 1;
 	log_early(true);
+	service_init();
 	if (conf_cli_parse(&m.cli, CONF_PROG_DAEMON, argc, argv, on_note, &m) == 0)
 		status = with_cli(&m);
 	master_fini(&m);
