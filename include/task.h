@@ -11,6 +11,9 @@ typedef bool (*task_cancelled_fn)(void *arg);
 
 /* How this process keeps memory; once, before the first scan. */
 void task_mem_init(void);
+/* Gives memory back that no scan has at the moment, where there was one since
+ * the last call. From any thread, every few seconds. */
+void task_mem_rest(void);
 
 /* fd holds r->size octets and is only read; -1 if they are inline. v is filled in (never fails:
  * what could not be done is in v->av and v->reason). *clean_fd_out: the

@@ -21,12 +21,14 @@
 
 #include "net.h"
 #include "stats.h"
+#include "task.h"
 
 #define CANCEL_WAIT_MS 250   /* for tasks to notice that they are given up */
 #define NO_FDS_WAIT_MS 100
 #define PACKET_WAIT_MS 2
 #define LONG_MS 20           /* a scan that others should not wait for */
 #define LOG_BURST 3
+#define REST_MS 10000        /* between two looks at memory that lies idle */
 
 struct server_thread {
 	struct server_pool *pool;
@@ -196,19 +198,16 @@ static void leave(struct server_pool *p, enum server_state state)
 		pthread_kill(p->thread[i].self, SERVER_WAKE);
 }
 
-/* Waits for a signal until end_ms (0: without end). 0: none. */
+/* Waits for a signal until end_ms, at most REST_MS. -1: none. */
 static int wait_signal(long long end_ms)
 {
+	long long left = end_ms != 0 ? end_ms - now_ms() : REST_MS;
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGUSR2);
-	if (end_ms == 0)
-		return sigwaitinfo(&set, NULL);
-	long long left = end_ms - now_ms();
-	if (left < 0)
-		left = 0;
+	left = left < 0 ? 0 : left > REST_MS ? REST_MS : left;
 	struct timespec ts = { .tv_sec = (time_t)(left / 1000),
 		.tv_nsec = (long)(left % 1000 * 1000000) };
 	return sigtimedwait(&set, NULL, &ts);
@@ -222,6 +221,8 @@ static void supervise_threads(struct server_pool *p)
 	while (atomic_load(&p->running) > 0) {
 		int sig = wait_signal(end_ms);
 		int state = atomic_load(&p->state);
+		if (sig < 0)
+			task_mem_rest();
 		if (sig == SIGTERM && state != SERVER_STOP) {
 			leave(p, SERVER_STOP);
 			end_ms = now_ms() + p->cfg->stop_ms;

@@ -13,10 +13,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,6 +112,7 @@ struct content {
 	const void *p;
 	size_t len;
 	void *mapped;        /* to be unmapped, or NULL */
+	void *copy;          /* to be freed, or NULL */
 };
 
 static int read_all(struct task *t, int fd, char *p, size_t len)
@@ -127,21 +130,48 @@ static int read_all(struct task *t, int fd, char *p, size_t len)
 	return 0;
 }
 
-/* A sealed memfd is mapped where it lies. A file could be cut short while we
- * read its mapping, which would be a signal: it is copied. */
-static int content_map(struct task *t, struct content *c, int fd, size_t len)
+/* A file without a name of our own user's: the agent's spool. Whoever could cut
+ * it short could as well kill us. What FUSE says of a file its user says. */
+static bool is_own_spool(int fd, const struct stat *st)
 {
-	int seals = fcntl(fd, F_GET_SEALS);
-	bool sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & F_SEAL_WRITE);
+	struct statfs fs;
 
-	c->p = c->mapped = sealed ? mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0) :
-		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (c->mapped == MAP_FAILED)
-		return -1;
-	if (sealed || read_all(t, fd, c->mapped, len) == 0)
+	return S_ISREG(st->st_mode) && st->st_nlink == 0 && st->st_uid == geteuid() &&
+		(st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
+		fstatfs(fd, &fs) == 0 && fs.f_type != FUSE_SUPER_MAGIC;
+}
+
+/* Are there len octets that stay? Seals first: before them it may be cut. */
+static bool is_steady(int fd, size_t len)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+	const bool is_sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & F_SEAL_WRITE);
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size >= len &&
+		(is_sealed || is_own_spool(fd, &st));
+}
+
+/* What is steady is mapped where it lies. Another file could be cut short while
+ * we read its mapping, which would be a signal: it is copied. */
+static int content_take(struct task *t, struct content *c, int fd)
+{
+	if (is_steady(fd, c->len)) {
+		void *p = mmap(NULL, c->len, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (p == MAP_FAILED)
+			return -1;
+		c->p = c->mapped = p;
 		return 0;
-	munmap(c->mapped, len);
-	return -1;
+	}
+	c->p = c->copy = malloc(c->len);
+	return c->copy != NULL ? read_all(t, fd, c->copy, c->len) : -1;
+}
+
+static void content_close(struct content *c)
+{
+	if (c->mapped != NULL)
+		munmap(c->mapped, c->len);
+	free(c->copy);
 }
 
 static int content_open(struct task *t, struct content *c, int fd)
@@ -152,7 +182,7 @@ static int content_open(struct task *t, struct content *c, int fd)
 	if (r->is_inline)
 		c->p = r->octets;
 	else if (c->len > 0)
-		return content_map(t, c, fd, c->len);
+		return content_take(t, c, fd);
 	return 0;
 }
 
@@ -257,7 +287,7 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 {
 	long long start_us = now_us();
 	struct task *t = malloc(sizeof *t);
-	struct content c;
+	struct content c = { .p = "" };
 
 	*clean_fd_out = -1;
 	if (t == NULL) {
@@ -288,9 +318,8 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		if (r->want_as)
 			judge_spam(t, &c);
 		note_sha256(t, &c);
-		if (c.mapped != NULL)
-			munmap(c.mapped, c.len);
 	}
+	content_close(&c);
 	engines_version(v->vdb, sizeof v->vdb);
 	v->time_us = (unsigned)(now_us() - start_us);
 	bool done = !t->is_cancelled;
@@ -302,5 +331,6 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	}
 	task_clean_fini(t);
 	free(t);
+	task_mem_used();
 	return done;
 }

@@ -72,8 +72,10 @@ bool task_take_object(struct task *t);
 /* Into a message or an archive, and out of it. False: too deep, noted. */
 bool task_enter(struct task *t);
 void task_leave(struct task *t);
-/* ---- task_mem.c: also task_mem_init of task.h ------------------------------ */
+/* ---- task_mem.c: also task_mem_init and task_mem_rest of task.h ------------ */
 
+/* At the end of each task. */
+void task_mem_used(void);
 /* Memory for an object; NULL: the task is to end. task_free takes the same
  * size, and a null pointer. A failed task_realloc frees nothing. */
 void *task_alloc(struct task *t, size_t size);

@@ -1,24 +1,40 @@
 /* task_mem.c - memory for objects, within the budget of the task.
  *
- * Large ones are mapped for themselves and go back when they are freed. What is
- * smaller comes from the heap, of which each thread keeps some for the next
- * message: page faults were a sixth of the time of one of 1 MiB. Left to itself
- * the C library would raise both limits, up to 64 MiB kept for each.
- * Huge pages (MADV_HUGEPAGE) were tried for the large ones: a twelfth faster on
- * their own, but with several scans at once their clearing cost more than the
- * faults they saved. */
+ * A thread keeps what it has freed for its next message, up to KEPT octets: the
+ * kernel's clearing of fresh pages was a fifth of the time of a message of
+ * 10 MiB. Only what is larger is mapped for itself. So that this is no memory
+ * for good the worker gives back from time to time what lies idle.
+ * Huge pages (MADV_HUGEPAGE) were tried instead: a twelfth faster on their own,
+ * but with several scans at once their clearing cost more than the faults they
+ * saved. */
 #include "task_int.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#define LARGE (4u << 20)
-#define KEPT (8u << 20)              /* free at the end of the heap of a thread */
+#define LARGE (32u << 20)            /* the most that the C library allows here */
+#define KEPT (32u << 20)             /* free at the end of the heap of a thread */
+
+static _Atomic bool is_used;         /* since task_mem_rest */
 
 void task_mem_init(void)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE);
 	mallopt(M_TRIM_THRESHOLD, KEPT);
+}
+
+/* Seldom written: the threads share its cache line. */
+void task_mem_used(void)
+{
+	if (!atomic_load_explicit(&is_used, memory_order_relaxed))
+		atomic_store_explicit(&is_used, true, memory_order_relaxed);
+}
+
+void task_mem_rest(void)
+{
+	if (atomic_exchange_explicit(&is_used, false, memory_order_relaxed))
+		malloc_trim(0);
 }
 
 bool task_out_of_memory(struct task *t)

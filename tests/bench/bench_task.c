@@ -1,9 +1,10 @@
 /* bench_task.c - CPU time of the scan itself: task_run with the builtin engine,
  * without sockets and sessions. Not part of `make check`.
  *
- *   tests/bench/bench_task [-f] [-s] [KIB [SECONDS]]     (4 KiB, 1 s)
+ *   tests/bench/bench_task [-f | -n] [-s] [KIB [SECONDS]]     (4 KiB, 1 s)
  *
- * -f  the message is in a file, not in a memfd    -s  it is judged for spam too
+ * -f  the message is in a file without a name, as the agent's spool, not in a
+ *     memfd; -n in one with a name, which is copied    -s  it is judged for spam too
  *
  * The message is a text, or from 64 KiB on a base64 attachment, and a signature
  * has every object hashed. Up to SCAN_INLINE_MAX octets go inline, as from the
@@ -120,7 +121,7 @@ static int measure(struct scan_request *r, int fd, double seconds)
 	return 0;
 }
 
-static int run(size_t size, double seconds, bool is_file, bool want_as)
+static int run(size_t size, double seconds, bool is_file, bool is_named, bool want_as)
 {
 	char *p = malloc(size + 1024);
 
@@ -137,6 +138,8 @@ static int run(size_t size, double seconds, bool is_file, bool want_as)
 			.archive_max_files = 1000, .archive_max_ratio = 150, .ext_exclude = "",
 			.block_ext = "", .allow_hash = "", .allow_name = "" } };
 	int fd = r.is_inline ? -1 : is_file ? write_file(spool, p, n) : sealed_fd("bench", p, n);
+	if (is_file && !is_named)
+		unlink(spool);
 	int result = !r.is_inline && fd < 0 ? -1 : measure(&r, fd, seconds);
 
 	free(p);
@@ -148,11 +151,12 @@ static int run(size_t size, double seconds, bool is_file, bool want_as)
 int main(int argc, char **argv)
 {
 	const char *tmp = getenv("TMPDIR");
-	bool is_file = false, want_as = false;
+	bool is_file = false, is_named = false, want_as = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "fs")) != -1) {
-		is_file |= c == 'f';
+	while ((c = getopt(argc, argv, "fns")) != -1) {
+		is_file |= c == 'f' || c == 'n';
+		is_named |= c == 'n';
 		want_as |= c == 's';
 		if (c == '?')
 			return 64;
@@ -161,12 +165,12 @@ int main(int argc, char **argv)
 	const double seconds = optind + 1 < argc ? strtod(argv[optind + 1], NULL) : 1;
 	snprintf(dir, sizeof dir, "%s/bench_task.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	if (kib == 0 || mkdtemp(dir) == NULL) {
-		fprintf(stderr, "usage: %s [-f] [-s] [KIB [SECONDS]]\n", argv[0]);
+		fprintf(stderr, "usage: %s [-f | -n] [-s] [KIB [SECONDS]]\n", argv[0]);
 		return 64;
 	}
 	snprintf(list, sizeof list, "%s/list.sha256", dir);
 	snprintf(spool, sizeof spool, "%s/message", dir);
-	int result = run(kib << 10, seconds, is_file, want_as);
+	int result = run(kib << 10, seconds, is_file, is_named, want_as);
 	unlink(spool);
 	unlink(list);
 	rmdir(dir);

@@ -67,6 +67,10 @@ static bool sleep_unless(long ms, task_cancelled_fn cancelled, void *arg)
 	return true;
 }
 
+void task_mem_rest(void)
+{
+}
+
 bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	task_cancelled_fn cancelled, void *arg, struct verdict *v, int *clean_fd_out)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -877,6 +878,83 @@ START_TEST(gives_up_while_reading)
 }
 END_TEST
 
+static char file_path[64];
+
+/* A file as a caller may pass it; a named one is unlinked later. */
+static int open_file(bool is_named, mode_t mode)
+{
+	static char message[3 * 4096] = "Subject: x\r\n\r\n";
+
+	strcpy(file_path, "/tmp/check_task.XXXXXX");
+	int fd = mkstemp(file_path);
+	ck_assert_int_ge(fd, 0);
+	if (!is_named)
+		ck_assert_int_eq(unlink(file_path), 0);
+	ck_assert_int_eq(fchmod(fd, mode), 0);
+	ck_assert_int_eq(write(fd, message, sizeof message), (ssize_t)sizeof message);
+	req.size = sizeof message;
+	req.is_inline = false;
+	return fd;
+}
+
+static bool cut_short(void *arg)
+{
+	ck_assert_int_eq(ftruncate(*(int *)arg, 0), 0);
+	return false;
+}
+
+/* What others might cut short while it is read is not read from a mapping,
+ * which would be the end of this process. */
+START_TEST(cut_short_by_another)
+{
+	const struct { bool is_named; mode_t mode; uid_t uid; } files[] = {
+		{ true, 0600, geteuid() }, { false, 0620, geteuid() }, { false, 0602, geteuid() },
+		{ false, 0600, 65534 },
+	};
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		int fd = open_file(files[i].is_named, files[i].mode);
+		if (files[i].uid == geteuid() || fchown(fd, files[i].uid, (gid_t)-1) == 0) {
+			ck_assert(task_run(&req, fd, now_ms() + 60000, cut_short, &fd, &verdict, &clean_fd));
+			ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
+			verdict_fini(&verdict);
+		}
+		close(fd);
+		unlink(file_path);
+	}
+}
+END_TEST
+
+/* A memfd that was cut between the look at its size and its seals. */
+START_TEST(sealed_too_late)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	req.size = 3 * 4096;
+	req.is_inline = false;
+	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
+	close(fd);
+}
+END_TEST
+
+/* The agent's spool: scanned, and shorter than was said. */
+START_TEST(unlinked_file)
+{
+	int fd = open_file(false, 0600);
+
+	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	verdict_fini(&verdict);
+	ck_assert_int_eq(ftruncate(fd, 1), 0);
+	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
+	close(fd);
+}
+END_TEST
+
 static bool on_tenth(void *arg)
 {
 	(void)arg;
@@ -988,6 +1066,9 @@ int main(void)
 	tcase_add_test(t, memory_is_bounded);
 	tcase_add_test(t, time_and_cancel);
 	tcase_add_test(t, gives_up_while_reading);
+	tcase_add_test(t, cut_short_by_another);
+	tcase_add_test(t, sealed_too_late);
+	tcase_add_test(t, unlinked_file);
 	tcase_add_test(t, gives_up_inside_a_walk);
 	tcase_add_test(t, walks_share_a_budget);
 	tcase_add_test(t, no_engine);
