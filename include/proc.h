@@ -38,9 +38,9 @@ struct proc_identity {
  * user esets"). Not started as root: drop is false, ids are the own ones. */
 int proc_identity_get(const char *user, const char *group, struct proc_identity *out,
 	char *why, size_t why_size);
-/* Takes user, group and the user's other groups, checked for no way back;
- * PR_SET_NO_NEW_PRIVS, no core, umask 077. For children, after the fork. 0,
- * -1 with errno. */
+/* Takes user, group and the user's other groups, checked for no way back; no
+ * capabilities (but for root), PR_SET_NO_NEW_PRIVS, no core, umask 077. For
+ * children, after the fork. 0, -1 with errno. */
 int proc_identity_take(const struct proc_identity *id);
 /* The ids alone, for another program: it may be set-group-id to some mail
  * system's group, which PR_SET_NO_NEW_PRIVS would prevent. 0, -1 with errno. */

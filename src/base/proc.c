@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -414,6 +416,16 @@ static int drop_ids(const struct proc_identity *id)
 	return 0;
 }
 
+/* Becoming another user takes them away, but not where the program was started
+ * as that user and was given some, such as CAP_NET_BIND_SERVICE. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+
+	return (int)syscall(SYS_capset, &head, none);
+}
+
 int proc_identity_drop(const struct proc_identity *id)
 {
 	return id->drop ? drop_ids(id) : 0;
@@ -426,6 +438,8 @@ int proc_identity_take(const struct proc_identity *id)
 	struct rlimit no_core = { 1, 1 };
 
 	if (proc_identity_drop(id) < 0)
+		return -1;
+	if (geteuid() != 0 && drop_capabilities() < 0)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return -1;
