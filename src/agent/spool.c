@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 #define HEAP_MIN (4u << 10)
 #define FREE_CHECK_OCTETS (1u << 20)   /* how often the disk is looked at */
 #define COPY_CHUNK (64u << 10)
+#define FILE_MODE 0400
 
 struct spool {
 	const struct spool_cfg *cfg;
@@ -139,16 +142,21 @@ static int check_disk(struct spool *s, size_t n)
 int spool_open_file(const char *dir)
 {
 	char path[4096];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	uint64_t name;
+	/* For its owner to read only, so that whoever gets it to read, and is the
+	 * same user, cannot open it again to write. This descriptor can. */
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, FILE_MODE);
 
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 		return fd;
 	/* A file system without O_TMPFILE: a name nobody can guess, for a moment. */
-	if (snprintf(path, sizeof path, "%s/esets.XXXXXX", dir) >= (int)sizeof path) {
+	if (getrandom(&name, sizeof name, 0) != (ssize_t)sizeof name)
+		return -1;
+	if (snprintf(path, sizeof path, "%s/esets.%016" PRIx64, dir, name) >= (int)sizeof path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	fd = mkostemp(path, O_CLOEXEC);
+	fd = open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, FILE_MODE);
 	if (fd >= 0 && unlink(path) < 0)
 		close_fd(&fd);
 	return fd;

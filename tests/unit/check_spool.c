@@ -209,7 +209,7 @@ START_TEST(places)
 }
 END_TEST
 
-/* A file has no name, or only for a moment. */
+/* A file has no name, or only for a moment, and cannot be opened again to write. */
 START_TEST(no_name)
 {
 	struct spool_cfg cfg = config(0, 64 * MI);
@@ -221,7 +221,7 @@ START_TEST(no_name)
 		ck_assert_int_eq(fill(s, 10, 3), 0);
 		ck_assert_int_eq(fstat(spool_fd(s), &st), 0);
 		ck_assert_uint_eq(st.st_nlink, 0);
-		ck_assert_uint_eq(st.st_mode & 0777, 0600);
+		ck_assert_uint_eq(st.st_mode & 0777, 0400);
 		ck_assert_int_eq(rmdir(dir), 0);
 		ck_assert_int_eq(mkdir(dir, 0700), 0);
 		spool_close(&s);
