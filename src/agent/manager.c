@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cell.h"
 #include "clients.h"
 #include "listen.h"
 #include "log.h"
@@ -108,6 +109,7 @@ static int run_worker(void *ctx, unsigned slot)
 	}
 	if (proc_die_with_parent(m->pid) < 0)
 		return 1;
+	cell_enter(m->conf->smtp.spool_dir);
 	stats_slot_begin(slot);
 	return worker_run(&in);
 }

@@ -1,4 +1,4 @@
-/* confine.c - a process that may change one directory, see confine.h.
+/* confine.c - a process that may use one directory, see confine.h.
  *
  * Landlock by its system calls: the C library has no functions for them. Needs
  * no privilege but PR_SET_NO_NEW_PRIVS, which proc_identity_take sets. */
@@ -53,11 +53,13 @@ static uint64_t truncation(void)
 	return bits;
 }
 
-int confine_to_dir(int dir)
+/* more: what else is from now on only for files below the directory. */
+static int confine(int dir, uint64_t more)
 {
 	uint64_t change = CHANGE | truncation();
-	struct landlock_ruleset_attr attr = { .handled_access_fs = change | OTHERS };
-	struct landlock_path_beneath_attr below = { .allowed_access = change, .parent_fd = dir };
+	struct landlock_ruleset_attr attr = { .handled_access_fs = change | OTHERS | more };
+	struct landlock_path_beneath_attr below = { .parent_fd = dir,
+		.allowed_access = change | (more & LANDLOCK_ACCESS_FS_READ_FILE) };
 	int rc = -1, rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 
 	if (rules < 0)
@@ -71,6 +73,16 @@ int confine_to_dir(int dir)
 	return rc;
 }
 
+int confine_to_dir(int dir)
+{
+	return confine(dir, 0);
+}
+
+int confine_all_to_dir(int dir)
+{
+	return confine(dir, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+}
+
 #else
 
 int confine_to_dir(int dir)
@@ -78,6 +90,11 @@ int confine_to_dir(int dir)
 	(void)dir;
 	errno = ENOSYS;
 	return -1;
+}
+
+int confine_all_to_dir(int dir)
+{
+	return confine_to_dir(dir);
 }
 
 #endif

@@ -187,10 +187,16 @@ static const struct rule rules[] = {
 	CALL_IF(ALL, ALLOW, socketpair, IS, 1, SOCK_KIND, SOCK_SEQPACKET),
 
 	/* An agent dials, names a proxy's options, and opens spool files. */
-	CALL(AGENT, ALLOW, socket),
+	CALL_IF(AGENT, ALLOW, socket, IS, 0, WHOLE, AF_UNIX),
+	CALL_IF(AGENT, ALLOW, socket, IS, 0, WHOLE, AF_INET),
+	CALL_IF(AGENT, ALLOW, socket, IS, 0, WHOLE, AF_INET6),
 	CALL(AGENT, ALLOW, connect),
 	CALL(AGENT, ALLOW, setsockopt),
+	/* Where, is confine_all_to_dir's matter; a file system without O_TMPFILE
+	 * needs unlink as well. */
 	CALL(AGENT, ALLOW, openat),
+	CALL(AGENT, ALLOW, unlink),
+	CALL(AGENT, ALLOW, unlinkat),
 	CALL(AGENT, ALLOW, fstatfs),
 	CALL(AGENT, ALLOW, fstatfs64),
 	CALL(AGENT, ALLOW, sendfile),
@@ -217,8 +223,8 @@ static const struct rule rules[] = {
 	CALL(ALL, REFUSE, chdir),
 	CALL(ALL, REFUSE, mkdir),
 	CALL(ALL, REFUSE, mkdirat),
-	CALL(ALL, REFUSE, unlink),
-	CALL(ALL, REFUSE, unlinkat),
+	CALL(SCANNER, REFUSE, unlink),
+	CALL(SCANNER, REFUSE, unlinkat),
 	CALL(ALL, REFUSE, rename),
 	CALL(ALL, REFUSE, renameat),
 	CALL(ALL, REFUSE, renameat2),
