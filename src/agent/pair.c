@@ -316,6 +316,7 @@ void pair_free(struct pair *p)
 	conn_close(&p->client);
 	session_fini(&p->s);
 	slab_give(&t->slab, p);
+	worker_pair_gone(t);
 }
 
 /* All is said. A client that still sends would get a reset that could wipe

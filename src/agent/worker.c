@@ -6,12 +6,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 
 #define SCANS_PER_THREAD 64
 #define ACCEPTS_PER_WAKE 4
+#define RESERVE_PER_THREAD (2u * SCANS_PER_THREAD)  /* a scan's socket, its message */
 #define CROWD 500u          /* sessions whose memory is worth giving back */
 
 void worker_clock(struct worker_thread *t)
@@ -65,10 +68,58 @@ static void set_listening(struct worker_thread *t, bool on)
 	}
 }
 
+/* The kernel gives the lowest number that is free: so many are in use. -1 all. */
+static int lowest_free(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+/* Some are kept in reserve, a quarter where there are few: sessions that are there
+ * must still reach the server, the spool and the scanner. */
+static int descriptors_for_clients(const struct worker *w)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur > INT_MAX)
+		return INT_MAX;
+	rlim_t reserve = (rlim_t)w->in.conf->smtp.num_thrd * RESERVE_PER_THREAD;
+	rlim_t left = rl.rlim_cur > w->fds_own ? rl.rlim_cur - w->fds_own : 0;
+	return (int)(rl.rlim_cur - (reserve < left / 4 ? reserve : left / 4));
+}
+
+static bool has_descriptors(const struct worker_thread *t)
+{
+	const int used = lowest_free();
+
+	return used >= 0 && used < t->fds_for_clients;
+}
+
+/* The others wait in the kernel's queue, or another worker takes them. */
+static void pause_accept(struct worker_thread *t, const char *why)
+{
+	static struct log_limit limit; /* guarded by its own rules, see log.h */
+
+	if (log_limited(&limit, 5))
+		log_error("accept: %s; new clients wait", why);
+	t->accept_paused = true;
+	set_listening(t, false);
+}
+
+static void resume_accept(struct worker_thread *t)
+{
+	if (!t->accept_paused || t->listen_over || !has_descriptors(t))
+		return;
+	t->accept_paused = false;
+	set_listening(t, true);
+}
+
 static void on_listen(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker_thread *t = arg;
-	static struct log_limit limit; /* guarded by its own rules, see log.h */
 
 	(void)what;
 	worker_clock(t);
@@ -77,13 +128,11 @@ static void on_listen(evutil_socket_t fd, short what, void *arg)
 		int client = net_accept(fd, &peer);
 		if (client >= 0) {
 			pair_new(t, client, &peer);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			if (log_limited(&limit, 5))
-				log_error("accept: %m; pausing");
-			t->accept_paused = true;
-			set_listening(t, false);
+			if (client < t->fds_for_clients)
+				continue;
+			pause_accept(t, "the descriptors left are for sessions that are open");
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			pause_accept(t, strerror(errno));
 		}
 		return;
 	}
@@ -112,6 +161,12 @@ static void check_end(struct worker_thread *t)
 {
 	if (atomic_load(&t->phase) != WORKER_RUN && t->npairs == 0)
 		event_base_loopbreak(t->base);
+}
+
+void worker_pair_gone(struct worker_thread *t)
+{
+	resume_accept(t);
+	check_end(t);
 }
 
 static void each_pair(struct worker_thread *t, void (*fn)(struct pair *))
@@ -147,10 +202,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	t->env.scan_inline_max = scan_client_inline_max(t->scan);
 	each_pair(t, pair_tick);
 	give_memory_back(t);
-	if (t->accept_paused && !t->listen_over) {
-		t->accept_paused = false;
-		set_listening(t, true);
-	}
+	t->fds_for_clients = descriptors_for_clients(t->worker);
+	resume_accept(t);
 	check_end(t);
 }
 
@@ -367,6 +420,9 @@ int worker_run(const struct worker_inherit *in)
 			return 1;
 		}
 	}
+	w.fds_own = (unsigned)lowest_free();
+	for (unsigned i = 0; i < n; i++)
+		threads[i].fds_for_clients = descriptors_for_clients(&w);
 	for (; started < n; started++) {
 		int err = pthread_create(&ids[started], NULL, thread_main, &threads[started]);
 		if (err != 0) {

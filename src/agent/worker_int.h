@@ -24,6 +24,7 @@ struct worker {                     /* one per process, constant for threads */
 		allowed,                /* client_networks */
 		balancers;              /* listen_proxy_protocol */
 	char hostname[256];
+	unsigned fds_own;               /* descriptors in use before any session */
 	atomic_uint listening;          /* threads that still use the sockets */
 };
 
@@ -45,7 +46,8 @@ struct worker_thread {
 	struct event *ev_wake, *ev_tick, *ev_turn, *ev_listen[LISTEN_MAX];
 	bool listening;
 	bool listen_over;               /* its part in the sockets has ended */
-	bool accept_paused;             /* out of descriptors: until the next tick */
+	bool accept_paused;             /* until descriptors, or memory, are free again */
+	int fds_for_clients;            /* with so many in use nobody new is accepted */
 	unsigned next_server;           /* round-robin over server addresses */
 };
 
@@ -79,6 +81,8 @@ void pair_stop(struct pair *p);
 void pair_free(struct pair *p);
 /* pair_turn for all who want it, in the next turn of the loop. */
 void worker_want_turn(struct worker_thread *t);
+/* A pair was freed: there may be room for another, or nothing left to do. */
+void worker_pair_gone(struct worker_thread *t);
 /* Reads the clock into the thread's env. */
 void worker_clock(struct worker_thread *t);
 
