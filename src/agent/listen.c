@@ -78,9 +78,10 @@ static void close_one(const struct listener *l)
 {
 	if (l->fd < 0)
 		return;
-	close(l->fd);
+	/* The name first: closed, it is the next instance's to take. */
 	if (l->where.path[0] != '\0')
 		unlink(l->where.path);
+	close(l->fd);
 }
 
 /* Gives back what was taken and closes what was opened. */

@@ -9,6 +9,7 @@
 #include "manager.h"
 #include "proc.h"
 #include "service.h"
+#include "supervise.h"
 
 /* Until the configuration says otherwise: errors to stderr and to syslog, but
  * for a mere check, which is nobody else's business. */
@@ -41,6 +42,8 @@ static int run(const struct conf_cli *cli)
 	int status = 0;
 
 	log_early(cli);
+	if (!cli->check_config && !cli->dump_config)
+		supervise_block_signals(); /* from here on none ends us half started */
 	conf = conf_load(cli, note, &quiet);
 	if (conf == NULL)
 		return CONF_EX_CONFIG;

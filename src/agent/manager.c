@@ -444,7 +444,6 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 	struct manager m = { .cli = cli, .conf = conf, .resolve = RESOLVE_INIT };
 	int status;
 
-	supervise_block_signals();
 	log_setup(conf, true);
 	status = find_identity(&m);
 	if (status == 0 && !cli->foreground && proc_daemonize() < 0)

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc.h"
+
 #define HELPER_SECONDS 60   /* a resolver that hangs is ended */
 
 struct answer {
@@ -19,11 +21,17 @@ struct answer {
 };
 _Static_assert(sizeof(struct answer) <= 4096, "an answer is one atomic pipe write");
 
-static void helper(int fd, const char *list, uint16_t port)
+/* It has nothing of the manager's but the pipe, and does not outlive it: else it
+ * would hold the ports of one that was killed until the resolver answers. */
+__attribute__((noreturn))
+static void helper(int fd, pid_t manager, const char *list, uint16_t port)
 {
 	struct answer a = { .n = 0 };
 	sigset_t none;
 
+	if (proc_die_with_parent(manager) < 0)
+		_exit(1);
+	proc_close_others(&fd, 1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGALRM, SIG_DFL);
@@ -40,6 +48,7 @@ int resolve_start(struct resolve *r, const char *list, uint16_t port)
 		return 0;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
+	const pid_t manager = getpid();
 	pid_t pid = fork();
 	if (pid < 0) {
 		int keep = errno;
@@ -49,7 +58,7 @@ int resolve_start(struct resolve *r, const char *list, uint16_t port)
 		return -1;
 	}
 	if (pid == 0)
-		helper(fds[1], list, port);
+		helper(fds[1], manager, list, port);
 	close(fds[1]);
 	r->pid = pid;
 	r->fd = fds[0];

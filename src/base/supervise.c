@@ -85,7 +85,8 @@ void supervise_block_signals(void)
 	watched_signals(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Ignored by whoever started us, children would vanish unreaped. */
+	/* Ignored by whoever started us, children would vanish unreaped. The others
+	 * come to a signalfd although they are ignored. */
 	signal(SIGCHLD, SIG_DFL);
 }
 

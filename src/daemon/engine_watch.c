@@ -9,7 +9,7 @@
 
 #include "engine.h"
 
-#define TURN_MS 1000
+#define TURN_S 1
 #define END_WAIT_S 2
 
 static pthread_t thread;
@@ -17,6 +17,7 @@ static bool is_running;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake;
 static _Atomic bool stop;
+static bool has_ended;              /* under the lock */
 
 static bool is_stopping(void *arg)
 {
@@ -24,14 +25,12 @@ static bool is_stopping(void *arg)
 	return atomic_load(&stop);
 }
 
-static void pause_ms(long ms)
+static void pause_s(time_t s)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += ms % 1000 * 1000000L;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	until.tv_sec += s;
 	pthread_mutex_lock(&lock);
 	if (!atomic_load(&stop))
 		pthread_cond_timedwait(&wake, &lock, &until);
@@ -45,8 +44,12 @@ static void *watch(void *arg)
 	(void)arg;
 	while (!atomic_load(&stop)) {
 		engines_watch(&call);
-		pause_ms(TURN_MS);
+		pause_s(TURN_S);
 	}
+	pthread_mutex_lock(&lock);
+	has_ended = true;
+	pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&lock);
 	return NULL;
 }
 
@@ -71,13 +74,17 @@ void engine_watch_stop(void)
 
 	if (!is_running)
 		return;
+	/* Only a name service can hold it up longer; the process ends anyway. */
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += END_WAIT_S;
 	pthread_mutex_lock(&lock);
 	atomic_store(&stop, true);
 	pthread_cond_signal(&wake);
+	while (!has_ended && pthread_cond_timedwait(&wake, &lock, &until) == 0)
+		;
+	const bool can_join = has_ended;
 	pthread_mutex_unlock(&lock);
-	/* Only a name service can hold it up longer; the process ends anyway. */
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += END_WAIT_S;
-	pthread_timedjoin_np(thread, NULL, &until);
+	if (can_join)
+		pthread_join(thread, NULL);
 	is_running = false;
 }

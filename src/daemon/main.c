@@ -277,11 +277,24 @@ static void tick(void *ctx, bool fd_ready)
 		m->notify.read_fd : -1;
 }
 
-/* Nobody shall queue up for workers that leave. */
+/* Only while the socket is open are its numbers nobody else's. */
+static void socket_remove(const struct master *m)
+{
+	struct stat st;
+
+	if (m->listen_fd >= 0 && lstat(m->sock.path, &st) == 0 && st.st_dev == m->sock_dev &&
+	    st.st_ino == m->sock_ino)
+		unlink(m->sock.path);
+}
+
+/* Nobody shall queue up for workers that leave. The name goes first: the next
+ * instance may take it from now on, and a socket of its own could get the number
+ * of ours as soon as that is closed. */
 static void stopping(void *ctx)
 {
 	struct master *m = ctx;
 
+	socket_remove(m);
 	close(m->listen_fd);
 	m->listen_fd = -1;
 }
@@ -372,14 +385,6 @@ static void socket_bind(struct master *m)
 	}
 }
 
-static void socket_remove(const struct master *m)
-{
-	struct stat st;
-
-	if (lstat(m->sock.path, &st) == 0 && st.st_dev == m->sock_dev && st.st_ino == m->sock_ino)
-		unlink(m->sock.path);
-}
-
 static void engines_start(struct master *m)
 {
 	char why[WHY_SIZE], name[64], versions[VERDICT_VDB_MAX];
@@ -412,7 +417,6 @@ static void start(struct master *m)
 {
 	const struct conf_global *g = &m->conf->global;
 
-	supervise_block_signals();
 	proc_raise_nofile();
 	if (!m->cli.foreground && proc_daemonize() < 0)
 		log_fatal(1, "going into the background: %s", strerror(errno));
@@ -494,6 +498,8 @@ static int with_cli(struct master *m)
 	/* Who only asks reads the answer; the log is for what really starts. */
 	if (m->cli.check_config || m->cli.dump_config)
 		log_early(false);
+	else
+		supervise_block_signals(); /* from here on none ends us half started */
 	m->conf = conf_load(&m->cli, on_note, m);
 	return m->conf == NULL ? CONF_EX_CONFIG : with_conf(m);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -158,6 +159,55 @@ START_TEST(blocked_signals)
 }
 END_TEST
 
+static int in_manager(int listener, int out)
+{
+	struct resolve r = RESOLVE_INIT;
+
+	(void)listener; /* inherited by the helper, if it does not mind */
+	if (resolve_start(&r, "127.0.0.1", 25) < 0 ||
+	    write(out, &r.pid, sizeof r.pid) != sizeof r.pid)
+		return 1;
+	for (;;)
+		pause();
+}
+
+/* The helper of a manager that is killed neither lives on nor keeps its port; nor
+ * does it keep it while both live. */
+START_TEST(killed_manager)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof sin;
+	pid_t helper = 0, got;
+	int p[2], status;
+
+	hangs = true;
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&sin, sizeof sin), 0);
+	ck_assert_int_eq(listen(s, 1), 0);
+	ck_assert_int_eq(getsockname(s, (struct sockaddr *)&sin, &len), 0);
+	ck_assert_int_eq(pipe(p), 0);
+	/* Who has lost its parent is ours: so its end can be waited for. */
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	pid_t manager = fork();
+	if (manager == 0)
+		_exit(in_manager(s, p[1]));
+	close(s);
+	ck_assert_int_eq(read(p[0], &helper, sizeof helper), sizeof helper);
+	close(p[0]);
+	close(p[1]);
+	kill(manager, SIGKILL);
+	ck_assert_int_eq(waitpid(manager, &status, 0), manager);
+	do {
+		got = waitpid(helper, &status, 0);
+	} while (got < 0 && errno == EINTR);
+	ck_assert_int_eq(got, helper);
+	int again = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(again, (struct sockaddr *)&sin, sizeof sin), 0);
+	close(again);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("resolve");
@@ -169,6 +219,7 @@ int main(void)
 	tcase_add_test(tc, slow);
 	tcase_add_test(tc, dies);
 	tcase_add_test(tc, blocked_signals);
+	tcase_add_test(tc, killed_manager);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	SRunner *sr = srunner_create(suite);

@@ -154,6 +154,13 @@ class Process:
         except subprocess.TimeoutExpired:
             raise AssertionError("%s is still running after %g s" % (self.name, timeout * SLOW))
 
+    def wait_or_none(self, timeout):
+        """Its exit status, or None if it still runs then."""
+        try:
+            return self.popen.wait(timeout * SLOW)
+        except subprocess.TimeoutExpired:
+            return None
+
     def stop(self, number=signal.SIGTERM, timeout=15, status=0):
         """Signals it, waits for its end, checks the exit status and that no
         process of it is left."""
