@@ -99,6 +99,12 @@ bool net_addr_is_equal_ip(const struct net_addr *a, const struct net_addr *b)
 		memcmp(a->ip, b->ip, net_ip_len(a->family)) == 0;
 }
 
+bool net_endpoint_is_equal(const struct net_endpoint *a, const struct net_endpoint *b)
+{
+	return net_addr_is_equal_ip(&a->addr, &b->addr) && a->addr.port == b->addr.port &&
+		strcmp(a->path, b->path) == 0;
+}
+
 bool net_addr_is_loopback(const struct net_addr *a)
 {
 	static const uint8_t one[16] = { [15] = 1 };

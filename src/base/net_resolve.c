@@ -13,17 +13,11 @@ struct resolve {
 	uint16_t port;
 };
 
-static bool is_same_endpoint(const struct net_endpoint *a, const struct net_endpoint *b)
-{
-	return net_addr_is_equal_ip(&a->addr, &b->addr) && a->addr.port == b->addr.port &&
-		strcmp(a->path, b->path) == 0;
-}
-
 /* 0 added or known already, -1 no room. */
 static int resolve_add(struct resolve *r, const struct net_endpoint *e)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		if (is_same_endpoint(&r->out[i], e))
+		if (net_endpoint_is_equal(&r->out[i], e))
 			return 0;
 	}
 	if (r->n >= r->max)

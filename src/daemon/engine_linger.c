@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,9 +76,7 @@ void engine_linger_drop(unsigned g, const struct net_endpoint *e)
 {
 	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < n;) {
-		const struct net_endpoint *l = &list[i].ep;
-		if (list[i].gate == g && net_addr_is_equal_ip(&l->addr, &e->addr) &&
-		    l->addr.port == e->addr.port && strcmp(l->path, e->path) == 0) {
+		if (list[i].gate == g && net_endpoint_is_equal(&list[i].ep, e)) {
 			end(&list[i]);
 			list[i] = list[--n];
 		} else {
