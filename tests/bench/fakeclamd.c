@@ -33,7 +33,7 @@ struct conn {
 	size_t size_len;
 	uint32_t chunk;          /* octets of it still to come */
 	char end;                /* what ends commands and replies */
-	bool want_fd;            /* FILDES: a descriptor is to come */
+	bool want_fd;            /* FILDES: the octet with the descriptor is to come */
 	bool has_fd;
 };
 
@@ -53,11 +53,10 @@ static bool answer(struct conn *c, const char *what, const char *verdict)
 
 static bool descriptor(struct conn *c)
 {
-	if (!c->has_fd) {
-		c->want_fd = true;
-		return true;
-	}
-	c->has_fd = c->want_fd = false;
+	c->want_fd = false;
+	if (!c->has_fd)
+		return answer(c, "No file descriptor received", ". ERROR");
+	c->has_fd = false;
 	return answer(c, "fd[10]", ": OK");
 }
 
@@ -76,8 +75,10 @@ static bool command(struct conn *c, char *line)
 		c->stream = true;
 		return true;
 	}
-	if (strcmp(line, "FILDES") == 0)
-		return descriptor(c);
+	if (strcmp(line, "FILDES") == 0) {
+		c->want_fd = true;
+		return true;
+	}
 	if (strcmp(line, "PING") == 0)
 		return answer(c, "PONG", "");
 	if (strcmp(line, "VERSION") == 0)
