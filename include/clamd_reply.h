@@ -8,7 +8,18 @@
  *     stream: What went wrong ERROR          INSTREAM size limit exceeded. ERROR
  *     PONG                                   ClamAV 1.4.6/27812/Fri Nov 20 09:12:13 2026
  *
- * Anything else is no answer. Sources: clamd(8), clamd.conf(5). */
+ * Anything else is no answer. In a session (zIDSESSION) the number of the
+ * command stands before each, from 1:
+ *
+ *     3: fd[12]: OK
+ *
+ * and, where the next command does not come within clamd's ReadTimeout, even
+ * while it still works on the last, a line without a number and a NUL:
+ *
+ *     COMMAND READ TIMED OUT
+ *
+ * Then it hangs up, after the answer to what it works on. Sources: clamd(8),
+ * clamd.conf(5), and clamd 1.4 itself. */
 #ifndef ESETS_CLAMD_REPLY_H
 #define ESETS_CLAMD_REPLY_H
 
@@ -25,6 +36,7 @@ struct clamd_reply {
 	char text[CLAMD_REPLY_MAX + 1];
 	size_t len;
 	bool is_whole;
+	bool timed_out;        /* that line stood before the answer */
 };
 
 enum clamd_kind {
@@ -39,6 +51,9 @@ void clamd_reply_init(struct clamd_reply *r);
  * 0 more needed, -1 no answer of clamd: too long, control characters, anything
  * behind the one that is whole. */
 int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char **why_out);
+/* Is the text the answer to the command of that number in a session? 1 yes,
+ * behind the number in *rest_out; 0 it has no number; -1 another one. */
+int clamd_reply_number(const char *text, unsigned number, const char **rest_out);
 /* What a whole answer to a scan means. name_out: the signature's name (also
  * of the kinds that clamd reports as one), or the error's text; cleaned. 0;
  * -1 this is no answer to a scan. */

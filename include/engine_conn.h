@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "engine.h"
+#include "engine_scratch.h"
 #include "net.h"
 
 enum engine_trouble {
@@ -27,6 +28,13 @@ struct engine_conn {
 	enum engine_trouble trouble;
 	int error;                   /* errno of REFUSED, 0 it hung up */
 	char why[VERDICT_NAME_MAX];  /* of GARBAGE */
+	/* Where several questions may be asked in one connection (engine_keep.h): */
+	bool is_session;             /* they may in this one */
+	unsigned questions;          /* so far, this one among them */
+	bool is_answered;            /* the talker's: another may follow */
+	bool is_stale;               /* the talker's: trouble of the session alone; the
+	                              * question is to be asked once more, without one */
+	struct engine_scratch scratch;
 };
 
 /* Connects within connect_ms. 0, -1 trouble. engine_conn_close is always

@@ -10,7 +10,11 @@
  * does not answer the probe either is down, until it does again. One that
  * refuses at once costs nothing and is tried each time. Full is one that has
  * engine_max_scans at work; where all are, the question waits. Names are
- * looked up by the master at the start, and by the watch thread from then on. */
+ * looked up by the master at the start, and by the watch thread from then on.
+ *
+ * Where the probe has seen that the engine allows it, a connection serves for
+ * several questions (engine_keep.h). One that is kept may have been closed at
+ * any time: that is no trouble of the address, and it is asked once more. */
 #ifndef ESETS_ENGINE_EXT_H
 #define ESETS_ENGINE_EXT_H
 
@@ -30,6 +34,8 @@ struct engine_peer {
 	bool is_suspect;              /* to be probed at once */
 	bool is_bad;                  /* the log says so */
 	bool no_fds;                  /* the talker's: takes no descriptors */
+	bool no_sessions;             /* the talker's: it does not know them after all */
+	bool has_sessions;            /* the prober's: several questions in a connection */
 	char note[ENGINE_NOTE_MAX];   /* the prober's: version */
 };
 

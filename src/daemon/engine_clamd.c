@@ -13,8 +13,14 @@
  * object in memory is put into a memfd; clamd needs no right to read any file
  * and writes none. A clamd that answers with an error (a security module may
  * keep descriptors from it) gets the same by INSTREAM; where that works it is
- * remembered. Over TCP there is INSTREAM only. One connection for each object:
- * clamd closes idle ones, and an answer cannot go astray.
+ * remembered. Over TCP there is INSTREAM only.
+ *
+ * In sessions (IDSESSION), of which one serves for several objects, one after
+ * the other, where the probe found that it knows them; else, and where a
+ * session ended by itself, in a connection for each object. An answer has to
+ * bear the number of its command, and after anything but a plain answer the
+ * session is over: no answer can go astray. An idle one costs clamd a
+ * descriptor and no thread.
  *
  * What has a limit for a name, or is larger than clamd_max_size, is over the
  * limit, never clean. Nor is an object clean in which clamd found a PUA that
@@ -39,14 +45,52 @@
 static struct engine_ext ext = { .what = "clamd", .gate = ENGINE_GATE_CLAMD, .works_on = true };
 static uint64_t max_size;
 
-static const char cmd_fildes[] = "zFILDES"; /* with their NULs */
+static const char cmd_session[] = "zIDSESSION"; /* with their NULs */
+static const char cmd_fildes[] = "zFILDES";
 static const char cmd_instream[] = "zINSTREAM";
 static const char cmd_ping[] = "zPING";
 static const char cmd_version[] = "zVERSION";
 
-/* --- one answer ----------------------------------------------------------- */
+#define CMD_MAX (sizeof cmd_session + sizeof cmd_instream + 1)
 
-static int read_reply(struct engine_conn *c, struct clamd_reply *reply)
+/* --- one question, one answer --------------------------------------------------- */
+
+/* The command, behind what begins a session where it is the first. */
+static size_t put_command(struct engine_conn *c, char out[CMD_MAX], const char *cmd, size_t len)
+{
+	size_t n = 0;
+
+	if (c->questions++ == 0 && c->is_session) {
+		memcpy(out, cmd_session, sizeof cmd_session);
+		n = sizeof cmd_session;
+	}
+	memcpy(out + n, cmd, len);
+	return n + len;
+}
+
+static int send_command(struct engine_conn *c, const char *cmd, size_t len, bool more)
+{
+	char out[CMD_MAX];
+
+	return engine_conn_send(c, out, put_command(c, out, cmd, len), more);
+}
+
+/* The text of an answer, without its number. */
+static int take_number(struct engine_conn *c, const struct clamd_reply *reply, const char **text_out)
+{
+	*text_out = reply->text;
+	if (!c->is_session)
+		return reply->timed_out ? engine_conn_garbage(c, "COMMAND READ TIMED OUT") : 0;
+	switch (clamd_reply_number(reply->text, c->questions, text_out)) {
+	case 1: return 0;
+	case 0:
+		c->is_stale = true;
+		return engine_conn_garbage(c, "it does not know sessions");
+	default: return engine_conn_garbage(c, "an answer to another question");
+	}
+}
+
+static int read_octets(struct engine_conn *c, struct clamd_reply *reply)
 {
 	char in[512];
 	const char *why = "";
@@ -66,6 +110,17 @@ static int read_reply(struct engine_conn *c, struct clamd_reply *reply)
 	return got < 0 ? engine_conn_garbage(c, why) : 0;
 }
 
+/* A session that it closed before it saw the question, or because the next one
+ * did not come while it still worked on this: not for this object's sake. */
+static int read_reply(struct engine_conn *c, struct clamd_reply *reply, const char **text_out)
+{
+	if (read_octets(c, reply) == 0)
+		return take_number(c, reply, text_out);
+	c->is_stale = c->is_session && c->trouble == ENGINE_REFUSED &&
+		(c->questions > 1 || reply->timed_out);
+	return -1;
+}
+
 /* clamd hangs up behind the answer. If it answered before it had read all that
  * was sent, or has more to say, the answer is none to this object. */
 static int read_end(struct engine_conn *c)
@@ -80,15 +135,18 @@ static int read_end(struct engine_conn *c)
 
 static int send_descriptor(struct engine_conn *c, const struct engine_object *o)
 {
-	/* The octet behind the command carries the descriptor. */
-	char text[sizeof cmd_fildes + 1] = "";
-	int fd = o->fd >= 0 ? o->fd : sealed_fd("esets-object", o->data, o->len);
+	char text[CMD_MAX];
+	const bool may_lend = c->is_session && o->len <= ENGINE_SCRATCH_MAX;
+	int fd = o->fd >= 0 ? o->fd :
+		may_lend ? engine_scratch_fill(&c->scratch, o->data, o->len) :
+		sealed_fd("esets-object", o->data, o->len);
 
 	if (fd < 0)
 		return engine_conn_garbage(c, "no memory for a descriptor");
-	memcpy(text, cmd_fildes, sizeof cmd_fildes);
-	int rc = engine_conn_send_fd(c, text, sizeof text, fd);
-	if (fd != o->fd)
+	size_t n = put_command(c, text, cmd_fildes, sizeof cmd_fildes);
+	text[n++] = '\0'; /* the octet that the descriptor belongs to */
+	int rc = engine_conn_send_fd(c, text, n, fd);
+	if (fd != o->fd && !may_lend)
 		close(fd);
 	return rc;
 }
@@ -96,7 +154,7 @@ static int send_descriptor(struct engine_conn *c, const struct engine_object *o)
 static int send_stream(struct engine_conn *c, const struct engine_object *o)
 {
 	uint32_t head;
-	int rc = engine_conn_send(c, cmd_instream, sizeof cmd_instream, true);
+	int rc = send_command(c, cmd_instream, sizeof cmd_instream, true);
 
 	for (size_t at = 0; rc == 0 && at < o->len;) {
 		size_t n = o->len - at < CHUNK_MAX ? o->len - at : CHUNK_MAX;
@@ -148,17 +206,22 @@ static int ask(struct engine_conn *c, bool by_fd, const struct question *q,
 	enum clamd_kind *kind_out, char name[VERDICT_NAME_MAX])
 {
 	struct clamd_reply reply;
+	const char *text;
 	int rc = by_fd ? send_descriptor(c, q->o) : send_stream(c, q->o);
 
 	/* 1: it has said something before it had everything. */
-	if (rc < 0 || read_reply(c, &reply) < 0)
+	if (rc < 0)
+		c->is_stale = c->is_session && c->trouble == ENGINE_REFUSED && c->questions > 1;
+	if (rc < 0 || read_reply(c, &reply, &text) < 0)
 		return -1;
-	if (clamd_reply_scan(reply.text, kind_out, name) < 0)
+	if (clamd_reply_scan(text, kind_out, name) < 0)
 		return engine_conn_garbage(c, "not an answer to a scan");
 	if (*kind_out == CLAMD_OVERLIMIT || *kind_out == CLAMD_ERROR)
 		return 0;
-	return rc == 1 ? engine_conn_garbage(c, "an answer before the end of the object") :
-		read_end(c);
+	if (rc == 1)
+		return engine_conn_garbage(c, "an answer before the end of the object");
+	c->is_answered = c->is_session && !reply.timed_out;
+	return c->is_session ? 0 : read_end(c);
 }
 
 static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
@@ -170,8 +233,10 @@ static int talk(struct engine_conn *c, struct engine_peer *peer, void *arg,
 	struct engine_conn second;
 	enum clamd_kind kind;
 
-	if (ask(c, by_fd, q, &kind, name) < 0)
+	if (ask(c, by_fd, q, &kind, name) < 0) {
+		peer->no_sessions |= c->is_stale && c->trouble == ENGINE_GARBAGE;
 		return -1;
+	}
 	if (by_fd && kind == CLAMD_ERROR) {
 		/* Either it cannot have the descriptor or it cannot scan the object. */
 		if (engine_conn_open(&second, &peer->ep, ext.connect_ms, ext.read_ms, c->call) == 0 &&
@@ -204,22 +269,56 @@ static enum engine_status av(struct engine_object *o, const struct scan_opts *op
 
 /* --- how it does --------------------------------------------------------------- */
 
-/* PING says whether it is alive; what it calls itself is only for vdb=. */
-static int probe(struct engine_conn *c, struct engine_peer *peer)
+static int ping(struct engine_conn *c)
 {
 	struct clamd_reply reply;
-	struct engine_conn second;
+	const char *text;
+
+	if (send_command(c, cmd_ping, sizeof cmd_ping, false) < 0 || read_reply(c, &reply, &text) < 0)
+		return -1;
+	return strcmp(text, "PONG") == 0 ? 0 : engine_conn_garbage(c, "not an answer to PING");
+}
+
+static void ask_version(struct engine_conn *c, struct engine_peer *peer)
+{
+	struct clamd_reply reply;
 	char version[CLAMD_VERSION_MAX];
+	const char *text;
+
+	if (send_command(c, cmd_version, sizeof cmd_version, false) >= 0 &&
+	    read_reply(c, &reply, &text) == 0 && clamd_reply_version(text, version) == 0)
+		str_copy(peer->note, sizeof peer->note, version);
+}
+
+static int open_again(struct engine_conn *c, const struct engine_peer *peer)
+{
+	const struct engine_call *call = c->call;
+
+	engine_conn_close(c);
+	return engine_conn_open(c, &peer->ep, ext.connect_ms, c->read_ms, call);
+}
+
+/* PING says whether it is alive, in a session or, where it does not answer as
+ * one that knows them, without; what it calls itself is only for vdb=. */
+static int probe(struct engine_conn *c, struct engine_peer *peer)
+{
+	struct engine_conn second;
 
 	peer->no_fds = false; /* what kept descriptors from it may be mended */
-	if (engine_conn_send(c, cmd_ping, sizeof cmd_ping, false) < 0 || read_reply(c, &reply) < 0)
+	c->is_session = true;
+	peer->has_sessions = ping(c) == 0;
+	if (peer->has_sessions) {
+		ask_version(c, peer);
+		return 0;
+	}
+	if (c->trouble != ENGINE_REFUSED && c->trouble != ENGINE_GARBAGE)
 		return -1;
-	if (strcmp(reply.text, "PONG") != 0)
-		return engine_conn_garbage(c, "not an answer to PING");
-	if (engine_conn_open(&second, &peer->ep, ext.connect_ms, c->read_ms, c->call) == 0 &&
-	    engine_conn_send(&second, cmd_version, sizeof cmd_version, false) >= 0 &&
-	    read_reply(&second, &reply) == 0 && clamd_reply_version(reply.text, version) == 0)
-		str_copy(peer->note, sizeof peer->note, version);
+	if (open_again(c, peer) < 0 || ping(c) < 0)
+		return -1;
+	second = (struct engine_conn){ .call = c->call, .read_ms = c->read_ms, .fd = -1,
+		.scratch = ENGINE_SCRATCH_NONE };
+	if (open_again(&second, peer) == 0)
+		ask_version(&second, peer);
 	engine_conn_close(&second);
 	return 0;
 }

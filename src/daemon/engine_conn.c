@@ -115,7 +115,8 @@ int engine_conn_open(struct engine_conn *c, const struct net_endpoint *e, unsign
 	int error = 0;
 	socklen_t len = sizeof error;
 
-	*c = (struct engine_conn){ .call = call, .read_ms = read_ms, .fd = -1 };
+	*c = (struct engine_conn){ .call = call, .read_ms = read_ms, .fd = -1,
+		.scratch = ENGINE_SCRATCH_NONE };
 	if (start_connect(c, e, end_ms) < 0 ||
 	    wait_for(c, POLLOUT, end_ms, ENGINE_UNREACHED) < 0)
 		return -1;
@@ -129,6 +130,7 @@ void engine_conn_close(struct engine_conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	engine_scratch_close(&c->scratch);
 }
 
 static int send_all(struct engine_conn *c, const char *p, size_t n, int fd, int flags)

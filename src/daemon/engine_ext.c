@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "conf.h"
+#include "engine_keep.h"
 #include "engine_linger.h"
 #include "log.h"
 #include "str.h"
@@ -28,12 +29,6 @@ static long long now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
-static bool is_same(const struct net_endpoint *a, const struct net_endpoint *b)
-{
-	return net_addr_is_equal_ip(&a->addr, &b->addr) && a->addr.port == b->addr.port &&
-		strcmp(a->path, b->path) == 0;
 }
 
 /* --- addresses -------------------------------------------------------------- */
@@ -88,7 +83,7 @@ static void resolve_all(const struct engine_ext *e, struct addresses *a)
 static struct engine_peer *find(struct engine_ext *e, const struct net_endpoint *ep)
 {
 	for (unsigned i = 0; i < e->n; i++) {
-		if (is_same(&e->peers[i].ep, ep))
+		if (net_endpoint_is_equal(&e->peers[i].ep, ep))
 			return &e->peers[i];
 	}
 	return NULL;
@@ -185,8 +180,11 @@ static void note_well(struct engine_ext *e, const struct engine_peer *peer, bool
 			p->late_until_ms = 0;
 		p->is_bad = p->is_down = p->is_suspect = false;
 		p->no_fds = peer->no_fds;
-		if (is_probe)
+		p->no_sessions = !is_probe && (p->no_sessions || peer->no_sessions);
+		if (is_probe) {
+			p->has_sessions = peer->has_sessions;
 			str_copy(p->note, sizeof p->note, peer->note);
+		}
 	}
 	pthread_mutex_unlock(&e->lock);
 	if (is_news)
@@ -206,7 +204,7 @@ struct tour {
 static bool is_tried(const struct tour *t, const struct net_endpoint *ep)
 {
 	for (unsigned i = 0; i < t->ntried; i++) {
-		if (is_same(&t->tried[i], ep))
+		if (net_endpoint_is_equal(&t->tried[i], ep))
 			return true;
 	}
 	return false;
@@ -241,25 +239,73 @@ static void say_why(struct engine_ext *e, struct engine_result *r)
 	pthread_mutex_unlock(&e->lock);
 }
 
+/* The call of a question in a new connection to an engine that allows several. */
+struct first_call {
+	struct engine_call call;
+	const struct engine_call *outer;
+};
+
+/* Asked whenever it has waited for a while: for a place in the engine, perhaps. */
+static bool while_waiting(void *arg)
+{
+	const struct first_call *f = arg;
+
+	engine_keep_pause();
+	return f->outer->cancelled != NULL && f->outer->cancelled(f->outer->arg);
+}
+
+/* A connection to the address, open or in trouble. */
+static void open_conn(const struct engine_ext *e, const struct engine_peer *peer, bool in_session,
+	struct first_call *f, struct engine_conn *c)
+{
+	if (in_session && engine_keep_take(c, &peer->ep, e->read_ms, f->outer))
+		return;
+	f->call = (struct engine_call){ .deadline_ms = f->outer->deadline_ms,
+		.cancelled = while_waiting, .arg = f };
+	if (engine_conn_open(c, &peer->ep, e->connect_ms, e->read_ms,
+			peer->has_sessions ? &f->call : f->outer) < 0)
+		engine_conn_close(c);
+	c->is_session = in_session;
+}
+
+static void close_conn(const struct engine_ext *e, const struct engine_peer *peer, int cell,
+	struct engine_conn *c)
+{
+	const bool may_work = c->trouble == ENGINE_SILENT || c->trouble == ENGINE_DEADLINE ||
+		c->trouble == ENGINE_CANCELLED;
+
+	if (e->works_on && may_work && c->fd >= 0) {
+		engine_linger_add(peer->gate, cell, c->fd, &peer->ep);
+		c->fd = -1;
+		engine_conn_close(c);
+		return;
+	}
+	if (c->is_answered)
+		engine_keep_give(c, &peer->ep);
+	else
+		engine_conn_close(c);
+	engine_gate_leave(peer->gate, cell);
+}
+
 /* Asks one address. 0 there is a result, -1 try the next, -2 it is over. */
 static int ask_peer(struct engine_ext *e, struct engine_peer *peer, int cell, engine_talk_fn talk,
 	void *arg, const struct engine_call *call, enum engine_status *status_out,
 	struct engine_result *r)
 {
+	struct first_call f = { .outer = call };
 	struct engine_conn c;
-	bool is_open = engine_conn_open(&c, &peer->ep, e->connect_ms, e->read_ms, call) == 0;
+	int rc = -1;
 
+	open_conn(e, peer, peer->has_sessions && !peer->no_sessions, &f, &c);
 	r->reason[0] = '\0'; /* what was wrong before is none for this result */
-	int rc = is_open ? talk(&c, peer, arg, status_out, r) : -1;
-	bool may_work = is_open && c.fd >= 0 && (c.trouble == ENGINE_SILENT ||
-		c.trouble == ENGINE_DEADLINE || c.trouble == ENGINE_CANCELLED);
-
-	if (e->works_on && may_work) {
-		engine_linger_add(peer->gate, cell, c.fd, &peer->ep);
-	} else {
+	if (c.trouble == ENGINE_FINE)
+		rc = talk(&c, peer, arg, status_out, r);
+	if (rc < 0 && c.is_stale) {
 		engine_conn_close(&c);
-		engine_gate_leave(peer->gate, cell);
+		open_conn(e, peer, false, &f, &c);
+		rc = c.trouble == ENGINE_FINE ? talk(&c, peer, arg, status_out, r) : -1;
 	}
+	close_conn(e, peer, cell, &c);
 	if (rc == 0) {
 		note_well(e, peer, false);
 		return 0;
@@ -341,6 +387,7 @@ void engine_ext_watch(struct engine_ext *e, const struct engine_call *call)
 	struct addresses a;
 
 	engine_linger_sweep();
+	engine_keep_sweep();
 	if (now - e->resolved_ms >= (e->n == 0 ? RETRY_MS : RESOLVE_MS)) {
 		resolve_all(e, &a);
 		if (a.is_whole || e->n == 0)

@@ -12,8 +12,20 @@
 void clamd_reply_init(struct clamd_reply *r)
 {
 	r->len = 0;
-	r->is_whole = false;
+	r->is_whole = r->timed_out = false;
 	r->text[0] = '\0';
+}
+
+/* A line feed: the end of the one line that may stand before an answer? */
+static bool take_line(struct clamd_reply *r)
+{
+	static const char line[] = "COMMAND READ TIMED OUT";
+
+	if (r->timed_out || r->len != sizeof line - 1 || memcmp(r->text, line, r->len) != 0)
+		return false;
+	r->timed_out = true;
+	r->len = 0;
+	return true;
 }
 
 int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char **why_out)
@@ -30,6 +42,8 @@ int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char 
 			r->is_whole = true;
 			continue;
 		}
+		if (s[i] == '\n' && take_line(r))
+			continue;
 		if (s[i] < 0x20 || s[i] == 0x7f) {
 			*why_out = "control characters in the answer";
 			return -1;
@@ -41,6 +55,20 @@ int clamd_reply_push(struct clamd_reply *r, const void *p, size_t n, const char 
 		r->text[r->len++] = (char)s[i];
 	}
 	return r->is_whole ? 1 : 0;
+}
+
+int clamd_reply_number(const char *text, unsigned number, const char **rest_out)
+{
+	char want[16];
+	const size_t digits = strspn(text, "0123456789");
+	const int n = snprintf(want, sizeof want, "%u: ", number);
+
+	if (digits == 0 || strncmp(text + digits, ": ", 2) != 0)
+		return 0;
+	if (strncmp(text, want, (size_t)n) != 0)
+		return -1;
+	*rest_out = text + n;
+	return 1;
 }
 
 /* --- answers to a scan ---------------------------------------------------- */

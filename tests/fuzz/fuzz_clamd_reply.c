@@ -39,9 +39,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned mode = 1; mode < 3; mode++) {
 		must(read_reply(data, size, mode, &cut) == got);
 		must(got != 1 || strcmp(whole.text, cut.text) == 0);
+		must(got < 0 || whole.timed_out == cut.timed_out);
 	}
 	if (got != 1)
 		return 0;
+	const char *rest = "";
+	if (clamd_reply_number(whole.text, 1, &rest) == 1) {
+		must(rest == whole.text + 3 && strncmp(whole.text, "1: ", 3) == 0);
+		must(clamd_reply_number(whole.text, 2, &rest) == -1);
+	}
 	if (clamd_reply_scan(whole.text, &kind, name) == 0) {
 		check_text(name, sizeof name);
 		must((kind == CLAMD_CLEAN) == (name[0] == '\0'));

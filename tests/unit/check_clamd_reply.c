@@ -48,6 +48,56 @@ START_TEST(framing)
 }
 END_TEST
 
+START_TEST(read_timeout)
+{
+	static const char line[] = "COMMAND READ TIMED OUT\n";
+	struct clamd_reply r;
+	char in[64];
+
+	for (unsigned mode = 0; mode < SPLIT_MODES; mode++) {
+		int n = snprintf(in, sizeof in, "%s1: PONG", line);
+		need(push(&r, in, (size_t)n + 1, mode) == 1);
+		need(strcmp(r.text, "1: PONG") == 0 && r.timed_out);
+		need(push(&r, line, sizeof line - 1, mode) == 0 && r.len == 0 && r.timed_out);
+		need(push(&r, "PONG", 5, mode) == 1 && !r.timed_out);
+		n = snprintf(in, sizeof in, "%s%s", line, line);
+		need(push(&r, in, (size_t)n, mode) == -1);
+		n = snprintf(in, sizeof in, "1: %s", line);
+		need(push(&r, in, (size_t)n, mode) == -1);
+		need(push(&r, line + 1, sizeof line - 2, mode) == -1);
+		need(push(&r, "\n", 1, mode) == -1);
+		/* behind the answer it is one too many */
+		n = snprintf(in, sizeof in, "PONG%c%s", '\0', line);
+		need(push(&r, in, (size_t)n, mode) == -1);
+	}
+}
+END_TEST
+
+START_TEST(number)
+{
+	static const struct { const char *text; unsigned number; int want; const char *rest; } rows[] = {
+		{ "1: PONG", 1, 1, "PONG" }, { "16: fd[7]: OK", 16, 1, "fd[7]: OK" }, { "3: ", 3, 1, "" },
+		{ "4294967295: OK", 4294967295u, 1, "OK" }, { "2: 3: OK", 2, 1, "3: OK" },
+		{ "2: PONG", 1, -1, NULL }, { "0: PONG", 1, -1, NULL }, { "01: PONG", 1, -1, NULL },
+		{ "11: PONG", 1, -1, NULL }, { "1: PONG", 11, -1, NULL },
+		{ "99999999999999999999: PONG", 1, -1, NULL }, { "4294967297: PONG", 1, -1, NULL },
+		{ "PONG", 1, 0, NULL }, { "", 1, 0, NULL }, { "1:PONG", 1, 0, NULL }, { "1 PONG", 1, 0, NULL },
+		{ "-1: PONG", 1, 0, NULL }, { " 1: PONG", 1, 0, NULL }, { "fd[1]: OK", 1, 0, NULL },
+		{ "1", 1, 0, NULL }, { "1:", 1, 0, NULL }, { ": OK", 1, 0, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const char *rest = NULL;
+		int got = clamd_reply_number(rows[i].text, rows[i].number, &rest);
+		ck_assert_msg(got == rows[i].want, "%s: %d", rows[i].text, got);
+		if (got == 1)
+			ck_assert_str_eq(rest, rows[i].rest);
+		else
+			ck_assert(rest == NULL);
+	}
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	int kind; /* -1: no answer */
@@ -180,6 +230,8 @@ int main(void)
 	SRunner *sr;
 
 	tcase_add_test(tc, framing);
+	tcase_add_test(tc, read_timeout);
+	tcase_add_test(tc, number);
 	tcase_add_test(tc, scan);
 	tcase_add_test(tc, long_name);
 	tcase_add_test(tc, version);

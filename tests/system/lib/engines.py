@@ -77,6 +77,8 @@ class Scans:
 class Asked:
     """One question: the command or verb, its headers, and the object."""
 
+    number = None   # of a command of clamd in a session
+
     def __init__(self, command, content, headers=()):
         self.command = command
         self.content = content
@@ -108,7 +110,7 @@ class FakeEngine(FakeServer):
         return self.path or "127.0.0.1:%d" % self.port
 
     def scanned(self, sock, asked):
-        """A scan has been asked for: counts it and answers."""
+        """A scan has been asked for: counts it and answers. Returns the answer."""
         with self._lock:
             self.asked.append(asked)
             self.at_work += 1
@@ -121,7 +123,12 @@ class FakeEngine(FakeServer):
             with self._lock:
                 self.at_work -= 1
         if answer is not CLOSE:
-            sock.sendall(answer)
+            sock.sendall(self.framed(asked, answer))
+        return answer
+
+    def framed(self, asked, answer):
+        """The answer as it is sent."""
+        return answer
 
     def _answer(self, sock, asked, answer):
         answer = self._wait_answer(sock, asked, answer)
@@ -180,47 +187,87 @@ def find_bad(asked):
 
 
 class FakeClamd(FakeEngine):
+    """In a session its answers bear the number of the command plus shift, unless
+    they begin with one; behind one without a NUL it hangs up."""
+
     takes_descriptors = True
+    knows_sessions = True
+    shift = 0
     version = b"ClamAV 9.8.7/4711/Fri Nov 20 09:12:13 2026\0"
+    timed_out = b"COMMAND READ TIMED OUT\n"
 
     def __init__(self, t, *answers, name="clamd", **kw):
         super().__init__(t, *(answers or (find_bad,)), name=name, **kw)
 
     def serve(self, sock):
-        command = b""
+        number = None
         descriptors = []
+        while True:
+            word = self._command(sock, descriptors)
+            if word == "IDSESSION" and self.knows_sessions:
+                number = 0
+                continue
+            number = number if number is None else number + 1
+            goes_on = self._execute(sock, word, descriptors, number)
+            if number is None or not goes_on:
+                return
+
+    def _command(self, sock, descriptors):
+        command = b""
         while not command.endswith(b"\0"):
             if self.is_deaf:
-                return self._answer(sock, None, SILENCE)
+                self._answer(sock, None, SILENCE)
+                raise EOFError
             octet, fds = receive(sock, 1)
             if not octet:
-                return None
+                raise EOFError
             command += octet
             descriptors += fds
-        word = command[1:-1].decode()
         check(command[:1] == b"z", "%r" % command)
+        return command[1:-1].decode()
+
+    def _execute(self, sock, word, descriptors, number):
+        """Returns whether another command may follow in a session."""
+        asked = Asked(word, b"")
+        asked.number = number
         if word == "PING":
             self.probes += 1
-            sock.sendall(b"PONG\0")
+            sock.sendall(self.framed(asked, b"PONG\0"))
         elif word == "VERSION":
-            sock.sendall(self.version)
+            sock.sendall(self.framed(asked, self.version))
         elif word == "FILDES":
             descriptors += receive(sock, 1)[1]
-            self._fildes(sock, descriptors)
+            return self._fildes(sock, asked, descriptors)
         elif word == "INSTREAM":
-            self.scanned(sock, Asked(word, b"".join(chunks(sock))))
-        return None
+            asked.content = b"".join(chunks(sock))
+            return ends_whole(self.scanned(sock, asked))
+        else:
+            sock.sendall(self.framed(asked, b"UNKNOWN COMMAND\0"))
+            return False
+        return True
 
-    def _fildes(self, sock, descriptors):
+    def _fildes(self, sock, asked, descriptors):
         try:
             if not self.takes_descriptors:
-                sock.sendall(b"No file descriptor received. ERROR\0")
-                return
-            size = os.fstat(descriptors[0]).st_size
-            self.scanned(sock, Asked("FILDES", read_all(descriptors[0], size)))
+                sock.sendall(self.framed(asked, b"No file descriptor received. ERROR\0"))
+                return False
+            asked.content = read_all(descriptors[0], os.fstat(descriptors[0]).st_size)
+            return ends_whole(self.scanned(sock, asked))
         finally:
-            for fd in descriptors:
-                os.close(fd)
+            while descriptors:
+                os.close(descriptors.pop())
+
+    def framed(self, asked, answer):
+        line, found, rest = answer.partition(self.timed_out)
+        if not found:
+            line, rest = b"", answer
+        if asked.number is None or rest[:1].isdigit() or not rest:
+            return answer
+        return line + found + b"%d: " % (asked.number + self.shift) + rest
+
+
+def ends_whole(answer):
+    return answer is not CLOSE and answer.endswith(b"\0")
 
 
 def chunks(sock):
