@@ -3,6 +3,7 @@
 #ifndef ESETS_LISTEN_H
 #define ESETS_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct conf;
 struct listener {
 	struct net_endpoint where;
 	int fd;
+	bool is_passed;      /* others hold it too: its name is theirs */
 };
 
 struct listen_set {
@@ -38,6 +40,9 @@ unsigned server_table_get(const struct server_table *t, struct net_endpoint *out
 int listen_open(struct listen_set *set, struct listen_set *old, const struct conf *c,
 	char *why, size_t why_size);
 void listen_close(struct listen_set *set);
+/* The sockets that the service manager has passed, for listen_open to take what
+ * is to be listened on. What it leaves is to be closed. */
+void listen_passed(struct listen_set *set);
 /* Could they be opened, were nobody there already? 0; -1 with errno and a text. */
 int listen_try(const struct conf *c, char *why, size_t why_size);
 

@@ -58,6 +58,10 @@ bool net_list_has_names(const char *list);
  * replaced, one that answers gives EADDRINUSE, something that is no socket
  * ENOTSOCK. -1 with errno. */
 int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode);
+/* A listening socket that somebody else has opened, made what net_listen makes
+ * (but for IPV6_V6ONLY and the backlog); where it listens. 0; -1 with errno:
+ * EINVAL it does not listen, or is of another type, family or a nameless path. */
+int net_adopt(int fd, int type, struct net_endpoint *where_out);
 /* Is it an IP address of this machine? Whether the port is free is not asked.
  * 0, -1 with errno. */
 int net_try_addr(const struct net_addr *a);

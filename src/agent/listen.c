@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "log.h"
 #include "proc.h"
+#include "service.h"
 
 struct server_table {
 	_Atomic uint32_t seq;
@@ -79,7 +81,7 @@ static void close_one(const struct listener *l)
 	if (l->fd < 0)
 		return;
 	/* The name first: closed, it is the next instance's to take. */
-	if (l->where.path[0] != '\0')
+	if (l->where.path[0] != '\0' && !l->is_passed)
 		unlink(l->where.path);
 	close(l->fd);
 }
@@ -110,13 +112,13 @@ int listen_open(struct listen_set *set, struct listen_set *old, const struct con
 		return -1;
 	for (int i = 0; i < n; i++) {
 		struct listener *l = &set->l[set->n];
-		l->where = e[i];
 		from[set->n] = take_over(old, &e[i]);
 		if (from[set->n] >= 0) {
-			l->fd = old->l[from[set->n]].fd;
+			*l = old->l[from[set->n]];
 			old->l[from[set->n]].fd = -1;
 		} else {
-			l->fd = net_listen(&e[i], LISTEN_BACKLOG, SOCK_STREAM, 0666);
+			*l = (struct listener){ .where = e[i],
+				.fd = net_listen(&e[i], LISTEN_BACKLOG, SOCK_STREAM, 0666) };
 		}
 		set->n++;
 		if (l->fd < 0) {
@@ -149,6 +151,22 @@ int listen_try(const struct conf *c, char *why, size_t why_size)
 		return -1;
 	}
 	return n < 0 ? -1 : 0;
+}
+
+void listen_passed(struct listen_set *set)
+{
+	set->n = 0;
+	for (unsigned i = 0; i < service_fds(); i++) {
+		struct listener *l = &set->l[set->n];
+		*l = (struct listener){ .fd = SERVICE_FD_FIRST + (int)i, .is_passed = true };
+		if (set->n < LISTEN_MAX - 1 && net_adopt(l->fd, SOCK_STREAM, &l->where) == 0) {
+			set->n++;
+			continue;
+		}
+		log_warning("the service manager passes descriptor %d, which is no listening socket "
+			"of the kind: closed", l->fd);
+		close(l->fd);
+	}
 }
 
 void listen_close(struct listen_set *set)

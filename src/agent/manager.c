@@ -374,19 +374,36 @@ static int find_identity(struct manager *m)
 	return CONF_EX_CONFIG;
 }
 
+/* What the service manager has passed is listened on if listen_addr says so. */
+static int open_sockets(struct manager *m)
+{
+	struct listen_set passed;
+	char why[256], text[160];
+	int status = 0;
+
+	listen_passed(&passed);
+	if (listen_open(&m->listen, &passed, m->conf, why, sizeof why) < 0)
+		status = fail_option(m->conf, "listen_addr", why);
+	for (unsigned i = 0; status == 0 && i < passed.n; i++)
+		if (passed.l[i].fd >= 0)
+			log_warning("%s: passed by the service manager, but not in listen_addr: closed",
+				net_endpoint_text(&passed.l[i].where, text, sizeof text));
+	listen_close(&passed);
+	return status;
+}
+
 /* All that can fail because of the configuration, before anything runs. The
  * pid file first: who runs already is not told that the port is in use. */
 static int prepare(struct manager *m)
 {
-	char why[256];
 	int status = try_places(m);
 
 	if (status == 0)
 		status = make_spool_dir(m);
 	if (status == 0)
 		status = write_pid(m);
-	if (status == 0 && listen_open(&m->listen, NULL, m->conf, why, sizeof why) < 0)
-		status = fail_option(m->conf, "listen_addr", why);
+	if (status == 0)
+		status = open_sockets(m);
 	m->sock_path = strdup(m->conf->smtp.daemon_sock_path);
 	if (status == 0 && m->sock_path == NULL)
 		status = fail("start", strerror(errno), 1);

@@ -9,8 +9,10 @@
 #include "net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -144,6 +146,43 @@ int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned uni
 		return -1;
 	}
 	return fd;
+}
+
+static bool has_option(int fd, int option, int value)
+{
+	int is = -1;
+	socklen_t len = sizeof is;
+
+	return getsockopt(fd, SOL_SOCKET, option, &is, &len) == 0 && is == value;
+}
+
+int net_adopt(int fd, int type, struct net_endpoint *where_out)
+{
+	union {
+		struct sockaddr_storage ss;
+		struct sockaddr sa;
+		struct sockaddr_un un;
+	} a = { .ss = { .ss_family = AF_UNSPEC } };
+	socklen_t len = sizeof a;
+
+	*where_out = (struct net_endpoint){ .path = "" };
+	if (getsockname(fd, &a.sa, &len) < 0)
+		return -1;
+	net_addr_from_sockaddr(&where_out->addr, &a.sa, len);
+	if (where_out->addr.family == AF_UNIX)
+		str_copy_n(where_out->path, sizeof where_out->path, a.un.sun_path,
+			strnlen(a.un.sun_path, len - offsetof(struct sockaddr_un, sun_path)));
+	if (!has_option(fd, SO_TYPE, type) || !has_option(fd, SO_ACCEPTCONN, 1) ||
+	    where_out->addr.family == 0 ||
+	    (where_out->addr.family == AF_UNIX && where_out->path[0] == '\0')) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (where_out->addr.family != AF_UNIX && type == SOCK_STREAM)
+		set_tcp_options(fd);
+	int flags = fcntl(fd, F_GETFL);
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -1 :
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int net_try_addr(const struct net_addr *a)

@@ -1,9 +1,9 @@
-/* service.c - readiness for the service manager, see service.h.
+/* service.c - the service manager's protocols, see service.h.
  *
  * A socket for each message: there are a handful in a process's life, and none
  * stays open for a worker to inherit. Whoever does not read makes us wait for
  * a moment, never hang. Must not fail: what is not heard is not an error.
- * Sources: sd_notify(3), systemd.service(5) Type=. */
+ * Sources: sd_notify(3), sd_listen_fds(3), systemd.service(5) Type=. */
 #include "service.h"
 
 #include <stdarg.h>
@@ -18,15 +18,39 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "str.h"
 
 #define TEXT_MAX 512
 #define STATUS_MAX 200
 #define WAIT_S 2
+#define FDS_MAX 64
 
 static struct {
 	struct sockaddr_un addr;
 	socklen_t len;              /* 0: nobody wants to know */
+	unsigned nfds;
 } g_service;
+
+/* Of an environment that was not meant for us nothing is taken. */
+static unsigned passed_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t owner, n;
+
+	if (pid == NULL || fds == NULL || str_parse_u64(pid, &owner) < 0 ||
+	    owner != (uint64_t)getpid())
+		return 0;
+	if (str_parse_u64(fds, &n) < 0 || n > FDS_MAX) {
+		log_warning("LISTEN_FDS: not a number up to %d, not used", FDS_MAX);
+		return 0;
+	}
+	return (unsigned)n;
+}
+
+unsigned service_fds(void)
+{
+	return g_service.nfds;
+}
 
 void service_init(void)
 {
@@ -47,7 +71,11 @@ void service_init(void)
 	} else if (n > 0) {
 		log_warning("NOTIFY_SOCKET: neither a path nor an abstract name, not used");
 	}
+	g_service.nfds = passed_fds();
 	unsetenv("NOTIFY_SOCKET");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
 }
 
 static void tell(const char *text)

@@ -55,7 +55,8 @@ struct master {
 	struct server_access access;
 	struct net_endpoint sock;
 	int listen_fd;
-	dev_t sock_dev;            /* of the socket's name, to remove only ours */
+	dev_t sock_dev;            /* of the socket's name, to remove only ours: none of
+	                            * what the service manager has passed */
 	ino_t sock_ino;
 	pid_t pid;                 /* for the parent-death check */
 	struct buf notes;          /* of conf_load, until it is known where they go */
@@ -363,6 +364,28 @@ static int listen_as_group(const struct master *m)
 	return fd;
 }
 
+/* Of the sockets that the service manager has passed the one of that path; the
+ * others are closed. */
+static int take_passed(struct master *m)
+{
+	struct net_endpoint where;
+	char text[160];
+	int taken = -1;
+
+	for (unsigned i = 0; i < service_fds(); i++) {
+		const int fd = SERVICE_FD_FIRST + (int)i;
+		if (net_adopt(fd, SOCK_SEQPACKET, &where) == 0 && taken < 0 &&
+		    strcmp(where.path, m->sock.path) == 0) {
+			taken = fd;
+			continue;
+		}
+		log_warning("%s: passed by the service manager, but not the SOCK_SEQPACKET socket "
+			"daemon_sock_path: closed", net_endpoint_text(&where, text, sizeof text));
+		close(fd);
+	}
+	return taken;
+}
+
 static void socket_bind(struct master *m)
 {
 	const char *path = m->conf->global.daemon_sock_path;
@@ -371,6 +394,9 @@ static void socket_bind(struct master *m)
 	m->sock.addr.family = AF_UNIX;
 	if (!str_copy(m->sock.path, sizeof m->sock.path, path))
 		start_check_fatal(m->conf, "daemon_sock_path", "the path is too long");
+	m->listen_fd = take_passed(m);
+	if (m->listen_fd >= 0)
+		return;
 	if (proc_make_parent_dir(path, 0755, &m->id) < 0)
 		start_check_fatal(m->conf, "daemon_sock_path", "its directory cannot be made: %s",
 			strerror(errno));

@@ -264,6 +264,46 @@ START_TEST(test_tcp)
 }
 END_TEST
 
+START_TEST(test_adopt)
+{
+	struct net_endpoint e = { .path = "" }, where;
+	struct net_addr local;
+	char path[] = "/tmp/check_net.adopt";
+
+	net_addr_parse("127.0.0.1", &e.addr);
+	int plain = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(net_adopt(plain, SOCK_STREAM, &where), -1); /* it does not listen */
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(listen(plain, 8), 0);
+	ck_assert_int_eq(net_adopt(plain, SOCK_SEQPACKET, &where), -1);
+	ck_assert_int_eq(net_adopt(plain, SOCK_STREAM, &where), 0);
+	net_local_addr(plain, &local);
+	ck_assert_uint_eq(where.addr.port, local.port);
+	ck_assert_str_eq(where.path, "");
+	ck_assert_int_eq(int_option(plain, IPPROTO_TCP, TCP_NODELAY), 1);
+	ck_assert_int_eq(int_option(plain, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_ne(fcntl(plain, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_ne(fcntl(plain, F_GETFD) & FD_CLOEXEC, 0);
+	close(plain);
+	e = (struct net_endpoint){ .addr.family = AF_UNIX };
+	strcpy(e.path, path);
+	int l = net_listen(&e, 8, SOCK_SEQPACKET, 0600);
+	ck_assert_int_eq(net_adopt(l, SOCK_SEQPACKET, &where), 0);
+	ck_assert_str_eq(where.path, path);
+	ck_assert_int_eq(where.addr.family, AF_UNIX);
+	close(l);
+	unlink(path);
+	int nameless = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un any = { .sun_family = AF_UNIX };
+	ck_assert_int_eq(bind(nameless, (struct sockaddr *)&any, sizeof any.sun_family), 0);
+	ck_assert_int_eq(listen(nameless, 1), 0);
+	ck_assert_int_eq(net_adopt(nameless, SOCK_STREAM, &where), -1);
+	close(nameless);
+	ck_assert_int_eq(net_adopt(-1, SOCK_STREAM, &where), -1);
+	ck_assert_int_eq(errno, EBADF);
+}
+END_TEST
+
 START_TEST(test_try_addr)
 {
 	static const char *const others[] = { "192.0.2.1", "203.0.113.255", "2001:db8::1" };
@@ -558,6 +598,7 @@ int main(void)
 	t = tcase_create("sockets");
 	tcase_add_loop_test(t, test_tcp, 0, 2);
 	tcase_add_test(t, test_try_addr);
+	tcase_add_test(t, test_adopt);
 	tcase_add_test(t, test_unix_mode_and_stale);
 	tcase_add_test(t, test_unix_full_queue_is_alive);
 	tcase_add_test(t, test_unix_not_a_socket);

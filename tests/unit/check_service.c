@@ -164,6 +164,33 @@ START_TEST(nobody)
 }
 END_TEST
 
+/* Only what is meant for this process, and nothing is left for others. */
+START_TEST(passed_sockets)
+{
+	char own[32];
+	const struct { const char *pid, *fds; unsigned want; } cases[] = {
+		{ own, "2", 2 }, { own, "0", 0 }, { own, "64", 64 }, { own, "65", 0 }, { own, "-1", 0 },
+		{ own, "2x", 0 }, { own, "", 0 }, { own, NULL, 0 }, { "1", "2", 0 }, { "", "2", 0 },
+		{ NULL, "2", 0 },
+	};
+
+	snprintf(own, sizeof own, "%ld", (long)getpid());
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		unsetenv("LISTEN_PID");
+		if (cases[i].pid != NULL)
+			setenv("LISTEN_PID", cases[i].pid, 1);
+		if (cases[i].fds != NULL)
+			setenv("LISTEN_FDS", cases[i].fds, 1);
+		setenv("LISTEN_FDNAMES", "a:b", 1);
+		service_init();
+		ck_assert_uint_eq(service_fds(), cases[i].want);
+		ck_assert_ptr_null(getenv("LISTEN_PID"));
+		ck_assert_ptr_null(getenv("LISTEN_FDS"));
+		ck_assert_ptr_null(getenv("LISTEN_FDNAMES"));
+	}
+}
+END_TEST
+
 static void each_begin(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(dir));
@@ -190,6 +217,7 @@ int main(void)
 	tcase_add_test(t, length);
 	tcase_add_test(t, long_status);
 	tcase_add_test(t, nobody);
+	tcase_add_test(t, passed_sockets);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

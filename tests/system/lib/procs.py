@@ -89,12 +89,14 @@ class Process:
         self.popen = None
         self.workers_may_die = False
         self.prefix = []   # a command that ends in exec of the program
+        self.pass_fds = []  # descriptors for it
 
     def start(self, ready):
         with open(self.log_path, "ab") as err, open(self.out_path, "ab") as out:
             self.popen = subprocess.Popen(
                 self.prefix + command(self.name, *self.arguments), stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err, env=environment(self.t), start_new_session=True, cwd=self.t.scratch)
+                stderr=err, env=environment(self.t), start_new_session=True, cwd=self.t.scratch,
+                pass_fds=self.pass_fds)
         self.t.at_end(self.finish)
 
         def is_ready():
