@@ -26,7 +26,8 @@ struct listen_set {
 };
 
 /* The addresses of server_addr as last resolved. Written by the manager, read
- * by all workers without a lock (a sequence count that is odd while written). */
+ * by all workers without a lock (a sequence count that is odd while written).
+ * Only the process that made it can write; those it forks later can read. */
 struct server_table;
 struct server_table *server_table_new(void);          /* shared memory; NULL errno */
 void server_table_free(struct server_table **t);

@@ -2,8 +2,10 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,29 +16,72 @@
 #include "proc.h"
 #include "service.h"
 
-struct server_table {
+struct addresses {
 	_Atomic uint32_t seq;
 	unsigned n;
 	struct net_endpoint e[NET_ADDRS_MAX];
 };
 
-struct server_table *server_table_new(void)
+/* The same memory twice: children do not inherit the first, and the second can
+ * never be made writable, so that no worker sends the others elsewhere. */
+struct server_table {
+	struct addresses *write;
+	const struct addresses *read;
+};
+
+static void *map(int fd, int how)
 {
-	void *p = mmap(NULL, sizeof(struct server_table), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, sizeof(struct addresses), how, MAP_SHARED, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
+static int map_both(struct server_table *t, int fd)
+{
+	if (ftruncate(fd, sizeof *t->write) < 0)
+		return -1;
+	t->write = map(fd, PROT_READ | PROT_WRITE);
+	if (t->write == NULL || madvise(t->write, sizeof *t->write, MADV_DONTFORK) < 0)
+		return -1;
+	/* Linux before 5.1 has no such seal, and nothing that stands for it. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) < 0 &&
+	    errno != EINVAL)
+		return -1;
+	t->read = map(fd, PROT_READ);
+	return t->read == NULL ? -1 : 0;
+}
+
+struct server_table *server_table_new(void)
+{
+	struct server_table *t = calloc(1, sizeof *t);
+	int fd = memfd_create("esets-servers", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (t == NULL || fd < 0 || map_both(t, fd) < 0) {
+		int error = errno;
+		server_table_free(&t);
+		errno = error;
+	}
+	if (fd >= 0)
+		close(fd);
+	return t;
+}
+
 void server_table_free(struct server_table **t)
 {
-	if (*t != NULL)
-		munmap(*t, sizeof **t);
+	if (*t == NULL)
+		return;
+	if ((*t)->write != NULL)
+		munmap((*t)->write, sizeof *(*t)->write);
+	if ((*t)->read != NULL)
+		munmap((void *)(uintptr_t)(*t)->read, sizeof *(*t)->read);
+	free(*t);
 	*t = NULL;
 }
 
-void server_table_set(struct server_table *t, const struct net_endpoint *e, unsigned n)
+void server_table_set(struct server_table *table, const struct net_endpoint *e, unsigned n)
 {
+	struct addresses *t = table->write;
+
 	if (n > NET_ADDRS_MAX)
 		n = NET_ADDRS_MAX;
 	atomic_fetch_add_explicit(&t->seq, 1, memory_order_acq_rel);
@@ -47,8 +92,9 @@ void server_table_set(struct server_table *t, const struct net_endpoint *e, unsi
 	atomic_fetch_add_explicit(&t->seq, 1, memory_order_release);
 }
 
-unsigned server_table_get(const struct server_table *t, struct net_endpoint *out, unsigned max)
+unsigned server_table_get(const struct server_table *table, struct net_endpoint *out, unsigned max)
 {
+	const struct addresses *t = table->read;
 	uint32_t before, after;
 	unsigned n;
 
