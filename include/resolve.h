@@ -17,8 +17,12 @@ struct resolve {
 
 #define RESOLVE_INIT { 0, -1 }
 
-/* Starts a helper for the list (see net_resolve); one at a time. 0, -1 errno. */
-int resolve_start(struct resolve *r, const char *list, uint16_t port);
+struct proc_identity;
+
+/* Starts a helper for the list (see net_resolve); one at a time. It runs with
+ * this identity and ends where it cannot take it. 0, -1 errno. */
+int resolve_start(struct resolve *r, const char *list, uint16_t port,
+	const struct proc_identity *id);
 /* Waits at most timeout_ms (0: not at all) for the helper. 1 and the number of
  * addresses in *n_out; 0 not yet; -1 it failed, a text in why. After 1 or -1
  * the helper has gone. */

@@ -164,7 +164,8 @@ static void resolve_now(struct manager *m, int timeout_ms)
 		server_table_set(m->servers, e, n > 0 ? (unsigned)n : 0);
 		return;
 	}
-	if (resolve_start(&m->resolve, m->conf->smtp.server_addr, m->conf->smtp.server_port) < 0)
+	if (resolve_start(&m->resolve, m->conf->smtp.server_addr, m->conf->smtp.server_port,
+	    &m->id) < 0)
 		log_error("name resolution: %m");
 	take_addresses(m, timeout_ms);
 }

@@ -24,23 +24,26 @@ _Static_assert(sizeof(struct answer) <= 4096, "an answer is one atomic pipe writ
 /* It has nothing of the manager's but the pipe, and does not outlive it: else it
  * would hold the ports of one that was killed until the resolver answers. */
 __attribute__((noreturn))
-static void helper(int fd, pid_t manager, const char *list, uint16_t port)
+static void helper(int fd, pid_t manager, const char *list, uint16_t port,
+	const struct proc_identity *id)
 {
 	struct answer a = { .n = 0 };
 	sigset_t none;
 
-	if (proc_die_with_parent(manager) < 0)
-		_exit(1);
-	proc_close_others(&fd, 1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGALRM, SIG_DFL);
 	alarm(HELPER_SECONDS);
+	proc_close_others(&fd, 1);
+	/* What comes from the network is not read as root. */
+	if (proc_identity_take(id) < 0 || proc_die_with_parent(manager) < 0)
+		_exit(1);
 	a.n = net_resolve(list, port, false, a.e, NET_ADDRS_MAX, a.why, sizeof a.why);
 	_exit(write(fd, &a, sizeof a) == (ssize_t)sizeof a ? 0 : 1);
 }
 
-int resolve_start(struct resolve *r, const char *list, uint16_t port)
+int resolve_start(struct resolve *r, const char *list, uint16_t port,
+	const struct proc_identity *id)
 {
 	int fds[2];
 
@@ -58,7 +61,7 @@ int resolve_start(struct resolve *r, const char *list, uint16_t port)
 		return -1;
 	}
 	if (pid == 0)
-		helper(fds[1], manager, list, port);
+		helper(fds[1], manager, list, port, id);
 	close(fds[1]);
 	r->pid = pid;
 	r->fd = fds[0];

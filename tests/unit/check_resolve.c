@@ -5,14 +5,19 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "resolve.h"
+
+#define SECRET_FD 77
 
 static bool hangs;
 
@@ -25,10 +30,16 @@ int __wrap_net_resolve(const char *list, uint16_t port, bool passive, struct net
 {
 	while (hangs)
 		pause();
+	if (strcmp(list, "identity") == 0) {
+		snprintf(why, why_size, "%ld %ld %d", (long)geteuid(), (long)getegid(),
+			fcntl(SECRET_FD, F_GETFD));
+		return -1;
+	}
 	return __real_net_resolve(list, port, passive, out, max, why, why_size);
 }
 
 static unsigned fds_before;
+static struct proc_identity self;
 
 static unsigned open_fds(void)
 {
@@ -44,6 +55,7 @@ static unsigned open_fds(void)
 static void setup(void)
 {
 	hangs = false;
+	self = (struct proc_identity){ .uid = geteuid(), .gid = getegid() };
 	fds_before = open_fds();
 }
 
@@ -62,7 +74,7 @@ START_TEST(answers)
 	char why[160] = "";
 	unsigned n = 0;
 
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, [::1], 192.0.2.3", 2525), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, [::1], 192.0.2.3", 2525, &self), 0);
 	ck_assert_int_ne(r.pid, 0);
 	ck_assert_int_eq(resolve_finish(&r, 20000, e, NET_ADDRS_MAX, &n, why, sizeof why), 1);
 	ck_assert_uint_eq(n, 3);
@@ -72,7 +84,7 @@ START_TEST(answers)
 	ck_assert_uint_eq(e[2].addr.ip[3], 3);
 	ck_assert_int_eq(r.pid, 0);
 	/* Not more than there is room for. */
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, 127.0.0.2, 127.0.0.3", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, 127.0.0.2, 127.0.0.3", 25, &self), 0);
 	ck_assert_int_eq(resolve_finish(&r, 20000, e, 2, &n, why, sizeof why), 1);
 	ck_assert_uint_eq(n, 2);
 	ck_assert_uint_eq(e[1].addr.ip[3], 2);
@@ -86,10 +98,29 @@ START_TEST(fails)
 	char why[160] = "";
 	unsigned n = 0;
 
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, 300.0.0.1.invalid", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1, 300.0.0.1.invalid", 25, &self), 0);
 	ck_assert_int_eq(resolve_finish(&r, 30000, e, NET_ADDRS_MAX, &n, why, sizeof why), -1);
 	ck_assert_ptr_nonnull(strstr(why, "300.0.0.1.invalid"));
 	ck_assert_int_eq(r.pid, 0);
+}
+END_TEST
+
+/* It has neither the parent's rights nor its descriptors. */
+START_TEST(identity)
+{
+	const struct proc_identity nobody = { .drop = geteuid() == 0, .user = "nobody",
+		.uid = geteuid() == 0 ? 65534 : geteuid(), .gid = geteuid() == 0 ? 65534 : getegid() };
+	struct resolve r = RESOLVE_INIT;
+	struct net_endpoint e[1];
+	char why[160] = "", want[160];
+	unsigned n = 0;
+
+	ck_assert_int_eq(dup2(STDERR_FILENO, SECRET_FD), SECRET_FD);
+	ck_assert_int_eq(resolve_start(&r, "identity", 25, &nobody), 0);
+	ck_assert_int_eq(resolve_finish(&r, 30000, e, 1, &n, why, sizeof why), -1);
+	snprintf(want, sizeof want, "%ld %ld -1", (long)nobody.uid, (long)nobody.gid);
+	ck_assert_str_eq(why, want);
+	close(SECRET_FD);
 }
 END_TEST
 
@@ -103,12 +134,12 @@ START_TEST(slow)
 
 	ck_assert_int_eq(resolve_finish(&r, 1000, e, 1, &n, why, sizeof why), 0);
 	hangs = true;
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25, &self), 0);
 	pid_t pid = r.pid;
 	ck_assert_int_eq(resolve_finish(&r, 0, e, 1, &n, why, sizeof why), 0);
 	ck_assert_int_eq(resolve_finish(&r, 20, e, 1, &n, why, sizeof why), 0);
 	/* One at a time. */
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.2", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.2", 25, &self), 0);
 	ck_assert_int_eq(r.pid, pid);
 	resolve_stop(&r);
 	ck_assert_int_eq(r.pid, 0);
@@ -124,14 +155,14 @@ START_TEST(dies)
 	unsigned n = 0;
 
 	hangs = true;
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25, &self), 0);
 	kill(r.pid, SIGKILL);
 	ck_assert_int_eq(resolve_finish(&r, 20000, e, 1, &n, why, sizeof why), -1);
 	ck_assert_str_eq(why, "name resolution did not finish");
 	ck_assert_int_eq(r.pid, 0);
 	/* And the next one works. */
 	hangs = false;
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25, &self), 0);
 	ck_assert_int_eq(resolve_finish(&r, 20000, e, 1, &n, why, sizeof why), 1);
 }
 END_TEST
@@ -147,7 +178,7 @@ START_TEST(blocked_signals)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	signal(SIGALRM, SIG_IGN);
 	hangs = true;
-	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25), 0);
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25, &self), 0);
 	/* What its alarm does after a minute, now; again, since at first it has
 	 * what we have. */
 	do {
@@ -164,7 +195,7 @@ static int in_manager(int listener, int out)
 	struct resolve r = RESOLVE_INIT;
 
 	(void)listener; /* inherited by the helper, if it does not mind */
-	if (resolve_start(&r, "127.0.0.1", 25) < 0 ||
+	if (resolve_start(&r, "127.0.0.1", 25, &self) < 0 ||
 	    write(out, &r.pid, sizeof r.pid) != sizeof r.pid)
 		return 1;
 	for (;;)
@@ -216,6 +247,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, answers);
 	tcase_add_test(tc, fails);
+	tcase_add_test(tc, identity);
 	tcase_add_test(tc, slow);
 	tcase_add_test(tc, dies);
 	tcase_add_test(tc, blocked_signals);
