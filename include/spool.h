@@ -36,7 +36,7 @@ uint64_t spool_size(const struct spool *s);
  * written through (a sealed memfd, or a read-only open of the file). Owned by
  * the spool. -1 with errno. */
 int spool_fd(struct spool *s);
-/* Up to n octets from offset; 0 at the end, -1 with errno. */
+/* n octets from offset, fewer only at the end; how many, -1 with errno. */
 ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n);
 /* The octets themselves while they are in the heap block, else NULL. */
 const void *spool_view(const struct spool *s);

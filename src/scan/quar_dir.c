@@ -165,6 +165,24 @@ static const char *open_error(void)
 		errno == ENOENT ? "not there" : strerror(errno);
 }
 
+/* Up to size octets, all there are; how many, or -1. */
+static ssize_t read_up_to(int fd, char *mem, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		ssize_t n = pread(fd, mem + at, size - at, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		at += (size_t)n;
+	}
+	return (ssize_t)at;
+}
+
 /* The whole file; its octets, or -1 and a text. */
 static ssize_t read_small(int dir, const char *id, char *mem, size_t size, char *why,
 	size_t why_size)
@@ -178,7 +196,7 @@ static ssize_t read_small(int dir, const char *id, char *mem, size_t size, char 
 		snprintf(why, why_size, "metadata: %s", open_error());
 	if (fd < 0)
 		return -1;
-	ssize_t n = octets <= size ? pread(fd, mem, size, 0) : (ssize_t)size + 1;
+	ssize_t n = octets <= size ? read_up_to(fd, mem, size) : (ssize_t)size + 1;
 	if (n < 0)
 		snprintf(why, why_size, "metadata: %s", strerror(errno));
 	else if ((size_t)n > size)
