@@ -5,10 +5,10 @@ For a machine where systemd is not the init. Of the directives in [Service] it
 puts in force those that can take something away from the program:
 CapabilityBoundingSet, NoNewPrivileges, ProtectSystem=strict with
 ReadWritePaths, ProtectHome, PrivateTmp, PrivateDevices, RestrictAddressFamilies,
-RestrictSUIDSGID, RestrictNamespaces, SystemCallFilter and UMask. The paths of a
-test are below SCRATCH, and writable are the directories run, spool, quarantine
-and runs there, which stand for those of ReadWritePaths. Needs root and
-libseccomp; a directive that is not known here is an error."""
+RestrictSUIDSGID, RestrictNamespaces, MemoryDenyWriteExecute, SystemCallFilter and
+UMask. The paths of a test are below SCRATCH, and writable are the directories
+run, spool, quarantine and runs there, which stand for those of ReadWritePaths.
+Needs root and libseccomp; a directive that is not known here is an error."""
 
 import ctypes
 import errno
@@ -30,11 +30,12 @@ CAPABILITIES = (
     "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()
 FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10, "AF_NETLINK": 16}
 FAMILIES_MAX = 46
+PROT_WRITE, PROT_EXEC = 2, 4
 # Those that only a real systemd puts in force, or that a program cannot notice
 # but by a call that SystemCallFilter refuses as well.
 ELSEWHERE = """Type ExecStart ExecReload KillMode TimeoutStartSec TimeoutStopSec Restart
     RestartPreventExitStatus StandardError LimitNOFILE PrivateMounts RestrictRealtime
-    LockPersonality MemoryDenyWriteExecute ProtectProc ProcSubset ProtectClock
+    LockPersonality ProtectProc ProcSubset ProtectClock
     ProtectControlGroups ProtectHostname ProtectKernelLogs ProtectKernelModules
     ProtectKernelTunables KeyringMode SystemCallArchitectures ReadWritePaths
     NonBlocking Sockets""".split()
@@ -198,6 +199,11 @@ def other_filter(directives):
     for call, arg in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("mkdir", 1), ("mkdirat", 2)):
         for bit in (0o4000, 0o2000):
             one.add(refuse(errno.EPERM), call, Rule(arg, SCMP_CMP_MASKED_EQ, bit, bit))
+    if directives.get("MemoryDenyWriteExecute") == "yes":
+        one.add(refuse(errno.EPERM), "mmap",
+                Rule(2, SCMP_CMP_MASKED_EQ, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC))
+        for call in ("mprotect", "pkey_mprotect"):
+            one.add(refuse(errno.EPERM), call, Rule(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC))
     for call in ("unshare", "setns"):
         one.add(refuse(errno.EPERM), call)
     return one
@@ -209,7 +215,7 @@ def main():
     directives = dict(lines)
     known = """CapabilityBoundingSet NoNewPrivileges ProtectSystem ProtectHome PrivateTmp
         PrivateDevices RestrictAddressFamilies RestrictSUIDSGID RestrictNamespaces
-        SystemCallFilter SystemCallErrorNumber UMask""".split() + ELSEWHERE
+        SystemCallFilter SystemCallErrorNumber MemoryDenyWriteExecute UMask""".split() + ELSEWHERE
     unknown = [key for key in directives if key not in known]
     assert not unknown, "directives that inunit.py does not know: %r" % unknown
     assert directives["ProtectSystem"] == "strict" and directives["UMask"] == "0077"
