@@ -13,7 +13,7 @@
 #include "smtp_line.h"
 
 #define SMTP_REPLY_LINE_MAX 65536u     /* octets of one line with CR LF */
-#define SMTP_REPLY_MAX (8u << 20)      /* octets of a whole reply */
+#define SMTP_REPLY_MAX ((size_t)8 << 20)     /* octets of a whole reply */
 
 struct smtp_reply {
 	struct smtp_line line;

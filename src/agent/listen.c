@@ -33,7 +33,9 @@ static void *map(int fd, int how)
 {
 	void *p = mmap(NULL, sizeof(struct addresses), how, MAP_SHARED, fd, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	return p;
 }
 
 static int map_both(struct server_table *t, int fd)

@@ -31,7 +31,7 @@ static void helper(int fd, pid_t manager, const char *list, uint16_t port,
 	sigset_t none;
 
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
 	signal(SIGALRM, SIG_DFL);
 	alarm(HELPER_SECONDS);
 	proc_close_others(&fd, 1);

@@ -267,7 +267,7 @@ static void apply_policy(struct session *s, const struct verdict *v)
 		return;
 	}
 	m->result = policy_decide(&m->settings->actions, v);
-	if (m->would_clean) {
+	if (m->would_clean && v != NULL) {
 		/* decided as if it had been cleaned */
 		struct verdict cleaned = *v;
 		cleaned.av = (v->av & ~(unsigned)VERDICT_AV_INFECTED) | VERDICT_AV_DELETED;

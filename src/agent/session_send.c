@@ -51,7 +51,7 @@ static bool give(struct session *s, const void *p, size_t n)
 		return false;
 	}
 	if (m->is_binary)
-		memcpy(room, p, n);
+		memcpy(room, p, n); /* -Wanalyzer-null-argument: there are n octets at p */
 	buf_commit(&s->s_out, m->is_binary ? n : smtp_stuff_push(&m->stuff, p, n, (char *)room));
 	s->server_since_ms = s->env->now_ms;
 	return true;
@@ -135,7 +135,7 @@ static bool send_head(struct session *s)
 	}
 	if (m->is_binary) {
 		snprintf(line, sizeof line, "BDAT %llu LAST\r\n",
-			(unsigned long long)(buf_len(&m->head.text) + spool_size(m->spool)));
+			(unsigned long long)buf_len(&m->head.text) + spool_size(m->spool));
 		session_to_server(s, line, strlen(line));
 	}
 	return s->state == ST_SEND;

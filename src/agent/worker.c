@@ -351,7 +351,7 @@ static long long monotonic_ms(void)
 static int wait_signals(const struct worker *w, struct worker_thread *threads, pthread_t *ids,
 	bool *joined, unsigned n)
 {
-	const struct timespec poll_time = { 0, 50 * 1000000 };
+	const struct timespec poll_time = { 0, 50000000 };
 	enum worker_phase phase = WORKER_RUN;
 	long long until = 0;
 	sigset_t set;
@@ -412,10 +412,12 @@ int worker_run(const struct worker_inherit *in)
 	int status = 1;
 
 	signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
+	/* -Wanalyzer-malloc-leak: the process ends */
 	if (threads == NULL || ids == NULL || joined == NULL || worker_init(&w, in) < 0)
 		return 1;
 	for (unsigned i = 0; i < n; i++) {
 		if (thread_init(&threads[i], &w, i) < 0) {
+			/* -Wanalyzer-malloc-leak: the process ends */
 			log_error("thread %u: %m", i);
 			return 1;
 		}

@@ -26,13 +26,13 @@
 #define LOG_WINDOW_MS 60000
 
 static const char *const class_names[LC_COUNT] = {
-#define X(id, name, prio) [LC_##id] = name,
+#define X(id, name, prio) [LC_##id] = (name),
 	LOG_CLASS_LIST(X)
 #undef X
 };
 
 static const int class_prios[LC_COUNT] = {
-#define X(id, name, prio) [LC_##id] = prio,
+#define X(id, name, prio) [LC_##id] = (prio),
 	LOG_CLASS_LIST(X)
 #undef X
 };
@@ -376,5 +376,6 @@ void log_fatal(int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	emit_format(LC_ERROR, class_prios[LC_ERROR], log_wants(LC_ERROR), true, fmt, ap);
 	va_end(ap);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): where one thread is, at the start */
 	exit(status);
 }

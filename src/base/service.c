@@ -72,10 +72,12 @@ void service_init(void)
 		log_warning("NOTIFY_SOCKET: neither a path nor an abstract name, not used");
 	}
 	g_service.nfds = passed_fds();
+	/* NOLINTBEGIN(concurrency-mt-unsafe): before there are threads */
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
+	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 static void tell(const char *text)

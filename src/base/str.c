@@ -237,7 +237,7 @@ void str_hex(char *dst, const void *src, size_t n)
 
 /* 0x10 | value of a digit, 0 for every other octet. A table, since millions of
  * digests are read when the daemon starts. */
-#define V(c, v) [c] = 0x10 | (v)
+#define V(c, v) [c] = (0x10 | (v))
 static const unsigned char hex_table[256] = {
 	V('0', 0), V('1', 1), V('2', 2), V('3', 3), V('4', 4), V('5', 5), V('6', 6), V('7', 7),
 	V('8', 8), V('9', 9), V('a', 10), V('b', 11), V('c', 12), V('d', 13), V('e', 14),

@@ -84,7 +84,7 @@ void supervise_block_signals(void)
 
 	watched_signals(&set);
 	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* Ignored by whoever started us, children would vanish unreaped. The others
 	 * come to a signalfd although they are ignored. */
 	signal(SIGCHLD, SIG_DFL);
@@ -106,10 +106,11 @@ static void child_run(struct sup *s, unsigned slot)
 	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
 		signal(ours[i], SIG_DFL);
 	watched_signals(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
 	close(s->sigfd);
 	if (s->cfg->extra_fd != -1)
 		close(s->cfg->extra_fd);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the threads of run have ended */
 	exit(s->cfg->cb->run(s->cfg->ctx, slot));
 }
 

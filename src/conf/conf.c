@@ -25,23 +25,28 @@ struct conf_chunk {
 	_Alignas(max_align_t) char data[];
 };
 
+static bool add_chunk(struct conf_arena *a, size_t n)
+{
+	size_t size = n > 4096 ? n : 4096;
+	struct conf_chunk *c = malloc(sizeof(*c) + size);
+
+	if (c == NULL)
+		return false;
+	*c = (struct conf_chunk){ .next = a->chunks, .size = size };
+	a->chunks = c;
+	return true;
+}
+
 void *conf_arena_alloc(struct conf_arena *a, size_t n)
 {
-	struct conf_chunk *c = a->chunks;
-
 	n = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-	if (c == NULL || n > c->size - c->used) {
-		size_t size = n > 4096 ? n : 4096;
-		c = malloc(sizeof(*c) + size);
-		if (c == NULL) {
-			a->failed = true;
-			return NULL;
-		}
-		*c = (struct conf_chunk){ .next = a->chunks, .size = size };
-		a->chunks = c;
+	/* -Wanalyzer-malloc-leak: the first chunk has the next, conf_arena_fini frees all */
+	if ((a->chunks == NULL || n > a->chunks->size - a->chunks->used) && !add_chunk(a, n)) {
+		a->failed = true;
+		return NULL;
 	}
-	void *p = c->data + c->used;
-	c->used += n;
+	void *p = a->chunks->data + a->chunks->used;
+	a->chunks->used += n;
 	return memset(p, 0, n);
 }
 

@@ -134,7 +134,7 @@ static int set_config(struct args *a, const char *option, const char *value)
 	if (path == NULL)
 		return usage_error(a, option, strerror(errno));
 	free((char *)a->cli->config_path);
-	a->cli->config_path = path;
+	a->cli->config_path = path; /* -Wanalyzer-malloc-leak: conf_cli_free frees it */
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #define FIELD(s, f) .offset = offsetof(struct s, f), .size = sizeof(((struct s *)0)->f)
 #define MODULE(f) .sections = CONF_SEC_MODULE, .group = CONF_IN_MODULE, \
 	FIELD(conf_module, f)
-#define MODULE_OF(sec, f) .sections = sec, .group = CONF_IN_MODULE, FIELD(conf_module, f)
+#define MODULE_OF(sec, f) .sections = (sec), .group = CONF_IN_MODULE, FIELD(conf_module, f)
 #define SCAN(f) .sections = CONF_SEC_SCAN, .group = CONF_IN_SCAN, \
 	FIELD(conf_scan, f)
 #define GLOBAL(f) .sections = CONF_SEC_GLOBAL, .group = CONF_IN_GLOBAL, FIELD(conf_global, f)
@@ -630,6 +630,8 @@ void conf_opt_store(const struct conf_opt *o, void *group, const char *text)
 	int rc = text != NULL ? parse_value(o, text, &p, why, sizeof(why)) : 0;
 	assert(rc == 0); /* it was checked where it was read */
 	(void)rc;
+	const uint32_t n32 = (uint32_t)p.n;
+	const uint16_t n16 = (uint16_t)p.n;
 	if (o->type == CONF_T_BOOL)
 		put(o, group, &p.b, sizeof(p.b));
 	else if (o->type == CONF_T_WORD)
@@ -637,7 +639,7 @@ void conf_opt_store(const struct conf_opt *o, void *group, const char *text)
 	else if (o->type == CONF_T_U64)
 		put(o, group, &p.n, sizeof(p.n));
 	else if (o->type == CONF_T_U16)
-		put(o, group, &(uint16_t){ (uint16_t)p.n }, sizeof(uint16_t));
+		put(o, group, &n16, sizeof(n16));
 	else
-		put(o, group, &(uint32_t){ (uint32_t)p.n }, sizeof(uint32_t));
+		put(o, group, &n32, sizeof(n32));
 }

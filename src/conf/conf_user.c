@@ -348,7 +348,7 @@ static bool grow_unique(struct loading *l)
 	size_t old_cap = l->unique_cap;
 
 	l->unique_cap = old_cap > 0 ? 2 * old_cap : 64;
-	l->unique = calloc(l->unique_cap, sizeof(*l->unique));
+	l->unique = calloc(l->unique_cap, sizeof(const struct conf_scan *));
 	for (size_t i = 0; l->unique != NULL && i < old_cap; i++)
 		if (old[i] != NULL)
 			*place_of(l, old[i]) = old[i];

@@ -92,7 +92,7 @@ static struct engine_peer *find(struct engine_ext *e, const struct net_endpoint 
 /* Takes these addresses instead of those it has, whose state stays. */
 static void take_addresses(struct engine_ext *e, const struct addresses *a)
 {
-	struct engine_peer now[ENGINE_PEERS_MAX];
+	struct engine_peer now[ENGINE_PEERS_MAX] = { 0 };
 
 	pthread_mutex_lock(&e->lock);
 	for (unsigned i = 0; i < a->n; i++) {
@@ -358,7 +358,7 @@ enum engine_status engine_ext_ask(struct engine_ext *e, engine_talk_fn talk, voi
 
 static void probe_peer(struct engine_ext *e, unsigned i, bool is_due, const struct engine_call *call)
 {
-	struct engine_call c = { .deadline_ms = now_ms() + 3 * e->connect_ms,
+	struct engine_call c = { .deadline_ms = now_ms() + 3LL * e->connect_ms,
 		.cancelled = call->cancelled, .arg = call->arg };
 	struct engine_conn conn;
 	struct engine_peer peer;

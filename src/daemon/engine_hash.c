@@ -93,7 +93,7 @@ static int64_t add_name(struct db *d, const char *name)
 		return (int64_t)d->last_name;
 	if (d->names_len + n > UINT32_MAX)
 		return -1;
-	if (d->names_len + n > d->names_cap) {
+	if (d->names == NULL || d->names_len + n > d->names_cap) {
 		size_t cap = d->names_cap > 0 ? d->names_cap + d->names_cap / 2 : 4096;
 		char *p = realloc(d->names, cap > d->names_len + n ? cap : d->names_len + n);
 		if (p == NULL)
@@ -194,12 +194,13 @@ static void log_age(const struct db *d, const char *path)
 {
 	const time_t now = time(NULL);
 	struct tm tm;
-	char date[32] = "";
+	char date[32];
 
 	if (d->files == 0)
 		return;
-	if (gmtime_r(&d->newest, &tm) != NULL)
-		strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (gmtime_r(&d->newest, &tm) == NULL ||
+	    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		date[0] = '\0';
 	log_info("%s: %zu signatures in %u files, the newest of %s, %lld days old", path,
 		count_of(d), d->files, date,
 		now > d->newest ? (long long)(now - d->newest) / 86400 : 0LL);
@@ -223,12 +224,12 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 	if (f == NULL || load_stream(d, f, path, format) < 0) {
 		snprintf(why, why_size, "%s: %s", path, strerror(errno));
 		if (f != NULL)
-			fclose(f);
+			(void)fclose(f);
 		return -1;
 	}
 	if (count_of(d) > before)
 		note_age(d, f);
-	fclose(f);
+	(void)fclose(f); /* it was only read */
 	/* Half a download, a page that says sorry: what is in force is better. At
 	 * the start nothing is, and the other files are better than none. */
 	if (count_of(d) > before || d->bad_lines == bad)

@@ -60,6 +60,7 @@ static void log_rules(const struct spamd_reply *r)
 {
 	static const char field[] = "X-Spam-Status:";
 	const char *end = r->body + r->body_len, *lf;
+	/* -Wanalyzer-null-argument: a parsed reply has a body, if an empty one */
 	const char *at = memmem(r->body, r->body_len, field, sizeof field - 1);
 	char text[1000];
 

@@ -101,12 +101,13 @@ static void put_number(struct env_text *t, const char *name, uint64_t v)
 
 static void put_time(struct env_text *t, int64_t time_s)
 {
-	char text[32] = "";
+	char text[32];
 	time_t at = (time_t)time_s;
 	struct tm tm;
 
-	if (gmtime_r(&at, &tm) != NULL)
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (gmtime_r(&at, &tm) == NULL ||
+	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		text[0] = '\0';
 	put(t, "ESETS_TIME", text, sizeof text);
 }
 

@@ -40,6 +40,7 @@ static void child(const struct quarantine_proc *q, const struct conf_global *g,
 		.dir = g->scan.quarantine_dir, .max_octets = g->av_quarantine_max_size,
 		.max_days = g->av_quarantine_max_days };
 
+	/* NOLINTBEGIN(concurrency-mt-unsafe): this process has one thread */
 	if (proc_identity_take(id) < 0) {
 		log_error("user %s: privileges cannot be dropped: %s", id->user, strerror(errno));
 		exit(1);
@@ -49,6 +50,7 @@ static void child(const struct quarantine_proc *q, const struct conf_global *g,
 	proc_close_others(&q->serve_fd, 1);
 	proc_set_title("esets_daemon/q");
 	exit(quarantine_run(&cfg));
+	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 static void leave(struct quarantine_proc *q)

@@ -73,17 +73,19 @@ static int add_item(struct server_access *a, const char *item, bool warn, char *
 {
 	struct passwd pw, *user = NULL;
 	struct group gr, *group = NULL;
+	int error;
 
 	if (item[0] == '@')
-		getgrnam_r(item + 1, &gr, mem, NSS_BUF_SIZE, &group);
+		error = getgrnam_r(item + 1, &gr, mem, NSS_BUF_SIZE, &group);
 	else
-		getpwnam_r(item, &pw, mem, NSS_BUF_SIZE, &user);
+		error = getpwnam_r(item, &pw, mem, NSS_BUF_SIZE, &user);
 	if (group != NULL)
 		return add_gid(a, group->gr_gid);
 	if (user != NULL)
 		return add_uid(a, user->pw_uid);
 	if (warn)
-		log_warning("daemon_allowed_users: no such user or group: %s", item);
+		log_warning("daemon_allowed_users: %s: %s",
+			error != 0 ? strerror(error) : "no such user or group", item);
 	return 0;
 }
 

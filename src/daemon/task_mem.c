@@ -20,8 +20,10 @@ static _Atomic bool is_used;         /* since task_mem_rest */
 
 void task_mem_init(void)
 {
+	/* NOLINTBEGIN(concurrency-mt-unsafe): before there are threads */
 	mallopt(M_MMAP_THRESHOLD, LARGE);
 	mallopt(M_TRIM_THRESHOLD, KEPT);
+	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 /* Seldom written: the threads share its cache line. */

@@ -19,8 +19,9 @@
  * there is the verdict alone. */
 static struct verdict_part *new_part(struct verdict *v)
 {
-	if (v->parts == NULL)
+	if (v->parts == NULL) /* -Wanalyzer-malloc-leak: as below */
 		v->parts = malloc(VERDICT_PARTS_MAX * sizeof *v->parts);
+	/* -Wanalyzer-malloc-leak: verdict_fini frees them */
 	return v->parts != NULL ? &v->parts[v->nparts++] : NULL;
 }
 

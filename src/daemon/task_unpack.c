@@ -65,7 +65,7 @@ static bool make_room(struct task *t, struct octets *all, size_t n, uint64_t dec
 	size_t cap = all->cap > 0 ? all->cap : declared < FIRST_ROOM ? FIRST_ROOM :
 		declared < DECLARED_MAX ? (size_t)declared + 1 : DECLARED_MAX;
 
-	if (all->cap > all->n + n)
+	if (all->p != NULL && all->cap > all->n + n)
 		return true;
 	while (cap <= all->n + n)
 		cap *= 2;

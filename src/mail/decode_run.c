@@ -4,7 +4,7 @@
 #include "cpu.h"
 #include "decode_int.h"
 
-#define V(c, v) [c] = 0x40 | (v)
+#define V(c, v) [c] = (0x40 | (v))
 const uint8_t decode_b64_table[256] = {
 	V('A', 0), V('B', 1), V('C', 2), V('D', 3), V('E', 4), V('F', 5), V('G', 6), V('H', 7),
 	V('I', 8), V('J', 9), V('K', 10), V('L', 11), V('M', 12), V('N', 13), V('O', 14),
@@ -100,7 +100,7 @@ CPU_AVX2 static const unsigned char *run_avx2(const unsigned char *p, const unsi
 	unsigned char *o = *out;
 
 	while (end - p >= 32) {
-		const unsigned groups = step(p, o) / 4;
+		const size_t groups = step(p, o) / 4;
 		p += 4 * groups;
 		o += 3 * groups;
 		if (groups == 8)

@@ -208,7 +208,7 @@ static const char *received_word(char *dst, size_t max, const char *src)
 	static const char also[] = "-._:[]+=/";
 	size_t n = 0;
 
-	for (; src[n] != '\0' && n < max; n++) {
+	for (; n < max && src[n] != '\0'; n++) {
 		char c = src[n];
 		bool ok = (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z') ||
 			strchr(also, c) != NULL;

@@ -222,6 +222,7 @@ static int parse_date(const char *s, char *out, size_t size)
 	unsigned day, year;
 	int n = 0;
 
+	/* NOLINTNEXTLINE(cert-err34-c): the widths keep the numbers small */
 	if (sscanf(s, "%*3s %3s %2u %*2u:%*2u:%*2u %4u%n", month, &day, &year, &n) != 3 ||
 	    s[n] != '\0' || strlen(month) != 3 || day < 1 || day > 31 || year < 1970)
 		return -1;

@@ -77,7 +77,7 @@ void quar_id_format(char out[QUAR_ID_SIZE], int64_t time_us, uint32_t tag)
 	struct tm tm;
 	char text[80];
 
-	gmtime_r(&t, &tm);
+	(void)gmtime_r(&t, &tm); /* such a year it knows */
 	snprintf(text, sizeof text, "%04d%02d%02d-%02d%02d%02d-%05x%03x", tm.tm_year + 1900,
 		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(us % SECOND_US),
 		tag & 0xfff);

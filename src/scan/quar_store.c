@@ -396,9 +396,8 @@ int quar_store_put(struct quar_store *s, const struct quar_meta *request, int fd
 		str_copy(why, QUAR_STORE_WHY, "no file of that size came with the request");
 	else if (octets == 0)
 		str_copy(why, QUAR_STORE_WHY, "larger than av_quarantine_max_size");
-	else if (quar_store_open(s) < 0)
-		snprintf(why, QUAR_STORE_WHY, "av_quarantine_dir: %s", strerror(errno));
-	else if ((rc = put_or_note(s, &m, fd, now_s, octets, id_out)) < 0)
+	else if (quar_store_open(s) < 0 ||
+	    (rc = put_or_note(s, &m, fd, now_s, octets, id_out)) < 0)
 		snprintf(why, QUAR_STORE_WHY, "av_quarantine_dir: %s", strerror(errno));
 	return rc;
 }

@@ -418,7 +418,7 @@ static void job_connect(struct scan_job *j)
 	j->link_used = j->must_be_new ? NULL : link_take(j->client);
 	if (j->link_used == NULL)
 		j->link_used = link_new(j->client);
-	if (j->link_used != NULL) {
+	if (j->link_used != NULL) { /* -Wanalyzer-malloc-leak: the job has the link */
 		j->link_used->job = j;
 		job_send(j);
 	} else if (is_passing(errno)) {

@@ -27,7 +27,7 @@ static enum sig_kind kind_of_hex(size_t n)
 {
 	int k = 0;
 
-	while (k < SIG_KIND_COUNT && n != 2u * sig_digest_len[k])
+	while (k < SIG_KIND_COUNT && n != sig_digest_len[k] * (size_t)2)
 		k++;
 	return (enum sig_kind)k;
 }
@@ -65,6 +65,7 @@ static int parse_clamav(char *line, bool md5, struct sig *out)
 
 	if (name != NULL)
 		trim_end(name);
+	/* -Wanalyzer-null-argument: a line has a first field */
 	out->kind = kind_of_hex(strlen(hex));
 	if (size == NULL || name == NULL || name[0] == '\0' || out->kind == SIG_KIND_COUNT ||
 	    (out->kind == SIG_MD5) != md5 || str_unhex(out->digest, sig_digest_len[out->kind], hex) < 0)
@@ -85,7 +86,7 @@ static int parse_plain(char *line, struct sig *out)
 	out->kind = SIG_SHA256;
 	out->size = SIG_SIZE_ANY;
 	out->name = *name != '\0' ? name : "Listed.SHA256";
-	return n == 2u * sig_digest_len[SIG_SHA256] && str_unhex(out->digest, SIG_DIGEST_MAX, line) == 0 ?
+	return n == sig_digest_len[SIG_SHA256] * (size_t)2 && str_unhex(out->digest, SIG_DIGEST_MAX, line) == 0 ?
 		1 : -1;
 }
 

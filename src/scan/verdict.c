@@ -72,7 +72,7 @@ int verdict_kinds_format(struct buf *out, unsigned av)
 int verdict_kinds_parse(const char *value, unsigned *out)
 {
 	static const char *const names[] = {
-#define X(id, bit, name, text) [bit] = name,
+#define X(id, bit, name, text) [bit] = (name),
 		VERDICT_AV_LIST(X)
 #undef X
 		NULL

@@ -112,6 +112,7 @@ static void open_log(const struct conf *c)
 /* "root", or the number of a user without a name. */
 static void user_name(char out[USER_MAX], uid_t uid)
 {
+	/* cppcheck-suppress getpwuidCalled ; NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
 	const struct passwd *pw = getpwuid(uid);
 	char number[16];
 
@@ -225,7 +226,7 @@ static int print_message(const struct tool *t, const char *id)
 		if (is_terminal)
 			quar_text_octets(mem, (size_t)n, stdout);
 		else
-			fwrite(mem, 1, (size_t)n, stdout);
+			(void)fwrite(mem, 1, (size_t)n, stdout); /* main asks the stream */
 	}
 	int error = errno;
 	close(fd);
@@ -407,6 +408,7 @@ static int read_options(struct tool *t, const struct command *c, int argc, char 
 
 	opterr = 0;
 	optind = 0;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this program has one thread */
 	while ((o = getopt_long(argc, argv, ":", long_options, &index)) != -1) {
 		if (o == '?' || o == ':')
 			return usage_error(o == '?' ? "unknown option" : "value missing", argv[optind - 1]);

@@ -25,7 +25,7 @@
 #include "smtp_reply.h"
 #include "smtp_send.h"
 
-#define CHUNK 65536u
+#define CHUNK ((size_t)65536)
 
 struct link {
 	int fd;

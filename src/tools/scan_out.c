@@ -10,7 +10,7 @@
 #include "str.h"
 
 #define NAME_OUT_MAX 16400   /* a path of 4096 octets, each of them escaped */
-#define INFO_MAX 256
+#define INFO_MAX ((size_t)256)
 
 /* --- what is to be told ----------------------------------------------------- */
 

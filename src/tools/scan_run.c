@@ -85,12 +85,20 @@ static void progress_show(struct run *r, const char *name)
 
 /* --- telling ------------------------------------------------------------------ */
 
+static bool put_text(const struct buf *text)
+{
+	const size_t n = buf_len(text);
+
+	/* -Wanalyzer-null-argument: where there are octets there is a first one */
+	return n == 0 || fwrite(buf_head(text), 1, n, stdout) == n;
+}
+
 static void put_out(struct run *r, int (*format)(struct buf *, const struct scan_result *),
 	const struct scan_result *res)
 {
 	struct buf out = BUF_INIT(LINE_OUT_MAX);
 
-	if (format(&out, res) < 0 || fwrite(buf_head(&out), 1, buf_len(&out), stdout) != buf_len(&out))
+	if (format(&out, res) < 0 || !put_text(&out))
 		r->has_failed = true;
 	buf_fini(&out);
 }
@@ -119,8 +127,7 @@ static void tell_sum(struct run *r)
 	int rc = r->cfg->json ? scan_sum_json(&out, &r->sum) : scan_sum_text(&out, &r->sum);
 
 	progress_clear(r);
-	if (rc < 0 || fwrite(buf_head(&out), 1, buf_len(&out), stdout) != buf_len(&out) ||
-	    fflush(stdout) != 0)
+	if (rc < 0 || !put_text(&out) || fflush(stdout) != 0)
 		r->has_failed = true;
 	buf_fini(&out);
 }

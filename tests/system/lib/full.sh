@@ -28,3 +28,5 @@ distcheck() {
 	return 1
 }
 step "distcheck" distcheck
+
+. "$TOP/tests/system/lib/analyze.sh"

@@ -7,6 +7,7 @@
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev libarchive-dev libseccomp-dev"
 TEST_PACKAGES="check python3 systemd postfix libidn2-dev clamav-daemon spamd rspamd"
 FULL_PACKAGES="clang valgrind xz-utils mandoc patch"
+ANALYZE_PACKAGES="clang-tidy cppcheck"
 
 say() {
 	printf '%s\n' "$*"
@@ -69,7 +70,7 @@ tree_copy() {
 	mkdir "$1" || return 1
 	(cd "$TOP" && tar -cf - --exclude='*.o' --exclude='*.a' --exclude=.deps --exclude=.dirstamp \
 		--exclude=__pycache__ Makefile.am configure.ac COPYING README src include man etc \
-		tests .ci) | (cd "$1" && tar -xf -) || return 1
+		tests .ci .clang-tidy) | (cd "$1" && tar -xf -) || return 1
 	(cd "$1" && autoreconf -fi) >"$SCRATCH/autoreconf.log" 2>&1 && return 0
 	tail -n 30 "$SCRATCH/autoreconf.log" >&2
 	return 1
