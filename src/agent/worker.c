@@ -27,7 +27,7 @@
 
 #define SCANS_PER_THREAD 64
 #define ACCEPTS_PER_WAKE 4
-#define RESERVE_PER_THREAD (2u * SCANS_PER_THREAD)  /* a scan's socket, its message */
+#define RESERVE_PER_THREAD ((rlim_t)2 * SCANS_PER_THREAD)  /* a scan's socket, its message */
 #define CROWD 500u          /* sessions whose memory is worth giving back */
 
 void worker_clock(struct worker_thread *t)
@@ -75,7 +75,7 @@ static int lowest_free(void)
 
 	if (fd >= 0)
 		close(fd);
-	return fd;
+	return fd; /* cppcheck-suppress deallocret ; the number is what is wanted */
 }
 
 /* Some are kept in reserve, a quarter where there are few: sessions that are there
@@ -86,7 +86,7 @@ static int descriptors_for_clients(const struct worker *w)
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur > INT_MAX)
 		return INT_MAX;
-	rlim_t reserve = (rlim_t)w->in.conf->smtp.num_thrd * RESERVE_PER_THREAD;
+	rlim_t reserve = w->in.conf->smtp.num_thrd * RESERVE_PER_THREAD;
 	rlim_t left = rl.rlim_cur > w->fds_own ? rl.rlim_cur - w->fds_own : 0;
 	return (int)(rl.rlim_cur - (reserve < left / 4 ? reserve : left / 4));
 }
