@@ -153,6 +153,11 @@ void conf_free(struct conf **c);
  * where it comes from ("default", FILE:LINE, "command line"), readable as a
  * configuration file again. Passwords are left out. */
 void conf_dump(const struct conf *c, enum conf_program program, FILE *out);
+/* Says (CONF_NOTE_INFO), a line each, which options of the program have another
+ * value now: "[smtp] num_proc = 2 (was 1)"; passwords are left out. Returns how
+ * many. Both must be that program's. */
+unsigned conf_changes(const struct conf *was, const struct conf *is, enum conf_program program,
+	conf_note_fn note, void *arg);
 /* Where an option got its value: "FILE:LINE", "--option", "default"; for
  * errors that show up later (an address that does not resolve). */
 const char *conf_origin(const struct conf *c, const char *section, const char *name);

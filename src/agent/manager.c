@@ -246,6 +246,7 @@ static int reload(void *ctx, unsigned *num_io)
 		log_error("the configuration was not reloaded, the old one stays in force");
 		return -1;
 	}
+	const unsigned changes = conf_changes(m->conf, c, CONF_PROG_SMTP, note_log, NULL);
 	keep_fixed(m, c);
 	listen_close(&m->listen);
 	m->listen = fresh;
@@ -256,7 +257,7 @@ static int reload(void *ctx, unsigned *num_io)
 	resolve_now(m, 1000);
 	apply_times(m);
 	*num_io = c->smtp.num_proc;
-	log_info("configuration reloaded");
+	log_info("configuration reloaded%s", changes == 0 ? ": the same as before" : "");
 	return 0;
 }
 

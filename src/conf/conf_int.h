@@ -175,6 +175,7 @@ struct conf_reader {
 	struct conf_arena *mem;
 	struct conf_notes *notes;
 	bool is_world_readable;       /* out: of conf_file_read */
+	uint64_t sum;                 /* out: another where the text is another */
 	bool is_users;       /* names of sections are addresses */
 	bool (*on_section)(struct conf_reader *r, const char *name, const char *where,
 		unsigned *section_out, struct conf_values **values_out);
@@ -228,6 +229,7 @@ void conf_users_free(struct conf_users **users);
 struct conf_priv {
 	struct conf_arena mem;
 	struct conf_users *users;       /* NULL none */
+	uint64_t users_sum;             /* of the text of their file, 0 none */
 	struct conf_values merged[3];   /* global, smtp, wwwi after inheritance */
 };
 /* What holds for one of GLOBAL, SMTP, WWWI. */

@@ -502,6 +502,7 @@ void conf_users_load(struct conf *c, struct conf_notes *notes)
 	struct conf_reader r = { .path = path, .mem = &l->mem, .notes = notes, .is_users = true,
 		.on_section = on_section, .ctx = l };
 	if (conf_file_read(&r) == 0) {
+		c->priv->users_sum = r.sum;
 		end_section(l);
 		sort_names(l);
 		if (!l->mem.failed)

@@ -237,6 +237,7 @@ static int reload(void *ctx, unsigned *num_io)
 		conf_free(&conf);
 		return -1;
 	}
+	conf_changes(m->conf, conf, CONF_PROG_DAEMON, on_note, m);
 	warn_fixed(&m->conf->global, &conf->global);
 	server_access_fini(&m->access);
 	conf_free(&m->conf);

@@ -1248,6 +1248,52 @@ START_TEST(dump_reads_back)
 }
 END_TEST
 
+static char changed[1000];
+
+static void note_change(void *arg, enum conf_note kind, const char *text)
+{
+	(void)arg;
+	ck_assert_int_eq(kind, CONF_NOTE_INFO);
+	snprintf(changed + strlen(changed), sizeof changed - strlen(changed), "%s\n", text);
+}
+
+/* What a reload changes; of a password only that it is another. */
+START_TEST(changes)
+{
+	static const struct { enum conf_program program; const char *was, *is, *want; } cases[] = {
+		{ CONF_PROG_DAEMON, "[global]\nnum_proc = 2\n", "[global]\n# x\nnum_proc=2\n", "" },
+		{ CONF_PROG_DAEMON, "[global]\nnum_proc = 2\n", "[global]\nnum_proc = 3\n",
+			"[global] num_proc = 3 (was 2)\n" },
+		{ CONF_PROG_DAEMON, "[global]\nav_signature_dir = /a\nav_engines = builtin\n",
+			"[global]\nav_signature_dir = \"/b\"\nav_engines = \"builtin:clamd\"\n"
+			"clamd_addr = /c\n",
+			"[global] av_engines = \"builtin:clamd\" (was \"builtin\")\n"
+			"[global] av_signature_dir = \"/b\" (was \"/a\")\n"
+			"[global] clamd_addr = \"/c\" (was \"\")\n" },
+		{ CONF_PROG_SMTP, "[global]\naction_av = scan\n", "[global]\naction_av = defer\n",
+			"[smtp] action_av = defer (was scan)\n" },
+		{ CONF_PROG_SMTP, "[wwwi]\nlisten_port = 1\n", "[wwwi]\nlisten_port = 2\n", "" },
+		{ CONF_PROG_WWWI, "[wwwi]\npassword = secret\n", "[wwwi]\npassword = geheim\n",
+			"[wwwi] password has changed\n" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct conf *was = load_as(cases[i].program, cases[i].was);
+		ck_assert_msg(was != NULL, "%s", said);
+		struct conf *is = load_as(cases[i].program, cases[i].is);
+		ck_assert_msg(is != NULL, "%s", said);
+		changed[0] = '\0';
+		unsigned n = conf_changes(was, is, cases[i].program, note_change, NULL), lines = 0;
+		ck_assert_str_eq(changed, cases[i].want);
+		for (const char *p = changed; *p != '\0'; p++)
+			lines += *p == '\n';
+		ck_assert_uint_eq(n, lines);
+		conf_free(&was);
+		conf_free(&is);
+	}
+}
+END_TEST
+
 START_TEST(origins)
 {
 	char expected[400];
@@ -1355,6 +1401,7 @@ int main(void)
 	tcase_add_loop_test(tc, random_files, 0, 10);
 	tcase_add_test(tc, dump_reads_back);
 	tcase_add_test(tc, origins);
+	tcase_add_test(tc, changes);
 	tcase_add_test(tc, command_line_wins);
 	tcase_add_test(tc, command_line_in_messages);
 	suite_add_tcase(s, tc);

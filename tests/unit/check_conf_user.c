@@ -376,6 +376,28 @@ START_TEST(long_line_of_parents)
 }
 END_TEST
 
+static void count_change(void *arg, enum conf_note kind, const char *text)
+{
+	(void)kind;
+	ck_assert_str_eq(text, "the sections of user_config have changed");
+	++*(unsigned *)arg;
+}
+
+START_TEST(changed_sections)
+{
+	struct conf *a = load("", "[a@b]\nav_scan_timeout = 8\n"), *same = load("", "[a@b]\nav_scan_timeout = 8\n"),
+		*other = load("", "[a@b]\nav_scan_timeout = 9\n");
+	unsigned n = 0;
+
+	ck_assert_uint_eq(conf_changes(a, same, CONF_PROG_SMTP, count_change, &n), 0);
+	ck_assert_uint_eq(conf_changes(a, other, CONF_PROG_SMTP, count_change, &n), 1);
+	ck_assert_uint_eq(n, 1);
+	conf_free(&a);
+	conf_free(&same);
+	conf_free(&other);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conf_user");
@@ -395,6 +417,7 @@ int main(void)
 	tcase_add_test(tc, many_covered);
 	tcase_add_test(tc, file_that_is_not_there);
 	tcase_add_test(tc, long_line_of_parents);
+	tcase_add_test(tc, changed_sections);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
