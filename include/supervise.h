@@ -36,6 +36,11 @@ struct supervise_cb {
 	/* Parent, on HUP: read and check the new configuration, bind what is new.
 	 * 0 and the new number of workers in *num_io; -1 keep everything. */
 	int (*reload)(void *ctx, unsigned *num_io);
+	/* Parent, because tick has set is_stale: take in what workers share, and
+	 * nothing else. 0 then a new generation takes over as after a reload; -1
+	 * keep everything. Not while a HUP waits, whose reload does that too.
+	 * May be NULL where nobody sets is_stale. */
+	int (*refresh)(void *ctx);
 	/* Parent: did the worker in this slot finish a unit of work? Asked when it
 	 * has died, before on_exit. NULL: never. */
 	bool (*is_proven)(void *ctx, unsigned slot);
@@ -54,6 +59,7 @@ struct supervise_cfg {
 	unsigned stop_ms;      /* timeout_stop */
 	unsigned drain_ms;     /* timeout_drain */
 	int extra_fd;          /* also waited for, or -1 */
+	bool is_stale;         /* see cb->refresh, which clears it */
 	unsigned young_ms, backoff_ms, backoff_max_ms; /* 0: 1000, 1000, 10000 */
 	void *ctx;
 	const struct supervise_cb *cb;

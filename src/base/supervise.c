@@ -316,15 +316,21 @@ static void drain_begin(struct sup *s, const unsigned *old_slots, unsigned n)
 	}
 }
 
+/* What is new is taken in by whoever owns it. 0, -1 everything stays. */
+static int ask_for_new(struct sup *s, bool is_reload, unsigned *num_io)
+{
+	if (!is_reload)
+		return s->cfg->cb->refresh(s->cfg->ctx);
+	return s->cfg->cb->reload != NULL ? s->cfg->cb->reload(s->cfg->ctx, num_io) : -1;
+}
+
 /* 0; -1 everything stays as it was. */
-static int reload_now(struct sup *s)
+static int reload_now(struct sup *s, bool is_reload)
 {
 	unsigned num = s->cfg->num, n = 0;
 	unsigned *old = calloc(s->nslots, sizeof *old);
 
-	s->wants_reload = false;
-	if (old == NULL || s->cfg->cb->reload == NULL ||
-	    s->cfg->cb->reload(s->cfg->ctx, &num) < 0) {
+	if (old == NULL || ask_for_new(s, is_reload, &num) < 0) {
 		free(old);
 		return -1;
 	}
@@ -462,6 +468,19 @@ static void wait_once(struct sup *s)
 	}
 }
 
+/* One generation at a time: slots are for two. */
+static void renew(struct sup *s)
+{
+	const bool is_reload = s->wants_reload;
+
+	if ((!is_reload && !s->cfg->is_stale) || s->is_stopping || count_workers(s, true) > 0)
+		return;
+	s->wants_reload = s->cfg->is_stale = false;
+	int rc = reload_now(s, is_reload);
+	if (is_reload)
+		say_ready(s, rc);
+}
+
 static int open_signals(struct sup *s)
 {
 	sigset_t set;
@@ -490,8 +509,7 @@ int supervise_run(struct supervise_cfg *cfg)
 			break;
 		reap(&s);
 		on_deadlines(&s);
-		if (s.wants_reload && !s.is_stopping && count_workers(&s, true) == 0)
-			say_ready(&s, reload_now(&s));
+		renew(&s);
 		start_due(&s);
 	}
 	status = 0;

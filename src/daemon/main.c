@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -35,6 +36,7 @@
 #include "quarantine.h"
 #include "server.h"
 #include "service.h"
+#include "sig_watch.h"
 #include "start_check.h"
 #include "stats.h"
 #include "str.h"
@@ -66,6 +68,7 @@ struct master {
 	struct quarantine_proc quarantine;
 	struct notify notify;
 	struct supervise_cfg sup;
+	struct sig_watch watch;
 };
 
 /* --- configuration ------------------------------------------------------- */
@@ -172,6 +175,14 @@ static int access_load(struct server_access *a, const struct conf *c)
 	return server_access_load(a, c->global.daemon_allowed_users, !is_default);
 }
 
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
 /* --- what supervise asks ------------------------------------------------- */
 
 static int worker_run(void *ctx, unsigned slot)
@@ -214,6 +225,14 @@ static void quarantine_start(struct master *m)
 	quarantine_proc_start(&m->quarantine, &m->conf->global, &m->id, m->pid);
 }
 
+/* Signature files, as the configuration in force names them. */
+static void watch_signatures(struct master *m)
+{
+	if (sig_watch_set(&m->watch, m->conf->global.av_signature_dir, now_ms()) < 0)
+		log_warning("av_signature_dir: changes will not be noticed without a reload: %s",
+			strerror(errno));
+}
+
 static int reload(void *ctx, unsigned *num_io)
 {
 	struct master *m = ctx;
@@ -245,9 +264,26 @@ static int reload(void *ctx, unsigned *num_io)
 	m->access = access;
 	log_configure(&conf->global.mod, m->cli.foreground);
 	sup_configure(&m->sup, &conf->global);
+	watch_signatures(m);
 	quarantine_start(m);
 	*num_io = conf->global.num_proc;
 	log_info("reload: done, engines: %s", engines_version(versions, sizeof versions));
+	return 0;
+}
+
+/* Signatures have changed, nobody has touched the configuration. */
+static int refresh(void *ctx)
+{
+	const struct master *m = ctx;
+	char why[WHY_SIZE], was[VERDICT_VDB_MAX], is[VERDICT_VDB_MAX];
+
+	engines_version(was, sizeof was);
+	if (engines_load(m->conf, why, sizeof why) < 0) {
+		log_error("signatures have changed: %s; the old ones stay", why);
+		return -1;
+	}
+	log_info("signatures have changed: loaded, engines: %s (were %s)",
+		engines_version(is, sizeof is), was);
 	return 0;
 }
 
@@ -273,6 +309,8 @@ static void tick(void *ctx, bool fd_ready)
 {
 	struct master *m = ctx;
 
+	if (sig_watch_is_due(&m->watch, now_ms()))
+		m->sup.is_stale = true;
 	if (!fd_ready && quarantine_proc_tick(&m->quarantine))
 		quarantine_start(m);
 	m->sup.extra_fd = notify_tick(&m->notify, &m->conf->global, &m->id) ?
@@ -304,6 +342,7 @@ static void stopping(void *ctx)
 static const struct supervise_cb callbacks = {
 	.run = worker_run,
 	.reload = reload,
+	.refresh = refresh,
 	.is_proven = is_proven,
 	.on_exit = on_exit_worker,
 	.tick = tick,
@@ -455,6 +494,7 @@ static void start(struct master *m)
 	if (access_load(&m->access, m->conf) < 0)
 		log_fatal(1, "out of memory");
 	counters_start(m);
+	watch_signatures(m); /* before they are read: nothing is missed */
 	engines_start(m);
 	log_info("version %s listens on %s, %u processes of %u threads", PACKAGE_VERSION,
 		g->daemon_sock_path, g->num_proc, g->num_thrd);
@@ -481,6 +521,7 @@ static void master_fini(struct master *m)
 {
 	server_access_fini(&m->access);
 	free(m->served);
+	sig_watch_close(&m->watch);
 	if (m->listen_fd >= 0)
 		close(m->listen_fd);
 	conf_free(&m->conf);
@@ -534,7 +575,7 @@ static int with_cli(struct master *m)
 int main(int argc, char **argv)
 {
 	struct master m = { .listen_fd = -1, .notes = BUF_INIT(NOTES_MAX),
-		.quarantine = QUARANTINE_PROC_INIT, .notify = NOTIFY_INIT };
+		.quarantine = QUARANTINE_PROC_INIT, .notify = NOTIFY_INIT, .watch = SIG_WATCH_INIT };
 	int status = CONF_EX_USAGE;
 
 	m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,

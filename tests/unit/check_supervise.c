@@ -40,9 +40,9 @@ struct start {
 };
 
 struct shared {
-	_Atomic unsigned nstarts, nexits, nreloads, nticks, nready, nstopping, nproven;
+	_Atomic unsigned nstarts, nexits, nreloads, nrefreshes, nticks, nready, nstopping, nproven;
 	_Atomic unsigned reload_num;  /* 0: the reload fails */
-	_Atomic bool is_proven;
+	_Atomic bool is_proven, is_stale, refresh_fails;
 	_Atomic int mode;
 	_Atomic bool helper_reaped;
 	struct start starts[STARTS_MAX];
@@ -140,6 +140,13 @@ static int reload(void *ctx, unsigned *num)
 	return 0;
 }
 
+static int refresh(void *ctx)
+{
+	(void)ctx;
+	sh->nrefreshes++;
+	return sh->refresh_fails ? -1 : 0;
+}
+
 static bool is_proven(void *ctx, unsigned slot)
 {
 	(void)ctx;
@@ -161,7 +168,6 @@ static void tick(void *ctx, bool fd_ready)
 {
 	char c;
 
-	(void)ctx;
 	if (fd_ready) {
 		sh->nready++;
 		/* At the end of file nothing is taken away: a careless owner. */
@@ -170,6 +176,7 @@ static void tick(void *ctx, bool fd_ready)
 	} else {
 		sh->nticks++;
 	}
+	((struct supervise_cfg *)ctx)->is_stale |= atomic_exchange(&sh->is_stale, false);
 	if (helper > 0 && waitpid(helper, NULL, WNOHANG) == helper)
 		sh->helper_reaped = true;
 }
@@ -180,7 +187,7 @@ static void stopping(void *ctx)
 	sh->nstopping++;
 }
 
-static const struct supervise_cb cb = { .run = run, .reload = reload, .is_proven = is_proven,
+static const struct supervise_cb cb = { .run = run, .reload = reload, .refresh = refresh, .is_proven = is_proven,
 	.on_exit = on_exit_worker, .tick = tick, .stopping = stopping };
 
 /* --- what the test does --- */
@@ -195,6 +202,7 @@ static pid_t begin(struct supervise_cfg cfg, enum mode mode)
 	cfg.extra_fd = extra[0];
 	pid_t pid = fork();
 	if (pid == 0) {
+		cfg.ctx = &cfg;
 		struct log_cfg log = { -1, 0, false, false };
 		log_open("check_supervise", &log);
 		signal(SIGCHLD, SIG_IGN); /* as some starters leave it */
@@ -455,6 +463,29 @@ START_TEST(test_reload_fails)
 }
 END_TEST
 
+/* What tick finds to be stale is taken in once; a failure changes nothing. */
+START_TEST(test_refresh)
+{
+	struct supervise_cfg cfg = { .num = 2, .stop_ms = 2000, .drain_ms = 5000 };
+	pid_t pid = begin(cfg, MODE_OBEY);
+
+	WAIT_FOR(have_started(2));
+	sh->is_stale = true;
+	WAIT_FOR(have_started(4));
+	WAIT_FOR(alive_from(0, 2) == 0);
+	ck_assert_int_eq(sh->starts[0].got, SIGUSR2);
+	sh->refresh_fails = true;
+	sh->is_stale = true;
+	WAIT_FOR(sh->nrefreshes == 2);
+	sleep_ms(50);
+	ck_assert_uint_eq(sh->nstarts, 4);
+	ck_assert_uint_eq(alive_from(2, 2), 2);
+	ck_assert_uint_eq(sh->nreloads, 0);
+	kill(pid, SIGTERM);
+	expect_end(pid, 0);
+}
+END_TEST
+
 START_TEST(test_drain_overdue)
 {
 	struct supervise_cfg cfg = { .num = 1, .stop_ms = 200, .drain_ms = 300 };
@@ -613,6 +644,7 @@ int main(void)
 	tcase_add_test(t, test_parent_killed);
 	tcase_add_test(t, test_reload);
 	tcase_add_test(t, test_reload_fails);
+	tcase_add_test(t, test_refresh);
 	tcase_add_loop_test(t, test_drain_overdue, 0, 2);
 	tcase_add_test(t, test_reload_twice);
 	tcase_add_test(t, test_old_is_not_replaced);
