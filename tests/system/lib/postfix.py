@@ -167,6 +167,9 @@ class Postfix:
     def stop(self):
         self._postfix("stop", check_status=False)
 
+    def reload(self):
+        self._postfix("reload")
+
     def log(self):
         try:
             with open(self.log_path, "rb") as log:
