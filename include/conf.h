@@ -114,7 +114,8 @@ struct conf_cli {
 	enum conf_program program;
 	const char *config_path;      /* -c, or the built-in default */
 	bool foreground, check_config, dump_config, help, version;
-	bool json, notable;           /* CONF_PROG_SCAN */
+	bool status;                  /* CONF_PROG_SMTP, _DAEMON */
+	bool json, notable;           /* CONF_PROG_SCAN; json with status too */
 	struct conf_set *sets;        /* options given; conf_cli.c's */
 	size_t nsets;
 	int optind;                   /* first operand */

@@ -62,6 +62,10 @@ struct engine {
 	/* Of an external engine: asked about once a second by a thread of each
 	 * worker, to see how it does. May be NULL. */
 	void (*watch)(const struct engine_call *call);
+	/* How it does, as far as this process knows. NULL: always up. */
+	bool (*is_up)(void);
+	/* Unix time of its signatures, 0 not known. May be NULL. */
+	long long (*data_time)(void);
 };
 
 /* Chosen by av_engines and as_engines; -1 and a text for a name that does not
@@ -71,6 +75,7 @@ int engines_load(const struct conf *c, char *why, size_t why_size);
 const char *engines_version(char *out, size_t size);
 /* Is any engine in force external? Then engine_watch.h's thread calls this. */
 bool engines_are_watched(void);
+/* A turn of all that are; what they know then is counted (stats.h). */
 void engines_watch(const struct engine_call *call);
 /* All av engines in order: FOUND at the first that finds what av_allow_name
  * and is_allowed do not let pass; else the most serious of what they said

@@ -72,6 +72,8 @@ enum engine_status engine_ext_ask(struct engine_ext *e, engine_talk_fn talk, voi
 	const struct engine_call *call, struct engine_result *r);
 /* The watch thread's turn. */
 void engine_ext_watch(struct engine_ext *e, const struct engine_call *call);
+/* Does one of its addresses do well, as far as is known? */
+bool engine_ext_is_up(struct engine_ext *e);
 /* The note of the first address that is up and has one; "" none. */
 void engine_ext_note(struct engine_ext *e, char out[ENGINE_NOTE_MAX]);
 

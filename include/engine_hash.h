@@ -22,6 +22,8 @@
 int engine_hash_load(const char *dir, char *why, size_t why_size);
 void engine_hash_unload(void);
 unsigned long engine_hash_count(void);
+/* Unix time of the newest of its files, 0 there are none. */
+long long engine_hash_time(void);
 /* FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted.
  * Where several signatures fit, one whose name is not in allow_name (a list as
  * allow.h has it) comes first. */

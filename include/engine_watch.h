@@ -4,9 +4,9 @@
 #ifndef ESETS_ENGINE_WATCH_H
 #define ESETS_ENGINE_WATCH_H
 
-/* Child, engines loaded; starts nothing where no engine is external. 0, -1 with
+/* Child, engines loaded, slot its own: the thread has line 0 of its counters. Starts nothing where no engine is external. 0, -1 with
  * errno. */
-int engine_watch_start(void);
+int engine_watch_start(unsigned slot);
 /* Ends it; waits two seconds at most. */
 void engine_watch_stop(void);
 

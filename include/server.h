@@ -37,6 +37,10 @@ struct server_cfg {
 	int notify_fd;       /* notify.h: the workers' end; -1 nobody is to be told */
 };
 
+/* Lines of counters that a worker of n threads writes: those of the threads, from
+ * 1 on, and engine_watch's. */
+#define SERVER_LINES(n) ((n) + 1)
+
 /* In the child, identity taken, TERM, USR2, HUP, INT and USR1 blocked. Serves
  * until TERM (those at work finish within stop_ms) or USR2 (within
  * drain_ms). The worker's exit status. */

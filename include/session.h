@@ -81,6 +81,7 @@ struct session_env {               /* one per thread */
 	const struct session_ops *ops;
 	size_t scan_inline_max;    /* octets that a scan request may carry itself */
 	long long now_ms;          /* monotonic */
+	long long now_us;          /* the same, for what is counted */
 	long long wall_s;          /* unix time, for Received */
 	int tz_minutes;
 };

@@ -18,7 +18,7 @@
  * once too, those after it wait 1, 2, 4 ... 10 s; a proven one starts the row
  * afresh. Each worker has a slot of its own, any free number below
  * supervise_slots(the largest num so far); only children started here are
- * waited for. */
+ * waited for. What becomes of workers is counted (stats.h). */
 #ifndef ESETS_SUPERVISE_H
 #define ESETS_SUPERVISE_H
 
@@ -26,10 +26,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct unix_sock;
+
 struct supervise_cb {
 	/* In the child: signals at default and unblocked but for TERM, USR2, HUP,
 	 * INT, USR1, which are blocked for the child's own signalfd or sigwait;
-	 * extra_fd is closed. TERM asks it to stop within stop_ms, USR2 to drain;
+	 * extra_fd and status are closed. TERM asks it to stop within stop_ms, USR2 to drain;
 	 * HUP, INT (from a terminal) and USR1 mean nothing to it. Returns the exit
 	 * status. slot is the child's number for shared counters. */
 	int (*run)(void *ctx, unsigned slot);
@@ -60,6 +62,7 @@ struct supervise_cfg {
 	unsigned drain_ms;     /* timeout_drain */
 	int extra_fd;          /* also waited for, or -1 */
 	bool is_stale;         /* see cb->refresh, which clears it */
+	struct unix_sock *status;  /* of status_sock.h, served too; NULL none */
 	unsigned young_ms, backoff_ms, backoff_max_ms; /* 0: 1000, 1000, 10000 */
 	void *ctx;
 	const struct supervise_cb *cb;

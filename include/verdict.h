@@ -81,6 +81,10 @@ struct verdict {
  * Most serious first: infected, unavailable, encrypted, overlimit,
  * notscanned, deleted. */
 const char *verdict_av_text(unsigned av);
+/* The place of that kind in this order, from 0 on; behind them clean. */
+#define VERDICT_AV_RANK_UNAVAILABLE 1u
+#define VERDICT_AV_RANK_CLEAN 6u
+unsigned verdict_av_rank(unsigned av);
 const char *verdict_as_text(enum verdict_as as);
 /* The set as on the wire: "clean", or kinds with colons between. 0; -1 no
  * room, or a kind that nobody knows. */

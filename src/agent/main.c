@@ -9,6 +9,7 @@
 #include "manager.h"
 #include "proc.h"
 #include "service.h"
+#include "status.h"
 #include "supervise.h"
 
 /* Until the configuration says otherwise: errors to stderr and to syslog, but
@@ -16,7 +17,7 @@
 static void log_early(const struct conf_cli *cli)
 {
 	const struct log_cfg cfg = {
-		.facility = cli->check_config || cli->dump_config ? -1 : LOG_DAEMON,
+		.facility = cli->check_config || cli->dump_config || cli->status ? -1 : LOG_DAEMON,
 		.classes = 1u << LC_ERROR | 1u << LC_WARNING | 1u << LC_INFO, .to_stderr = true,
 	};
 
@@ -33,6 +34,28 @@ static void note(void *arg, enum conf_note kind, const char *text)
 		log_warning("%s", text);
 	else if (!*quiet)
 		log_info("%s", text);
+}
+
+/* Who asks how it does is told of errors only. */
+static void note_errors(void *arg, enum conf_note kind, const char *text)
+{
+	(void)arg;
+	if (kind == CONF_NOTE_ERROR)
+		log_error("%s", text);
+}
+
+static int status(const struct conf_cli *cli)
+{
+	log_early(cli);
+	struct conf *conf = conf_load(cli, note_errors, NULL);
+	if (conf == NULL)
+		return STATUS_EX_UNKNOWN;
+	const struct status_ask ask = { .program = "esets_smtp", .json = cli->json,
+		.path = conf->smtp.mod.status_sock_path,
+		.daemon_path = conf->global.mod.status_sock_path };
+	int rc = (int)status_command(&ask, stdout);
+	conf_free(&conf);
+	return rc;
 }
 
 static int run(const struct conf_cli *cli)
@@ -69,7 +92,7 @@ int main(int argc, char **argv)
 	const struct log_cfg on_stderr = { .facility = -1, .classes = ~0u, .to_stderr = true };
 	struct conf_cli cli;
 	bool quiet = false;
-	int status = 0;
+	int rc = 0;
 
 	if (proc_std_open() < 0)
 		return 1;
@@ -82,9 +105,9 @@ int main(int argc, char **argv)
 	else if (cli.version)
 		printf("esets_smtp %s\n", PACKAGE_VERSION);
 	else
-		status = run(&cli);
+		rc = cli.status ? status(&cli) : run(&cli);
 	conf_cli_fini(&cli);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return 1;
-	return status;
+	return rc;
 }

@@ -23,6 +23,7 @@
 #include "resolve.h"
 #include "spool.h"
 #include "stats.h"
+#include "status_sock.h"
 #include "supervise.h"
 #include "worker.h"
 
@@ -42,6 +43,7 @@ struct manager {
 	char *sock_path;              /* of the daemon; fixed at the start */
 	bool has_addrs;               /* the server's name was resolved once */
 	struct supervise_cfg sup;
+	struct unix_sock status;
 	unsigned max_workers, max_threads;
 	unsigned ticks;               /* seconds since names were resolved */
 	uint64_t *done_before;        /* finished sessions of a slot's earlier workers */
@@ -130,7 +132,6 @@ static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 	(void)pid;
 	(void)status;
 	m->done_before[slot] = stats_slot_sum(ST_SESSIONS_DONE, slot);
-	stats_slot_begin(slot); /* the dead have no open sessions */
 	clients_slot_begin(m->clients, slot);
 }
 
@@ -215,6 +216,7 @@ static void keep_fixed(struct manager *m, struct conf *c)
 		{ "pid_file", was->pid_file, is->pid_file },
 		{ "user", was->user, is->user },
 		{ "group", was->group, is->group },
+		{ "status_sock_path", was->status_sock_path, is->status_sock_path },
 	};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
@@ -348,6 +350,21 @@ static int write_pid(struct manager *m)
 	return fail(mod->pid_file, strerror(errno), 1);
 }
 
+static bool wants_status(const struct manager *m)
+{
+	return !m->cli->foreground || m->conf->smtp.mod.status_sock_is_set;
+}
+
+/* Without it mail goes on as well: nothing to fail for. */
+static void open_status(struct manager *m)
+{
+	const char *path = m->conf->smtp.mod.status_sock_path;
+
+	if (wants_status(m) && status_sock_open(&m->status, path, &m->id) < 0)
+		log_warning("status_sock_path: %s: %s; --status will not tell anything", path,
+			errno == EADDRINUSE ? "another program answers there" : strerror(errno));
+}
+
 static int alloc_tables(struct manager *m)
 {
 	const struct conf_smtp *c = &m->conf->smtp;
@@ -358,7 +375,7 @@ static int alloc_tables(struct manager *m)
 	m->clients = clients_new(supervise_slots(m->max_workers));
 	m->done_before = calloc(supervise_slots(m->max_workers), sizeof *m->done_before);
 	if (m->servers == NULL || m->clients == NULL || m->done_before == NULL ||
-	    stats_init(supervise_slots(m->max_workers), m->max_threads) < 0)
+	    stats_init(STATS_AGENT, supervise_slots(m->max_workers), m->max_threads) < 0)
 		return fail("shared memory", strerror(errno), 1);
 	return 0;
 }
@@ -451,6 +468,7 @@ static void manager_fini(struct manager *m)
 {
 	resolve_stop(&m->resolve);
 	listen_close(&m->listen);
+	unix_sock_close(&m->status);
 	server_table_free(&m->servers);
 	clients_free(&m->clients);
 	free(m->done_before);
@@ -460,7 +478,8 @@ static void manager_fini(struct manager *m)
 
 int manager_run(const struct conf_cli *cli, struct conf *conf)
 {
-	struct manager m = { .cli = cli, .conf = conf, .resolve = RESOLVE_INIT };
+	struct manager m = { .cli = cli, .conf = conf, .resolve = RESOLVE_INIT,
+		.status = UNIX_SOCK_INIT };
 	int status;
 
 	log_setup(conf, true);
@@ -472,7 +491,8 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 	if (status == 0) {
 		m.pid = getpid();
 		m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,
-			.cb = &callbacks };
+			.cb = &callbacks, .status = &m.status };
+		open_status(&m);
 		apply_times(&m);
 		log_start(&m);
 		resolve_now(&m, RESOLVE_AT_START_MS);
@@ -482,6 +502,7 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 		status = supervise_run(&m.sup);
 		log_info("ended");
 	}
+	unix_sock_remove(&m.status);
 	proc_pidfile_close();
 	manager_fini(&m);
 	return status;

@@ -4,6 +4,7 @@
  * is here, and so is the one function in which a session ends. */
 #include "session.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@ static const struct {
 	SESSION_END_LIST(X)
 #undef X
 };
+
+static_assert(ST_END_INTERNAL - ST_END_QUIT == SESSION_END_INTERNAL - SESSION_END_QUIT &&
+	SESSION_END_INTERNAL == SESSION_END_COUNT - 1, "rows of sessions_total");
 
 const char *session_end_name(enum session_end e)
 {
@@ -123,6 +127,7 @@ void session_close(struct session *s, enum session_end why)
 	if (s->msg != NULL)
 		session_mail_done(s, "aborted");
 	session_drop_server(s);
+	stats_add(stats_nth(ST_END_QUIT, why - SESSION_END_QUIT), 1);
 	if (!ends[why].is_error)
 		stats_add(ST_SESSIONS_DONE, 1);
 	session_log_ctx(s);
@@ -150,6 +155,7 @@ void session_to_client(struct session *s, const void *p, size_t n)
 		return;
 	}
 	s->octets_out += n;
+	stats_add(ST_CLIENT_OUT, n);
 	s->client_since_ms = s->env->now_ms;
 }
 
@@ -237,6 +243,7 @@ void session_client_input(struct session *s, const void *p, size_t n)
 
 	session_log_ctx(s);
 	s->octets_in += n;
+	stats_add(ST_CLIENT_IN, n);
 	if (buf_is_empty(&s->c_in) && !s->running) {
 		s->running = true;
 		used = consume(s, p, n);

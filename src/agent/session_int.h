@@ -81,6 +81,7 @@ struct session_msg {
 	bool dialled_again;
 	unsigned replay_step;        /* lines given to the new connection */
 	long long start_ms, eod_ms, verdict_ms;
+	long long eod_us, verdict_us;       /* for what is counted */
 	const struct conf_scan *settings;   /* the envelope's */
 	char section[160];                  /* whose they are, for the log */
 	struct verdict verdict;

@@ -5,6 +5,7 @@
  * behind hop, new ones behind the last. The pairs are built here, once; log.c
  * makes text or JSON of them. Peer text is cleaned and bounded; that of a verdict
  * was when it came. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -161,19 +162,56 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 	log_pairs(c, priority(m), pairs, sizeof pairs / sizeof pairs[0]);
 }
 
-static void count(const struct session_msg *m, const char *outcome)
+static void count_outcome(const char *outcome)
 {
-	if (strcmp(outcome, "accepted") == 0)
-		stats_add(ST_MSGS_ACCEPTED, 1);
-	else if (m->fail != FAIL_NONE || strcmp(outcome, "failed") == 0 ||
-	         strcmp(outcome, "unknown") == 0 || strcmp(outcome, "refused") == 0)
-		stats_add(ST_MSGS_FAILED, 1);
-	else if (strcmp(outcome, "rejected") == 0)
-		stats_add(ST_MSGS_REJECTED, 1);
-	else if (strcmp(outcome, "deferred") == 0)
-		stats_add(ST_MSGS_DEFERRED, 1);
-	else if (strcmp(outcome, "discarded") == 0)
-		stats_add(ST_MSGS_DISCARDED, 1);
+	static const struct { const char *outcome; enum stats_id id; } rows[] = {
+		{ "accepted", ST_MSGS_ACCEPTED }, { "rejected", ST_MSGS_REJECTED },
+		{ "deferred", ST_MSGS_DEFERRED }, { "discarded", ST_MSGS_DISCARDED },
+		{ "refused", ST_MSGS_REFUSED }, { "failed", ST_MSGS_FAILED },
+		{ "aborted", ST_MSGS_ABORTED },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (strcmp(outcome, rows[i].outcome) == 0) {
+			stats_add(rows[i].id, 1);
+			return;
+		}
+	}
+	stats_add(ST_MSGS_UNKNOWN, 1);
+}
+
+static_assert(ST_FAIL_QUARANTINE - ST_FAIL_TOO_BIG == FAIL_QUARANTINE - FAIL_TOO_BIG,
+	"rows of messages_not_taken_total");
+static_assert(ST_AV_CLEAN - ST_AV_INFECTED == VERDICT_AV_RANK_CLEAN, "rows of av_verdicts_total");
+static_assert(ST_AS_NOTSCANNED - ST_AS_NONE == VERDICT_AS_NOTSCANNED, "rows of as_verdicts_total");
+
+static void count_verdict(const struct session_msg *m)
+{
+	static const enum stats_id actions[] = {
+		[POLICY_ACCEPT] = ST_ACTION_ACCEPT, [POLICY_DISCARD] = ST_ACTION_DISCARD,
+		[POLICY_DEFER] = ST_ACTION_DEFER, [POLICY_REJECT] = ST_ACTION_REJECT,
+	};
+	const bool is_known = m->verdict.av != VERDICT_AV_CLEAN || is_av_scanned(m);
+
+	if (m->fail != FAIL_NONE)
+		stats_add(stats_nth(ST_FAIL_TOO_BIG, m->fail - FAIL_TOO_BIG), 1);
+	else
+		stats_add(actions[m->result.action], 1);
+	stats_add(is_known ? stats_nth(ST_AV_INFECTED, verdict_av_rank(m->verdict.av)) :
+		ST_AV_NONE, 1);
+	stats_add(stats_nth(ST_AS_NONE, m->verdict.as), 1);
+}
+
+/* The server had its say where the policy let the message go to it. */
+static void count_times(const struct session *s, const char *outcome)
+{
+	const struct session_msg *m = s->msg;
+
+	if (strcmp(outcome, "aborted") == 0)
+		return;
+	stats_time(ST_TOTAL_TIME, s->env->now_us - m->eod_us);
+	if (m->verdict_ms != 0 && m->fail == FAIL_NONE && m->result.action == POLICY_ACCEPT)
+		stats_time(ST_SERVER_TIME, s->env->now_us - m->verdict_us);
 }
 
 void session_log_message(const struct session *s, const char *outcome)
@@ -181,9 +219,11 @@ void session_log_message(const struct session *s, const char *outcome)
 	const struct session_msg *m = s->msg;
 	char sender[FIELD_MAX], rcpt[FIELD_MAX], ident[FIELD_MAX];
 
-	count(m, outcome);
+	count_outcome(outcome);
 	/* A message that was never complete has no outcome of the policy. */
 	if (m->eod_ms != 0 && (m->verdict_ms != 0 || m->fail != FAIL_NONE)) {
+		count_verdict(m);
+		count_times(s, outcome);
 		log_parts(m);
 		log_summary(s, m, outcome);
 	}

@@ -253,6 +253,7 @@ static void not_taken(struct session *s, enum session_fail why)
 	m->fail = why;
 	m->result.action = may_pass ? POLICY_DEFER : POLICY_REJECT;
 	m->verdict_ms = s->env->now_ms;
+	m->verdict_us = s->env->now_us;
 	session_event(s, EV_HOLD);
 }
 
@@ -278,6 +279,7 @@ static void apply_policy(struct session *s, const struct verdict *v)
 		m->result = (struct policy_result){ POLICY_ACCEPT, POLICY_BY_NONE };
 	}
 	m->verdict_ms = s->env->now_ms;
+	m->verdict_us = s->env->now_us;
 	session_event(s, m->result.action == POLICY_ACCEPT ? EV_PASS : EV_HOLD);
 }
 
@@ -294,6 +296,7 @@ void session_mail_decide(struct session *s)
 
 	stats_add(ST_MSGS, 1);
 	m->eod_ms = s->env->now_ms;
+	m->eod_us = s->env->now_us;
 	hdr_scan_end(&m->hdr);
 	if (m->fail == FAIL_NONE && m->hdr.received > s->env->conf->smtp.max_received)
 		m->fail = FAIL_LOOP;
@@ -315,7 +318,7 @@ static void settle(struct session *s)
 	struct session_msg *m = s->msg;
 
 	m->has_verdict = !(m->verdict.av & VERDICT_AV_UNAVAILABLE);
-	stats_add(m->has_verdict ? ST_SCANS : ST_SCANS_UNAVAILABLE, 1);
+	stats_time(ST_SCAN_TIME, s->env->now_us - m->eod_us);
 	if (m->fail != FAIL_NONE)
 		not_taken(s, m->fail);
 	else

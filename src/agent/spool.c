@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "sealed.h"
+#include "stats.h"
 
 #define HEAP_MAX (64u << 10)
 #define HEAP_MIN (4u << 10)
@@ -60,12 +61,14 @@ static bool account(struct spool *s, uint64_t n)
 		return false;
 	}
 	s->accounted += n;
+	stats_add(ST_SPOOL_MEMORY, n);
 	return true;
 }
 
 static void unaccount(struct spool *s)
 {
 	atomic_fetch_sub_explicit(&memory_used, s->accounted, memory_order_relaxed);
+	stats_sub(ST_SPOOL_MEMORY, s->accounted);
 	s->accounted = 0;
 }
 
@@ -96,6 +99,7 @@ void spool_close(struct spool **sp)
 	if (s == NULL)
 		return;
 	unaccount(s);
+	stats_sub(ST_SPOOL_FILES, s->is_file);
 	close_fd(&s->fd);
 	close_fd(&s->ro_fd);
 	free(s->heap);
@@ -200,6 +204,7 @@ static int to_file(struct spool *s)
 	if (fd < 0 || move_to(s, fd) < 0)
 		return -1;
 	s->is_file = true;
+	stats_add(ST_SPOOL_FILES, 1);
 	s->next_check = 0;
 	unaccount(s);
 	return 0;

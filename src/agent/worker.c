@@ -35,7 +35,8 @@ void worker_clock(struct worker_thread *t)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	t->env.now_ms = ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+	t->env.now_us = ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+	t->env.now_ms = t->env.now_us / 1000;
 }
 
 static void wall_clock(struct worker_thread *t)

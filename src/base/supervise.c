@@ -7,7 +7,8 @@
  * generation, when its next worker may start. One loop waits for signals (by
  * signalfd), the owner's extra descriptor and the next deadline; nothing here
  * blocks or polls. Only the children it started are waited for, so that the
- * owner may have helpers of its own. Must not start threads. */
+ * owner may have helpers of its own. It counts what becomes of workers, and
+ * answers on the status socket. Must not start threads. */
 #include "supervise.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@
 
 #include "log.h"
 #include "service.h"
+#include "stats.h"
+#include "status_sock.h"
 
 #define YOUNG_MS 1000
 #define BACKOFF_MS 1000
@@ -58,6 +61,7 @@ struct sup {
 	long long tick_ms;
 	bool is_stopping, is_killed, wants_reload;
 	bool is_extra_quiet;   /* hung up and nobody took care: not before the tick */
+	bool is_status_quiet;  /* nobody can be answered: the same */
 };
 
 static long long now_ms(void)
@@ -110,6 +114,8 @@ static void child_run(struct sup *s, unsigned slot)
 	close(s->sigfd);
 	if (s->cfg->extra_fd != -1)
 		close(s->cfg->extra_fd);
+	if (s->cfg->status != NULL)
+		unix_sock_close(s->cfg->status);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): the threads of run have ended */
 	exit(s->cfg->cb->run(s->cfg->ctx, slot));
 }
@@ -194,6 +200,7 @@ static void plan_restart(struct sup *s, const struct worker *w, unsigned slot, i
 	}
 	p->slot = NO_SLOT;
 	p->start_ms = now_ms() + wait_ms;
+	stats_parent_add(ST_RESTARTS, 1);
 	if (wait_ms == 0)
 		log_warning("%s %u (pid %ld) ended %s, it is replaced at once", c->what, w->pos,
 			(long)w->pid, death_text(status, how, sizeof how));
@@ -216,6 +223,7 @@ static void worker_gone(struct sup *s, unsigned slot, int status)
 			death_text(status, how, sizeof how));
 	if (s->cfg->cb->on_exit != NULL)
 		s->cfg->cb->on_exit(s->cfg->ctx, slot, w.pid, status);
+	stats_slot_end(slot); /* the dead have nothing open */
 }
 
 static void reap(struct sup *s)
@@ -344,6 +352,7 @@ static int reload_now(struct sup *s, bool is_reload)
 		return -1;
 	}
 	s->cfg->num = num;
+	stats_parent_generation();
 	/* First the new ones, so that somebody accepts all the time. */
 	for (unsigned i = 0; i < n; i++)
 		s->workers[old[i]].state = W_DRAIN;
@@ -351,6 +360,16 @@ static int reload_now(struct sup *s, bool is_reload)
 	drain_begin(s, old, n);
 	free(old);
 	return 0;
+}
+
+static void count_reload(bool is_reload, int result)
+{
+	if (is_reload)
+		stats_parent_add(result < 0 ? ST_RELOADS_FAILED : ST_RELOADS, 1);
+	else
+		stats_parent_add(result < 0 ? ST_REFRESHES_FAILED : ST_REFRESHES, 1);
+	if (is_reload && result == 0)
+		stats_parent_set(ST_CONFIG, (uint64_t)time(NULL));
 }
 
 static void say_ready(const struct sup *s, int reloaded)
@@ -450,20 +469,34 @@ static void on_extra(struct sup *s, short revents)
 		s->is_extra_quiet = true;
 }
 
+static void count_states(const struct sup *s)
+{
+	const unsigned all = count_workers(s, false), leaving = count_workers(s, true);
+
+	stats_parent_set(ST_WORKERS, all - leaving);
+	stats_parent_set(ST_WORKERS_LEAVING, leaving);
+}
+
 static void wait_once(struct sup *s)
 {
-	struct pollfd p[2] = { { .fd = s->sigfd, .events = POLLIN },
-		{ .fd = s->is_extra_quiet ? -1 : s->cfg->extra_fd, .events = POLLIN } };
+	const struct unix_sock *status = s->cfg->status;
+	struct pollfd p[3] = { { .fd = s->sigfd, .events = POLLIN },
+		{ .fd = s->is_extra_quiet ? -1 : s->cfg->extra_fd, .events = POLLIN },
+		{ .fd = status == NULL || s->is_status_quiet ? -1 : status->fd, .events = POLLIN } };
 
-	if (poll(p, 2, wait_time(s)) > 0) {
+	count_states(s);
+	if (poll(p, 3, wait_time(s)) > 0) {
 		if (p[0].revents != 0)
 			on_signals(s);
 		if (p[1].revents != 0 && !s->is_killed)
 			on_extra(s, p[1].revents);
+		if (p[2].revents != 0 && !s->is_killed)
+			s->is_status_quiet = !status_sock_serve(status);
 	}
 	if (now_ms() - s->tick_ms >= TICK_MS && !s->is_killed) {
 		s->tick_ms = now_ms();
-		s->is_extra_quiet = false;
+		s->is_extra_quiet = s->is_status_quiet = false;
+		stats_parent_tick(s->tick_ms);
 		call_tick(s, false);
 	}
 }
@@ -477,6 +510,7 @@ static void renew(struct sup *s)
 		return;
 	s->wants_reload = s->cfg->is_stale = false;
 	int rc = reload_now(s, is_reload);
+	count_reload(is_reload, rc);
 	if (is_reload)
 		say_ready(s, rc);
 }
@@ -501,6 +535,7 @@ int supervise_run(struct supervise_cfg *cfg)
 		goto out;
 	}
 	s.tick_ms = now_ms();
+	stats_parent_tick(s.tick_ms);
 	start_due(&s);
 	say_ready(&s, 0);
 	while (!s.is_killed && !(s.is_stopping && count_workers(&s, false) == 0)) {

@@ -147,6 +147,7 @@ static const struct cli_flag { const char *name; size_t offset; unsigned program
 	{ "foreground", offsetof(struct conf_cli, foreground), OF_SERVERS },
 	{ "check_config", offsetof(struct conf_cli, check_config), OF_SERVERS },
 	{ "dump_config", offsetof(struct conf_cli, dump_config), OF_SERVERS },
+	{ "status", offsetof(struct conf_cli, status), OF(SMTP) | OF(DAEMON) },
 	{ "json", offsetof(struct conf_cli, json), OF(SCAN) },
 	{ "notable", offsetof(struct conf_cli, notable), OF(SCAN) },
 };
@@ -281,6 +282,12 @@ static int read_named(struct args *a, const char *arg, const char *name, const c
 	bool negated, *flag = find_flag(a->cli, name);
 	char *value;
 
+	if (flag == &a->cli->status && inlined != NULL) {
+		if (strcmp(inlined, "json") != 0)
+			return usage_error(a, arg, "takes no value but json");
+		a->cli->json = *flag = true;
+		return 0;
+	}
 	if (flag != NULL) {
 		if (inlined != NULL)
 			return usage_error(a, arg, "takes no value");
@@ -452,6 +459,8 @@ static void print_flags(enum conf_program p, FILE *out)
 		fputs("  --foreground       stay in the foreground and log to stderr too\n"
 			"  --check-config     check the configuration and exit\n"
 			"  --dump-config      print the configuration in force and exit\n", out);
+	if (p == CONF_PROG_SMTP || p == CONF_PROG_DAEMON)
+		fputs("  --status[=json]    print how the running program does and exit\n", out);
 }
 
 void conf_cli_help(const struct conf_cli *cli, FILE *out)

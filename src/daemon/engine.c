@@ -5,6 +5,7 @@
  * makes the object unavailable, unless another one finds something. */
 #include "engine.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "engine_hash.h"
 #include "engine_rspamd.h"
 #include "engine_spamd.h"
+#include "stats.h"
 #include "str.h"
 
 #define ENGINES_MAX 8u
@@ -58,6 +60,8 @@ static int parse_list(const char *option, const char *text, struct engine_list *
 	return 0;
 }
 
+static_assert(sizeof all / sizeof all[0] == STATS_ENGINES, "rows of engine_ in stats_list.h");
+
 static bool is_listed(const struct engine_list *l, const struct engine *e)
 {
 	for (unsigned i = 0; i < l->n; i++) {
@@ -70,6 +74,27 @@ static bool is_listed(const struct engine_list *l, const struct engine *e)
 static bool is_in_force(const struct engine *e)
 {
 	return is_listed(&av_list, e) || is_listed(&as_list, e);
+}
+
+static void count_one(unsigned i, const struct engine *e)
+{
+	long long at = e->data_time != NULL ? e->data_time() : 0;
+
+	stats_state(stats_nth(ST_ENGINE_UP, i), e->is_up == NULL || e->is_up());
+	stats_state(stats_nth(ST_ENGINE_DATA, i), at > 0 && at < 1LL << 39 ? (uint64_t)at : 0);
+}
+
+/* Master: which there are, and what is told of those that nobody watches. */
+static void count_loaded(void)
+{
+	for (unsigned i = 0; i < STATS_ENGINES; i++) {
+		stats_parent_set(stats_nth(ST_ENGINE_ON, i), is_in_force(all[i]));
+		if (all[i]->watch == NULL && is_in_force(all[i])) {
+			stats_parent_state(stats_nth(ST_ENGINE_UP, i), 1);
+			stats_parent_state(stats_nth(ST_ENGINE_DATA, i), (uint64_t)all[i]->data_time());
+		}
+	}
+	stats_parent_set(ST_ENGINE_SIGS, is_in_force(&engine_builtin) ? engine_hash_count() : 0);
 }
 
 int engines_load(const struct conf *c, char *why, size_t why_size)
@@ -93,6 +118,7 @@ int engines_load(const struct conf *c, char *why, size_t why_size)
 	}
 	av_list = av;
 	as_list = as;
+	count_loaded();
 	return 0;
 }
 
@@ -124,10 +150,23 @@ bool engines_are_watched(void)
 
 void engines_watch(const struct engine_call *call)
 {
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		if (all[i]->watch != NULL && is_in_force(all[i]))
-			all[i]->watch(call);
+	for (unsigned i = 0; i < STATS_ENGINES; i++) {
+		if (all[i]->watch == NULL || !is_in_force(all[i]))
+			continue;
+		all[i]->watch(call);
+		count_one(i, all[i]);
 	}
+}
+
+static void count_scan(const struct engine *e, enum engine_status s)
+{
+	unsigned i = 0;
+
+	while (all[i] != e)
+		i++;
+	stats_add(stats_nth(ST_ENGINE_ASKED, i), 1);
+	if (s == ENGINE_ERROR)
+		stats_add(stats_nth(ST_ENGINE_ERRORS, i), 1);
 }
 
 /* Of what several engines say of an object the most serious counts. */
@@ -154,6 +193,7 @@ enum engine_status engines_av(struct engine_object *o, const struct scan_opts *o
 		struct engine_result one = { .score_milli = 0 };
 		enum engine_status s = av_list.e[i]->av != NULL ?
 			av_list.e[i]->av(o, opts, call, &one) : ENGINE_CLEAN;
+		count_scan(av_list.e[i], s);
 		if (s == ENGINE_FOUND && (o->is_allowed ||
 		    allow_has_name(opts->allow_name, one.name))) {
 			str_copy(o->allowed, sizeof o->allowed, one.name);
@@ -198,6 +238,7 @@ enum engine_status engines_as(const struct engine_object *o, const struct scan_r
 		struct engine_result one = { .score_milli = 0 };
 		enum engine_status s = as_list.e[i]->as != NULL ?
 			as_list.e[i]->as(o, o->marks & (1u << i), req, call, &one) : ENGINE_CLEAN;
+		count_scan(as_list.e[i], s);
 		/* The first engine's score may be below zero. */
 		if (i == 0 || is_worse(s, worst) ||
 		    (worst == ENGINE_CLEAN && one.score_milli > r->score_milli)) {

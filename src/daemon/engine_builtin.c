@@ -101,4 +101,5 @@ static enum engine_status as(const struct engine_object *o, bool is_marked,
 
 const struct engine engine_builtin = {
 	.name = "builtin", .load = load, .version = version, .mark = has_gtube, .av = av, .as = as,
+	.data_time = engine_hash_time,
 };

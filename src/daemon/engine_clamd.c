@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clamd_reply.h"
@@ -343,6 +344,23 @@ static void watch(const struct engine_call *call)
 	engine_ext_watch(&ext, call);
 }
 
+static bool is_up(void)
+{
+	return engine_ext_is_up(&ext);
+}
+
+/* Midnight of the day that its note ends with. */
+static long long data_time(void)
+{
+	char note[ENGINE_NOTE_MAX];
+	struct tm tm = { .tm_sec = 0 };
+
+	engine_ext_note(&ext, note);
+	const char *day = strchr(note, '@');
+	return day != NULL && strptime(day + 1, "%Y-%m-%d", &tm) != NULL ? timegm(&tm) : 0;
+}
+
 const struct engine engine_clamd = {
 	.name = "clamd", .looks_inside = true, .load = load, .version = version, .av = av, .watch = watch,
+	.is_up = is_up, .data_time = data_time,
 };

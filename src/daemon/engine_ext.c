@@ -139,6 +139,17 @@ void engine_ext_note(struct engine_ext *e, char out[ENGINE_NOTE_MAX])
 	pthread_mutex_unlock(&e->lock);
 }
 
+bool engine_ext_is_up(struct engine_ext *e)
+{
+	bool up = false;
+
+	pthread_mutex_lock(&e->lock);
+	for (unsigned i = 0; i < e->n; i++)
+		up |= !e->peers[i].is_bad && !e->peers[i].is_down;
+	pthread_mutex_unlock(&e->lock);
+	return up;
+}
+
 /* --- how an address does ------------------------------------------------------ */
 
 /* Trouble with an address: what is to be said of it, and remembered. */

@@ -432,6 +432,11 @@ unsigned long engine_hash_count(void)
 	return db != NULL ? count_of(db) : 0;
 }
 
+long long engine_hash_time(void)
+{
+	return db != NULL && db->files > 0 ? (long long)db->newest : 0;
+}
+
 /* ---- looking up -------------------------------------------------------------- */
 
 /* First record whose digest is not below the given one. */

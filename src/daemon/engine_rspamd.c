@@ -173,6 +173,12 @@ static void watch(const struct engine_call *call)
 	engine_ext_watch(&ext, call);
 }
 
+static bool is_up(void)
+{
+	return engine_ext_is_up(&ext);
+}
+
 const struct engine engine_rspamd = {
 	.name = "rspamd", .load = load, .version = version, .as = as, .watch = watch,
+	.is_up = is_up,
 };

@@ -140,6 +140,12 @@ static void watch(const struct engine_call *call)
 	engine_ext_watch(&ext, call);
 }
 
+static bool is_up(void)
+{
+	return engine_ext_is_up(&ext);
+}
+
 const struct engine engine_spamd = {
 	.name = "spamd", .load = load, .version = version, .as = as, .watch = watch,
+	.is_up = is_up,
 };

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "engine.h"
+#include "stats.h"
 
 #define TURN_S 1
 #define END_WAIT_S 2
@@ -41,7 +42,7 @@ static void *watch(void *arg)
 {
 	const struct engine_call call = { .deadline_ms = LLONG_MAX, .cancelled = is_stopping };
 
-	(void)arg;
+	stats_thread(*(const unsigned *)arg, 0);
 	while (!atomic_load(&stop)) {
 		engines_watch(&call);
 		pause_s(TURN_S);
@@ -53,8 +54,9 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-int engine_watch_start(void)
+int engine_watch_start(unsigned slot)
 {
+	static unsigned of;
 	pthread_condattr_t attr;
 
 	if (!engines_are_watched())
@@ -63,7 +65,8 @@ int engine_watch_start(void)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&wake, &attr);
 	pthread_condattr_destroy(&attr);
-	errno = pthread_create(&thread, NULL, watch, NULL);
+	of = slot;
+	errno = pthread_create(&thread, NULL, watch, &of);
 	is_running = errno == 0;
 	return is_running ? 0 : -1;
 }

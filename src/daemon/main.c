@@ -39,6 +39,8 @@
 #include "sig_watch.h"
 #include "start_check.h"
 #include "stats.h"
+#include "status.h"
+#include "status_sock.h"
 #include "str.h"
 #include "supervise.h"
 #include "task.h"
@@ -47,6 +49,7 @@
 #define EX_RUNNING 1       /* another instance holds pid file or socket */
 #define BACKLOG 1024
 #define SLOTS_MIN 64       /* workers a reload may raise num_proc to with counters */
+#define THREADS_MIN 64     /* the same of num_thrd */
 #define WHY_SIZE 512
 #define NOTES_MAX 65536
 
@@ -55,11 +58,8 @@ struct master {
 	struct conf *conf;
 	struct proc_identity id;
 	struct server_access access;
-	struct net_endpoint sock;
-	int listen_fd;
-	dev_t sock_dev;            /* of the socket's name, to remove only ours: none of
-	                            * what the service manager has passed */
-	ino_t sock_ino;
+	struct unix_sock sock;     /* where requests come */
+	struct unix_sock status;
 	pid_t pid;                 /* for the parent-death check */
 	struct buf notes;          /* of conf_load, until it is known where they go */
 	bool is_log_open;
@@ -151,6 +151,7 @@ static void warn_fixed(const struct conf_global *was, const struct conf_global *
 		{ "pid_file", was->mod.pid_file, is->mod.pid_file },
 		{ "user", was->mod.user, is->mod.user },
 		{ "group", was->mod.group, is->mod.group },
+		{ "status_sock_path", was->mod.status_sock_path, is->mod.status_sock_path },
 	};
 
 	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
@@ -189,12 +190,12 @@ static int worker_run(void *ctx, unsigned slot)
 {
 	struct master *m = ctx;
 	const struct conf_global *g = &m->conf->global;
-	struct server_cfg cfg = { .listen_fd = m->listen_fd, .slot = slot,
+	struct server_cfg cfg = { .listen_fd = m->sock.fd, .slot = slot,
 		.threads = g->num_thrd, .is_alone = g->num_proc == 1, .stop_ms = g->timeout_stop * 1000,
 		.drain_ms = g->timeout_drain * 1000, .access = &m->access,
 		.quarantine_fd = m->quarantine.ask_fd,
 		.notify_fd = g->exec_script[0] != '\0' ? m->notify.write_fd : -1 };
-	const int keep[] = { m->listen_fd, cfg.quarantine_fd, cfg.notify_fd };
+	const int keep[] = { m->sock.fd, cfg.quarantine_fd, cfg.notify_fd };
 
 	if (proc_identity_take(&m->id) < 0) {
 		log_error("user %s: privileges cannot be dropped: %s", m->id.user, strerror(errno));
@@ -207,7 +208,7 @@ static int worker_run(void *ctx, unsigned slot)
 	stats_slot_begin(slot);
 	engine_gate_worker(slot);
 	task_mem_init();
-	if (engine_watch_start() < 0)
+	if (engine_watch_start(slot) < 0)
 		log_error("the engines cannot be watched: %s", strerror(errno));
 	int status = server_run(&cfg);
 	engine_watch_stop();
@@ -287,11 +288,16 @@ static int refresh(void *ctx)
 	return 0;
 }
 
+static uint64_t answers_of(unsigned slot)
+{
+	return stats_slot_sum(ST_REQUESTS, slot) + stats_slot_sum(ST_REQUESTS_BROKEN, slot);
+}
+
 static bool is_proven(void *ctx, unsigned slot)
 {
 	const struct master *m = ctx;
 
-	return slot < m->nslots && stats_slot_sum(ST_SCANS, slot) > m->served[slot];
+	return slot < m->nslots && answers_of(slot) > m->served[slot];
 }
 
 static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
@@ -302,7 +308,7 @@ static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 	(void)status;
 	engine_gate_clear(slot);
 	if (slot < m->nslots)
-		m->served[slot] = stats_slot_sum(ST_SCANS, slot);
+		m->served[slot] = answers_of(slot);
 }
 
 static void tick(void *ctx, bool fd_ready)
@@ -317,16 +323,6 @@ static void tick(void *ctx, bool fd_ready)
 		m->notify.read_fd : -1;
 }
 
-/* Only while the socket is open are its numbers nobody else's. */
-static void socket_remove(const struct master *m)
-{
-	struct stat st;
-
-	if (m->listen_fd >= 0 && lstat(m->sock.path, &st) == 0 && st.st_dev == m->sock_dev &&
-	    st.st_ino == m->sock_ino)
-		unlink(m->sock.path);
-}
-
 /* Nobody shall queue up for workers that leave. The name goes first: the next
  * instance may take it from now on, and a socket of its own could get the number
  * of ours as soon as that is closed. */
@@ -334,9 +330,8 @@ static void stopping(void *ctx)
 {
 	struct master *m = ctx;
 
-	socket_remove(m);
-	close(m->listen_fd);
-	m->listen_fd = -1;
+	unix_sock_remove(&m->sock);
+	unix_sock_close(&m->sock);
 }
 
 static const struct supervise_cb callbacks = {
@@ -385,28 +380,9 @@ static void pidfile_take(struct master *m)
 	start_check_fatal(m->conf, "pid_file", "%s: %s", mod->pid_file, strerror(errno));
 }
 
-/* Binds with the group's id in force, so that the socket is the group's from
- * its first moment on and no chown by name is needed. */
-static int listen_as_group(const struct master *m)
-{
-	gid_t own = getegid();
-
-	if (m->id.drop && setegid(m->id.gid) < 0)
-		return -1;
-	int fd = net_listen(&m->sock, BACKLOG, SOCK_SEQPACKET, 0660);
-	int error = errno;
-	if (m->id.drop && setegid(own) < 0) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	errno = error;
-	return fd;
-}
-
 /* Of the sockets that the service manager has passed the one of that path; the
  * others are closed. */
-static int take_passed(struct master *m)
+static int take_passed(const char *path)
 {
 	struct net_endpoint where;
 	char text[160];
@@ -415,7 +391,7 @@ static int take_passed(struct master *m)
 	for (unsigned i = 0; i < service_fds(); i++) {
 		const int fd = SERVICE_FD_FIRST + (int)i;
 		if (net_adopt(fd, SOCK_SEQPACKET, &where) == 0 && taken < 0 &&
-		    strcmp(where.path, m->sock.path) == 0) {
+		    strcmp(where.path, path) == 0) {
 			taken = fd;
 			continue;
 		}
@@ -429,26 +405,30 @@ static int take_passed(struct master *m)
 static void socket_bind(struct master *m)
 {
 	const char *path = m->conf->global.daemon_sock_path;
-	struct stat st;
 
-	m->sock.addr.family = AF_UNIX;
-	if (!str_copy(m->sock.path, sizeof m->sock.path, path))
-		start_check_fatal(m->conf, "daemon_sock_path", "the path is too long");
-	m->listen_fd = take_passed(m);
-	if (m->listen_fd >= 0)
+	m->sock.fd = take_passed(path); /* its name is not ours to remove */
+	if (m->sock.fd >= 0)
 		return;
 	if (proc_make_parent_dir(path, 0755, &m->id) < 0)
 		start_check_fatal(m->conf, "daemon_sock_path", "its directory cannot be made: %s",
 			strerror(errno));
-	m->listen_fd = listen_as_group(m);
-	if (m->listen_fd < 0 && errno == EADDRINUSE)
+	if (unix_sock_listen(&m->sock, path, BACKLOG, &m->id) == 0)
+		return;
+	if (errno == EADDRINUSE)
 		log_fatal(EX_RUNNING, "already running: somebody answers on %s", path);
-	if (m->listen_fd < 0)
-		start_check_fatal(m->conf, "daemon_sock_path", "%s: %s", path, strerror(errno));
-	if (stat(path, &st) == 0) {
-		m->sock_dev = st.st_dev;
-		m->sock_ino = st.st_ino;
-	}
+	start_check_fatal(m->conf, "daemon_sock_path", "%s: %s", path, strerror(errno));
+}
+
+/* Without it scans go on as well: nothing to fail for. */
+static void status_open(struct master *m)
+{
+	const struct conf_module *mod = &m->conf->global.mod;
+
+	if ((!m->cli.foreground || mod->status_sock_is_set) &&
+	    status_sock_open(&m->status, mod->status_sock_path, &m->id) < 0)
+		log_warning("status_sock_path: %s: %s; --status will not tell anything",
+			mod->status_sock_path, errno == EADDRINUSE ?
+			"another program answers there" : strerror(errno));
 }
 
 static void engines_start(struct master *m)
@@ -459,7 +439,7 @@ static void engines_start(struct master *m)
 		log_info("engines: %s", engines_version(versions, sizeof versions));
 		return;
 	}
-	socket_remove(m);
+	unix_sock_remove(&m->sock);
 	/* "OPTION: what is wrong" where one is to blame. */
 	size_t n = strcspn(why, ":");
 	str_copy_n(name, sizeof name, why, n);
@@ -474,7 +454,8 @@ static void counters_start(struct master *m)
 
 	m->nslots = supervise_slots(g->num_proc > SLOTS_MIN ? g->num_proc : SLOTS_MIN);
 	m->served = calloc(m->nslots, sizeof *m->served);
-	if (m->served == NULL || stats_init(m->nslots, g->num_thrd) < 0)
+	if (m->served == NULL || stats_init(STATS_DAEMON, m->nslots,
+	    SERVER_LINES(g->num_thrd > THREADS_MIN ? g->num_thrd : THREADS_MIN)) < 0)
 		log_fatal(1, "counters: %s", strerror(errno));
 }
 
@@ -496,6 +477,7 @@ static void start(struct master *m)
 	counters_start(m);
 	watch_signatures(m); /* before they are read: nothing is missed */
 	engines_start(m);
+	status_open(m);
 	log_info("version %s listens on %s, %u processes of %u threads", PACKAGE_VERSION,
 		g->daemon_sock_path, g->num_proc, g->num_thrd);
 	proc_daemon_ready();
@@ -511,7 +493,8 @@ static int run(struct master *m)
 	int status = supervise_run(&m->sup);
 	quarantine_proc_stop(&m->quarantine);
 	notify_close(&m->notify);
-	socket_remove(m);
+	unix_sock_remove(&m->sock);
+	unix_sock_remove(&m->status);
 	proc_pidfile_close();
 	log_info("ended");
 	return status;
@@ -522,8 +505,8 @@ static void master_fini(struct master *m)
 	server_access_fini(&m->access);
 	free(m->served);
 	sig_watch_close(&m->watch);
-	if (m->listen_fd >= 0)
-		close(m->listen_fd);
+	unix_sock_close(&m->sock);
+	unix_sock_close(&m->status);
 	conf_free(&m->conf);
 	conf_cli_fini(&m->cli);
 	buf_fini(&m->notes);
@@ -553,6 +536,16 @@ static int with_conf(struct master *m)
 	return run(m);
 }
 
+/* Remarks on the configuration, which on_note keeps, are nobody's business here. */
+static int status_print(const struct master *m)
+{
+	if (m->conf == NULL)
+		return STATUS_EX_UNKNOWN;
+	const struct status_ask ask = { .program = IDENT, .json = m->cli.json,
+		.path = m->conf->global.mod.status_sock_path };
+	return (int)status_command(&ask, stdout);
+}
+
 static int with_cli(struct master *m)
 {
 	if (m->cli.help) {
@@ -564,22 +557,25 @@ static int with_cli(struct master *m)
 		return 0;
 	}
 	/* Who only asks reads the answer; the log is for what really starts. */
-	if (m->cli.check_config || m->cli.dump_config)
+	if (m->cli.check_config || m->cli.dump_config || m->cli.status)
 		log_early(false);
 	else
 		supervise_block_signals(); /* from here on none ends us half started */
 	m->conf = conf_load(&m->cli, on_note, m);
+	if (m->cli.status)
+		return status_print(m);
 	return m->conf == NULL ? CONF_EX_CONFIG : with_conf(m);
 }
 
 int main(int argc, char **argv)
 {
-	struct master m = { .listen_fd = -1, .notes = BUF_INIT(NOTES_MAX),
-		.quarantine = QUARANTINE_PROC_INIT, .notify = NOTIFY_INIT, .watch = SIG_WATCH_INIT };
+	struct master m = { .sock = UNIX_SOCK_INIT, .status = UNIX_SOCK_INIT,
+		.notes = BUF_INIT(NOTES_MAX), .quarantine = QUARANTINE_PROC_INIT,
+		.notify = NOTIFY_INIT, .watch = SIG_WATCH_INIT };
 	int status = CONF_EX_USAGE;
 
 	m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,
-		.cb = &callbacks };
+		.cb = &callbacks, .status = &m.status };
 	if (proc_std_open() < 0)
 		return 1;
 	log_early(true);

@@ -158,7 +158,7 @@ static void *thread_main(void *arg)
 	struct server_pool *p = t->pool;
 
 	t->mem = malloc(SCAN_PACKET_MAX);
-	stats_thread(p->cfg->slot, t->index);
+	stats_thread(p->cfg->slot, t->index + 1);
 	if (t->mem != NULL)
 		serve(t);
 	else

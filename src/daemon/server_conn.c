@@ -7,6 +7,7 @@
  * that hangs up ends its task. Blocking; runs on a thread of the worker. */
 #include "server_int.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -252,7 +253,7 @@ static void answer_broken(struct request *q, const char *why)
 	snprintf(text, sizeof text, "bad request: %s", why);
 	verdict_unavailable(&v, text);
 	if (send_answer(q, &v, -1))
-		stats_add(ST_SCANS, 1);
+		stats_add(ST_REQUESTS_BROKEN, 1);
 }
 
 /* Says why, so that nobody looks for the mistake elsewhere. Its packet is taken
@@ -271,6 +272,24 @@ static void answer_denied(struct request *q, unsigned char *mem)
 			(long)peer.uid, (long)peer.pid);
 	verdict_unavailable(&v, "this user may not ask: daemon_allowed_users does not name it");
 	send_answer(q, &v, -1);
+	stats_add(ST_REQUESTS_DENIED, 1);
+}
+
+static_assert(ST_AV_CLEAN - ST_AV_INFECTED == VERDICT_AV_RANK_CLEAN, "rows of av_verdicts_total");
+static_assert(ST_AS_NOTSCANNED - ST_AS_NONE == VERDICT_AS_NOTSCANNED, "rows of as_verdicts_total");
+
+static void count(const struct request *q, const struct verdict *v)
+{
+	stats_time(ST_DAEMON_TIME, v->time_us);
+	stats_add(ST_SCAN_BYTES, q->r.size);
+	stats_add(ST_OBJECTS, v->objects);
+	stats_add(v->av == VERDICT_AV_CLEAN && !q->r.want_av ? ST_AV_NONE :
+		stats_nth(ST_AV_INFECTED, verdict_av_rank(v->av)), 1);
+	stats_add(stats_nth(ST_AS_NONE, v->as), 1);
+	if (v->quarantine == VERDICT_QUARANTINE_STORED)
+		stats_add(ST_KEPT, 1);
+	else if (v->quarantine == VERDICT_QUARANTINE_FAILED)
+		stats_add(ST_KEPT_FAILED, 1);
 }
 
 /* What a verdict calls for beside the answer. */
@@ -291,6 +310,7 @@ static void run_task(struct request *q)
 		s = SCAN_S_MAX;
 	log_ctx_set(q->r.id[0] != '\0' ? q->r.id : NULL);
 	memset(&v, 0, sizeof v);
+	stats_add(ST_REQUESTS_ACTIVE, 1);
 	long long deadline_ms = start_us / 1000 + (long long)s * 1000;
 	q->look_ms = start_us / 1000 + LOOK_MS;
 	if (task_run(&q->r, q->fd, deadline_ms, is_cancelled, q, &v, &clean_fd)) {
@@ -298,17 +318,19 @@ static void run_task(struct request *q)
 		long long took = now_us() - start_us;
 		v.time_us = took > UINT32_MAX ? UINT32_MAX : (unsigned)took;
 		q->is_answered = send_answer(q, &v, clean_fd);
-		if (q->is_answered)
-			stats_add(ST_SCANS, 1);
+		stats_add(q->is_answered ? ST_REQUESTS : ST_REQUESTS_GIVEN_UP, 1);
+		count(q, &v);
 		log_debug("scanned %llu octets in %lld us: %s", (unsigned long long)q->r.size,
 			took, verdict_av_text(v.av));
 	} else {
+		stats_add(ST_REQUESTS_GIVEN_UP, 1);
 		log_debug("given up: %s", atomic_load(&q->pool->cancel) ? "stopping"
 									 : "the caller has gone");
 	}
 	if (clean_fd >= 0)
 		close(clean_fd);
 	verdict_fini(&v);
+	stats_sub(ST_REQUESTS_ACTIVE, 1);
 	log_ctx_set(NULL);
 }
 

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "net.h"
+#include "stats.h"
 #include "str.h"
 
 #define RETRY_FIRST_MS 10
@@ -306,8 +307,10 @@ static void job_free(struct scan_job *j)
 	event_del(&j->timer);
 	if (j->state == JOB_QUEUED) {
 		TAILQ_REMOVE(&c->waiting, j, link);
+		stats_sub(ST_SCANS_WAITING, 1);
 	} else {
 		TAILQ_REMOVE(&c->active, j, link);
+		stats_sub(ST_SCANS_ACTIVE, 1);
 		c->inflight--;
 	}
 	buf_fini(&j->packet);
@@ -490,6 +493,8 @@ static void pump(struct scan_client *c)
 	while (c->inflight < c->max_inflight && (j = TAILQ_FIRST(&c->waiting)) != NULL) {
 		TAILQ_REMOVE(&c->waiting, j, link);
 		TAILQ_INSERT_TAIL(&c->active, j, link);
+		stats_sub(ST_SCANS_WAITING, 1);
+		stats_add(ST_SCANS_ACTIVE, 1);
 		c->inflight++;
 		j->state = JOB_CONNECT;
 		job_connect(j);
@@ -578,6 +583,7 @@ struct scan_job *scan_client_start(struct scan_client *c, const struct scan_requ
 	event_assign(&j->timer, c->base, -1, 0, on_timer, j);
 	job_until_deadline(j);
 	TAILQ_INSERT_TAIL(&c->waiting, j, link);
+	stats_add(ST_SCANS_WAITING, 1);
 	pump(c);
 	return j;
 }

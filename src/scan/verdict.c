@@ -5,12 +5,28 @@
  * done about it is policy.c's. */
 #include "verdict.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
 #include "kv.h"
 #include "str.h"
+
+/* Most serious first. */
+static const unsigned order[] = { VERDICT_AV_INFECTED, VERDICT_AV_UNAVAILABLE,
+	VERDICT_AV_ENCRYPTED, VERDICT_AV_OVERLIMIT, VERDICT_AV_NOTSCANNED, VERDICT_AV_DELETED };
+#define NORDER (sizeof order / sizeof order[0])
+static_assert(NORDER == VERDICT_AV_RANK_CLEAN, "ranks");
+
+unsigned verdict_av_rank(unsigned av)
+{
+	for (unsigned i = 0; i < NORDER; i++) {
+		if ((av & order[i]) != 0)
+			return i;
+	}
+	return av == VERDICT_AV_CLEAN ? VERDICT_AV_RANK_CLEAN : VERDICT_AV_RANK_UNAVAILABLE;
+}
 
 const char *verdict_av_text(unsigned av)
 {
@@ -19,14 +35,10 @@ const char *verdict_av_text(unsigned av)
 		VERDICT_AV_LIST(X)
 #undef X
 	};
-	/* Most serious first. */
-	static const unsigned order[] = { VERDICT_AV_INFECTED, VERDICT_AV_UNAVAILABLE,
-		VERDICT_AV_ENCRYPTED, VERDICT_AV_OVERLIMIT, VERDICT_AV_NOTSCANNED,
-		VERDICT_AV_DELETED };
 
 	if (av == VERDICT_AV_CLEAN)
 		return "clean";
-	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+	for (size_t i = 0; i < NORDER; i++) {
 		for (size_t k = 0; k < sizeof table / sizeof table[0]; k++) {
 			if ((av & order[i]) != 0 && table[k].bit == order[i])
 				return table[k].text;

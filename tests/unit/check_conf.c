@@ -1095,11 +1095,9 @@ START_TEST(options_without_effect)
 		"[wwwi]\nagent_enabled = yes\nlisten_port = 81\n";
 
 	/* one for each, where the value in force comes from */
-	expect_said(CONF_PROG_SMTP, text, "W 7: status_sock_path has no effect in this version\n"
-		"W 6: av_scan_obj_rtp has no effect in this version\n"
+	expect_said(CONF_PROG_SMTP, text, "W 6: av_scan_obj_rtp has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
-	expect_said(CONF_PROG_DAEMON, text, "W 4: status_sock_path has no effect in this version\n"
-		"W 2: av_scan_obj_rtp has no effect in this version\n"
+	expect_said(CONF_PROG_DAEMON, text, "W 2: av_scan_obj_rtp has no effect in this version\n"
 		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
 	expect_said(CONF_PROG_TOOL, text, "");
 	/* what means the default, in whatever words, is no news */

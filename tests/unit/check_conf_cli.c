@@ -144,6 +144,12 @@ START_TEST(common_options)
 	ck_assert(cli.foreground && cli.check_config && cli.dump_config && cli.optind == 6);
 	ck_assert_str_eq(cli.config_path, "/x/y");
 	conf_cli_fini(&cli);
+	ck_assert_int_eq(parse(&cli, CONF_PROG_SMTP, "--status"), 0);
+	ck_assert(cli.status && !cli.json);
+	conf_cli_fini(&cli);
+	ck_assert_int_eq(parse(&cli, CONF_PROG_DAEMON, "--status=json"), 0);
+	ck_assert(cli.status && cli.json);
+	conf_cli_fini(&cli);
 	/* relative to where the program was started: a daemon changes to / */
 	ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
 	snprintf(expected, sizeof(expected), "%s/a/b.cfg", cwd);
@@ -218,6 +224,10 @@ START_TEST(usage_errors)
 		{ "--no-add-header-xvirus=no",
 		  "--no-add-header-xvirus: takes no value (--NAME is yes, --no-NAME is no)" },
 		{ "--foreground=yes", "--foreground: takes no value" },
+		{ "--status=text", "--status: takes no value but json" },
+		{ "--status=", "--status: takes no value but json" },
+		{ "--status|json", "json: unexpected argument" },
+		{ "--no-status", "--no-status: unknown option (--help lists them)" },
 		{ "--help=x", "--help: takes no value" },
 		{ "--no-foreground", "--no-foreground: unknown option (--help lists them)" },
 		{ "--add-header-xvirus|yes", "yes: unexpected argument" },

@@ -6,10 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
+#include "session.h"
 #include "session_fsm.h"
 #include "session_player.h"
 #include "stats.h"
+#include "stats_view.h"
 
 #define SCRIPTS_MAX 512
 
@@ -82,10 +86,30 @@ START_TEST(every_cell)
 }
 END_TEST
 
+/* Each way to end has its own row of counters, of the same name. */
+START_TEST(ends_are_counted)
+{
+	const char *why;
+	struct stat st;
+
+	ck_assert_int_eq(fstat(stats_fd(), &st), 0);
+	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, stats_fd(), 0);
+	struct stats_view *v = stats_view_new(map, (size_t)st.st_size, &why);
+	ck_assert_ptr_nonnull(v);
+	for (unsigned e = SESSION_END_QUIT; e < SESSION_END_COUNT; e++) {
+		const struct stats_view_row *r = stats_view_find(v, "sessions_total",
+			session_end_name((enum session_end)e));
+		ck_assert_msg(r != NULL, "%s", session_end_name((enum session_end)e));
+		ck_assert_uint_eq(r->cell, stats_nth(ST_END_QUIT, e - SESSION_END_QUIT));
+	}
+	stats_view_free(&v);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	find_scripts();
-	if (stats_init(1, 1) < 0)
+	if (stats_init(STATS_AGENT, 1, 1) < 0)
 		return 1;
 	stats_thread(0, 0);
 	/* check_session NAME... plays only these, and says what it thinks of them. */
@@ -103,6 +127,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, scripts_found);
 	tcase_add_loop_test(tc, dialogue, 0, nscripts);
 	tcase_add_test(tc, every_cell);
+	tcase_add_test(tc, ends_are_counted);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
 	SRunner *sr = srunner_create(suite);
