@@ -197,8 +197,8 @@ static const struct rule rules[] = {
 	CALL(AGENT, ALLOW, openat),
 	CALL(AGENT, ALLOW, unlink),
 	CALL(AGENT, ALLOW, unlinkat),
-	CALL(AGENT, ALLOW, fstatfs),
-	CALL(AGENT, ALLOW, fstatfs64),
+	CALL(ALL, ALLOW, fstatfs),
+	CALL(ALL, ALLOW, fstatfs64),
 	CALL(AGENT, ALLOW, sendfile),
 	CALL(AGENT, ALLOW, sendfile64),
 
