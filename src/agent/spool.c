@@ -286,11 +286,17 @@ ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n)
 		memcpy(p, s->heap + offset, n);
 		return (ssize_t)n;
 	}
-	ssize_t got;
-	do {
-		got = pread(s->fd, p, n, (off_t)offset);
-	} while (got < 0 && errno == EINTR);
-	return got;
+	for (size_t at = 0; at < n;) {
+		ssize_t got = pread(s->fd, (char *)p + at, n - at, (off_t)(offset + at));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0) /* shorter than it was */
+			return (ssize_t)at;
+		at += (size_t)got;
+	}
+	return (ssize_t)n;
 }
 
 int spool_raw_fd(const struct spool *s)
