@@ -522,6 +522,18 @@ static void check_all(struct loading *l, enum conf_program program)
 	}
 }
 
+/* What was read and merged becomes what is in force. */
+static void take(struct loading *l, enum conf_program program, const struct conf_reader *r)
+{
+	struct conf *c = l->c;
+
+	store_all(c);
+	check_all(l, program);
+	check_secrets(l, r);
+	if (program == CONF_PROG_SMTP && c->smtp.mod.user_config[0] != '\0')
+		conf_users_load(c, &l->notes);
+}
+
 /* --- contract ------------------------------------------------------------------- */
 
 struct conf *conf_load(const struct conf_cli *cli, conf_note_fn note, void *arg)
@@ -547,11 +559,9 @@ struct conf *conf_load(const struct conf_cli *cli, conf_note_fn note, void *arg)
 	if (c->path[0] == '\0' || conf_file_read(&r) == 0) {
 		apply_cli(l, cli);
 		merge_all(l);
-		store_all(c);
-		check_all(l, cli->program);
-		check_secrets(l, &r);
-		if (cli->program == CONF_PROG_SMTP && c->smtp.mod.user_config[0] != '\0')
-			conf_users_load(c, &l->notes);
+		/* Without memory texts are missing that were checked where they were read. */
+		if (!priv->mem.failed)
+			take(l, cli->program, &r);
 	}
 	if (priv->mem.failed)
 		conf_note(&l->notes, CONF_NOTE_ERROR, c->path, "out of memory");
