@@ -19,7 +19,7 @@
 
 #include "policy.h"
 
-#define INST_NAME_MAX 128
+#define INST_NAME_MAX ((size_t)128)
 #define INST_TEXT_MAX 2048      /* of a value or a service with its options */
 #define INST_STEPS_MAX 24
 #define INST_NOTES_MAX 24

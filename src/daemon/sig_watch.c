@@ -67,17 +67,17 @@ void sig_watch_close(struct sig_watch *w)
 
 static void on_event(struct sig_watch *w, const struct inotify_event *e, long long now_ms)
 {
-	if (e->mask & IN_Q_OVERFLOW) {
-		note(w, now_ms);
-	} else if (e->wd != w->wd) {
+	const bool is_overflow = (e->mask & IN_Q_OVERFLOW) != 0; /* it has no wd */
+
+	if (!is_overflow && e->wd != w->wd)
 		return; /* of a directory that was there before */
-	} else if (e->mask & GONE) {
+	if (e->mask & GONE) {
 		inotify_rm_watch(w->fd, w->wd);
 		w->wd = -1;
 		w->next_ms = now_ms;
 		w->was_missing = true;
 		note(w, now_ms);
-	} else if (e->len > 0 && sig_format_of(e->name) != SIG_NONE) {
+	} else if (is_overflow || (e->len > 0 && sig_format_of(e->name) != SIG_NONE)) {
 		note(w, now_ms);
 	}
 }

@@ -581,6 +581,7 @@ static int read_options(struct tool *t, int argc, char **argv)
 	int o, status;
 
 	opterr = 0;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): this program has one thread */
 	while ((o = getopt_long(argc, argv, ":c:hv", long_options, NULL)) != -1) {
 		if ((status = set_option(t, o, argv)) != 0)
 			return status;

@@ -97,7 +97,7 @@ static void send_mail(const char *host, unsigned port, const char *rcpt, bool is
 {
 	struct smtp_link *l = malloc(sizeof *l);
 	struct smtp_send s;
-	struct mail m;
+	struct mail m = { .len = 0 };
 	char why[400] = "out of memory";
 
 	*o = (struct outcome){ .is_taken = false };
