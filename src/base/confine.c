@@ -1,4 +1,4 @@
-/* confine.c - a process that may use one directory, see confine.h.
+/* confine.c - a process that reaches little, see confine.h.
  *
  * Landlock by its system calls: the C library has no functions for them. Needs
  * no privilege but PR_SET_NO_NEW_PRIVS, which proc_identity_take sets. */
@@ -41,36 +41,49 @@ const char *confine_why_not(void)
 	LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | \
 	LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
 	LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define LOOK (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 
-static uint64_t truncation(void)
+/* Of kernels that may be newer than the headers: by version of the interface. */
+#define REFER (1ull << 13)         /* 2: from one directory to another */
+#define TRUNCATE (1ull << 14)      /* 3 */
+#define TCP (1ull << 0 | 1ull << 1)    /* 4: bind, connect */
+#define IOCTL_DEV (1ull << 15)     /* 5 */
+#define SCOPES (1ull << 0 | 1ull << 1) /* 6: abstract UNIX sockets, signals */
+
+struct ruleset_attr {              /* as of version 6 */
+	uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
+static int version(void)
 {
-	uint64_t bits = 0;
-
-#ifdef LANDLOCK_ACCESS_FS_TRUNCATE
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 3)
-		bits = LANDLOCK_ACCESS_FS_TRUNCATE;
-#endif
-	return bits;
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
-/* more: what else is from now on only for files below the directory. */
-static int confine(int dir, uint64_t more)
+/* dir: below which there is this right, or -1. */
+static int restrict_to(const struct ruleset_attr *attr, size_t size, int dir, uint64_t right)
 {
-	uint64_t change = CHANGE | truncation();
-	struct landlock_ruleset_attr attr = { .handled_access_fs = change | OTHERS | more };
-	struct landlock_path_beneath_attr below = { .parent_fd = dir,
-		.allowed_access = change | (more & LANDLOCK_ACCESS_FS_READ_FILE) };
-	int rc = -1, rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+	struct landlock_path_beneath_attr below = { .allowed_access = right, .parent_fd = dir };
+	int rc = -1, rules = (int)syscall(SYS_landlock_create_ruleset, attr, size, 0);
 
 	if (rules < 0)
 		return -1;
-	if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below, 0) == 0 &&
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+	if ((dir < 0 || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below,
+	    0) == 0) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		rc = (int)syscall(SYS_landlock_restrict_self, rules, 0);
 	int error = errno;
 	close(rules);
 	errno = error;
 	return rc;
+}
+
+/* more: what else is from now on only for files below the directory. */
+static int confine(int dir, uint64_t more)
+{
+	const uint64_t change = CHANGE | (version() >= 3 ? TRUNCATE : 0);
+	const struct ruleset_attr attr = { .handled_access_fs = change | OTHERS | more };
+
+	return restrict_to(&attr, sizeof attr.handled_access_fs, dir,
+		change | (more & LANDLOCK_ACCESS_FS_READ_FILE));
 }
 
 int confine_to_dir(int dir)
@@ -80,7 +93,30 @@ int confine_to_dir(int dir)
 
 int confine_all_to_dir(int dir)
 {
-	return confine(dir, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+	return confine(dir, LOOK);
+}
+
+int confine_to_nothing(void)
+{
+	const int v = version();
+	struct ruleset_attr attr = { .handled_access_fs = CHANGE | OTHERS | LOOK };
+	size_t size = sizeof attr.handled_access_fs;
+
+	if (v >= 2)
+		attr.handled_access_fs |= REFER;
+	if (v >= 3)
+		attr.handled_access_fs |= TRUNCATE;
+	if (v >= 4) {
+		attr.handled_access_net = TCP;
+		size += sizeof attr.handled_access_net;
+	}
+	if (v >= 5)
+		attr.handled_access_fs |= IOCTL_DEV;
+	if (v >= 6) {
+		attr.scoped = SCOPES;
+		size += sizeof attr.scoped;
+	}
+	return restrict_to(&attr, size, -1, 0);
 }
 
 #else
@@ -95,6 +131,12 @@ int confine_to_dir(int dir)
 int confine_all_to_dir(int dir)
 {
 	return confine_to_dir(dir);
+}
+
+int confine_to_nothing(void)
+{
+	errno = ENOSYS;
+	return -1;
 }
 
 #endif

@@ -27,11 +27,13 @@
 
 #define SCANNER (1u << SANDBOX_SCANNER)
 #define AGENT (1u << SANDBOX_AGENT)
+#define SIDE (1u << SANDBOX_SIDE)
 #define ALL (SCANNER | AGENT)
+#define EVERY (SCANNER | AGENT | SIDE)
 
 #define SOCK_KIND 0xf        /* of socket's second argument, less its flags */
 
-enum answer { ALLOW, REFUSE, FATAL };
+enum answer { ALLOW, REFUSE, UNKNOWN, FATAL };
 
 struct rule {
 	unsigned kinds;
@@ -64,9 +66,10 @@ static const struct rule rules[] = {
 	CALL_IF(ALL, REFUSE, mprotect, IS, 2, PROT_EXEC, PROT_EXEC),
 	CALL(ALL, ALLOW, memfd_create),
 
-	/* threads; clone3, which hides its flags from us, is unknown */
+	/* threads; clone3, which hides its flags from us, stays unknown */
+	CALL(SIDE, UNKNOWN, clone3),
 	CALL_IF(ALL, ALLOW, clone, IS, 0, CLONE_THREAD, CLONE_THREAD),
-	CALL_IF(ALL, FATAL, clone, IS, 0, CLONE_THREAD, 0),
+	CALL_IF(EVERY, FATAL, clone, IS, 0, CLONE_THREAD, 0),
 	CALL(ALL, ALLOW, futex),
 	CALL(ALL, ALLOW, futex_time64),
 	CALL(ALL, ALLOW, rseq),
@@ -244,60 +247,60 @@ static const struct rule rules[] = {
 	CALL(ALL, REFUSE, ioctl),
 
 	/* What nothing of ours ever does. */
-	CALL(ALL, FATAL, execve),
-	CALL(ALL, FATAL, execveat),
-	CALL(ALL, FATAL, fork),
-	CALL(ALL, FATAL, vfork),
-	CALL(ALL, FATAL, ptrace),
-	CALL(ALL, FATAL, process_vm_readv),
-	CALL(ALL, FATAL, process_vm_writev),
-	CALL(ALL, FATAL, kcmp),
-	CALL(ALL, FATAL, setuid),
-	CALL(ALL, FATAL, setgid),
-	CALL(ALL, FATAL, setreuid),
-	CALL(ALL, FATAL, setregid),
-	CALL(ALL, FATAL, setresuid),
-	CALL(ALL, FATAL, setresgid),
-	CALL(ALL, FATAL, setgroups),
-	CALL(ALL, FATAL, setfsuid),
-	CALL(ALL, FATAL, setfsgid),
-	CALL(ALL, FATAL, capset),
-	CALL(ALL, FATAL, unshare),
-	CALL(ALL, FATAL, setns),
-	CALL(ALL, FATAL, chroot),
-	CALL(ALL, FATAL, pivot_root),
-	CALL(ALL, FATAL, mount),
-	CALL(ALL, FATAL, umount2),
-	CALL(ALL, FATAL, mknod),
-	CALL(ALL, FATAL, mknodat),
-	CALL(ALL, FATAL, open_by_handle_at),
-	CALL(ALL, FATAL, name_to_handle_at),
-	CALL(ALL, FATAL, bpf),
-	CALL(ALL, FATAL, perf_event_open),
-	CALL(ALL, FATAL, userfaultfd),
-	CALL(ALL, FATAL, io_uring_setup),
-	CALL(ALL, FATAL, pidfd_open),
-	CALL(ALL, FATAL, pidfd_getfd),
-	CALL(ALL, FATAL, pidfd_send_signal),
-	CALL(ALL, FATAL, keyctl),
-	CALL(ALL, FATAL, add_key),
-	CALL(ALL, FATAL, request_key),
-	CALL(ALL, FATAL, init_module),
-	CALL(ALL, FATAL, finit_module),
-	CALL(ALL, FATAL, delete_module),
-	CALL(ALL, FATAL, kexec_load),
-	CALL(ALL, FATAL, kexec_file_load),
-	CALL(ALL, FATAL, reboot),
-	CALL(ALL, FATAL, swapon),
-	CALL(ALL, FATAL, swapoff),
-	CALL(ALL, FATAL, settimeofday),
-	CALL(ALL, FATAL, clock_settime),
-	CALL(ALL, FATAL, adjtimex),
-	CALL(ALL, FATAL, clock_adjtime),
-	CALL(ALL, FATAL, quotactl),
-	CALL(ALL, FATAL, iopl),
-	CALL(ALL, FATAL, ioperm),
-	CALL(ALL, FATAL, personality),
+	CALL(EVERY, FATAL, execve),
+	CALL(EVERY, FATAL, execveat),
+	CALL(EVERY, FATAL, fork),
+	CALL(EVERY, FATAL, vfork),
+	CALL(EVERY, FATAL, ptrace),
+	CALL(EVERY, FATAL, process_vm_readv),
+	CALL(EVERY, FATAL, process_vm_writev),
+	CALL(EVERY, FATAL, kcmp),
+	CALL(EVERY, FATAL, setuid),
+	CALL(EVERY, FATAL, setgid),
+	CALL(EVERY, FATAL, setreuid),
+	CALL(EVERY, FATAL, setregid),
+	CALL(EVERY, FATAL, setresuid),
+	CALL(EVERY, FATAL, setresgid),
+	CALL(EVERY, FATAL, setgroups),
+	CALL(EVERY, FATAL, setfsuid),
+	CALL(EVERY, FATAL, setfsgid),
+	CALL(EVERY, FATAL, capset),
+	CALL(EVERY, FATAL, unshare),
+	CALL(EVERY, FATAL, setns),
+	CALL(EVERY, FATAL, chroot),
+	CALL(EVERY, FATAL, pivot_root),
+	CALL(EVERY, FATAL, mount),
+	CALL(EVERY, FATAL, umount2),
+	CALL(EVERY, FATAL, mknod),
+	CALL(EVERY, FATAL, mknodat),
+	CALL(EVERY, FATAL, open_by_handle_at),
+	CALL(EVERY, FATAL, name_to_handle_at),
+	CALL(EVERY, FATAL, bpf),
+	CALL(EVERY, FATAL, perf_event_open),
+	CALL(EVERY, FATAL, userfaultfd),
+	CALL(EVERY, FATAL, io_uring_setup),
+	CALL(EVERY, FATAL, pidfd_open),
+	CALL(EVERY, FATAL, pidfd_getfd),
+	CALL(EVERY, FATAL, pidfd_send_signal),
+	CALL(EVERY, FATAL, keyctl),
+	CALL(EVERY, FATAL, add_key),
+	CALL(EVERY, FATAL, request_key),
+	CALL(EVERY, FATAL, init_module),
+	CALL(EVERY, FATAL, finit_module),
+	CALL(EVERY, FATAL, delete_module),
+	CALL(EVERY, FATAL, kexec_load),
+	CALL(EVERY, FATAL, kexec_file_load),
+	CALL(EVERY, FATAL, reboot),
+	CALL(EVERY, FATAL, swapon),
+	CALL(EVERY, FATAL, swapoff),
+	CALL(EVERY, FATAL, settimeofday),
+	CALL(EVERY, FATAL, clock_settime),
+	CALL(EVERY, FATAL, adjtimex),
+	CALL(EVERY, FATAL, clock_adjtime),
+	CALL(EVERY, FATAL, quotactl),
+	CALL(EVERY, FATAL, iopl),
+	CALL(EVERY, FATAL, ioperm),
+	CALL(EVERY, FATAL, personality),
 };
 
 static uint32_t action_of(enum answer a)
@@ -305,6 +308,7 @@ static uint32_t action_of(enum answer a)
 	switch (a) {
 	case ALLOW: return SCMP_ACT_ALLOW;
 	case REFUSE: return SCMP_ACT_ERRNO(EACCES);
+	case UNKNOWN: return SCMP_ACT_ERRNO(ENOSYS);
 	case FATAL: break;
 	}
 	return SCMP_ACT_KILL_PROCESS;
@@ -339,7 +343,8 @@ int sandbox_enter(enum sandbox_kind kind, const char **why_out)
 	*why_out = confine_why_not();
 	if (*why_out != NULL)
 		return -1;
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	scmp_filter_ctx f = seccomp_init(kind == SANDBOX_SIDE ? SCMP_ACT_ALLOW :
+		SCMP_ACT_ERRNO(ENOSYS));
 	int rc = f != NULL ? fill(f, kind) : -ENOMEM;
 	if (rc == 0)
 		rc = seccomp_load(f);

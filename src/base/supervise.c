@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "str.h"
 #include "service.h"
 #include "stats.h"
 #include "status_sock.h"
@@ -175,7 +176,9 @@ static void start_due(struct sup *s)
 
 static const char *death_text(int status, char *out, size_t size)
 {
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		str_copy(out, size, "by its filter: it made a system call that it may not make");
+	else if (WIFSIGNALED(status))
 		snprintf(out, size, "by signal %d (%s)", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
 	else

@@ -330,7 +330,9 @@ static int not_there(void)
 
 #define SCANNER (1u << SANDBOX_SCANNER)
 #define AGENT (1u << SANDBOX_AGENT)
+#define SIDE (1u << SANDBOX_SIDE)
 #define ALL (SCANNER | AGENT)
+#define EVERY (SCANNER | AGENT | SIDE)
 
 static const struct {
 	unsigned kinds;
@@ -338,6 +340,7 @@ static const struct {
 	int error;           /* 0 it works */
 } tries[] = {
 	{ SCANNER, open_read, EACCES },
+	{ SIDE, open_read, 0 },
 	{ SCANNER, open_write, EACCES },
 	{ SCANNER, open_create, EACCES },
 	{ SCANNER, open_proc, EACCES },
@@ -349,15 +352,15 @@ static const struct {
 	{ AGENT, open_again, 0 },
 	{ ALL, stat_path, EACCES },
 	{ ALL, stat_fd, 0 },
-	{ ALL, run_program, KILLED },
-	{ ALL, run_by_fd, KILLED },
-	{ ALL, make_process, KILLED },
-	{ ALL, make_thread, 0 },
+	{ EVERY, run_program, KILLED },
+	{ EVERY, run_by_fd, KILLED },
+	{ EVERY, make_process, KILLED },
+	{ EVERY, make_thread, 0 },
 	{ SCANNER, socket_inet, EACCES },
 	{ SCANNER, socket_unix, EACCES },
 	{ SCANNER, socket_netlink, EACCES },
 	{ SCANNER, connect_fd, EACCES },
-	{ AGENT, socket_inet, 0 },
+	{ AGENT | SIDE, socket_inet, 0 },
 	{ AGENT, socket_unix, 0 },
 	{ AGENT, socket_netlink, ENOSYS },
 	{ AGENT, connect_fd, EINVAL },
@@ -375,13 +378,13 @@ static const struct {
 	{ ALL, signal_thread_of_parent, EACCES },
 	{ ALL, own_signals, ENOSYS },
 	{ ALL, limits_of_parent, ENOSYS },
-	{ ALL, trace, KILLED },
-	{ ALL, read_parent, KILLED },
-	{ ALL, mount_it, KILLED },
-	{ ALL, new_user, KILLED },
-	{ ALL, become_root, KILLED },
-	{ ALL, load_bpf, KILLED },
-	{ ALL, ring, KILLED },
+	{ EVERY, trace, KILLED },
+	{ EVERY, read_parent, KILLED },
+	{ EVERY, mount_it, KILLED },
+	{ EVERY, new_user, KILLED },
+	{ EVERY, become_root, KILLED },
+	{ EVERY, load_bpf, KILLED },
+	{ EVERY, ring, KILLED },
 	{ ALL, dumpable, ENOSYS },
 	{ ALL, not_there, ENOSYS },
 };
@@ -443,6 +446,13 @@ START_TEST(scanner)
 }
 END_TEST
 
+START_TEST(side)
+{
+	opened();
+	try_one(SANDBOX_SIDE, _i);
+}
+END_TEST
+
 START_TEST(agent)
 {
 	opened();
@@ -480,6 +490,7 @@ int main(void)
 
 	tcase_add_loop_test(t, scanner, 0, TRIES);
 	tcase_add_loop_test(t, agent, 0, TRIES);
+	tcase_add_loop_test(t, side, 0, TRIES);
 	suite_add_tcase(s, t);
 	t = tcase_create("why");
 	tcase_add_test(t, says_why_not);
