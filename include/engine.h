@@ -12,6 +12,7 @@
 #include "scan_msg.h"
 
 struct conf;
+struct engine_ext;
 
 struct engine_object {
 	const unsigned char *data; size_t len;
@@ -66,6 +67,7 @@ struct engine {
 	bool (*is_up)(void);
 	/* Unix time of its signatures, 0 not known. May be NULL. */
 	long long (*data_time)(void);
+	struct engine_ext *ext;           /* of an external engine, else NULL */
 };
 
 /* Chosen by av_engines and as_engines; -1 and a text for a name that does not
@@ -77,6 +79,10 @@ const char *engines_version(char *out, size_t size);
 bool engines_are_watched(void);
 /* A turn of all that are; what they know then is counted (stats.h). */
 void engines_watch(const struct engine_call *call);
+/* External engine number n (its gate over ENGINE_GATE_ALTS), below
+ * ENGINES_EXTERNAL; NULL: it is not in force. */
+#define ENGINES_EXTERNAL 3u
+struct engine_ext *engines_external(unsigned n);
 /* All av engines in order: FOUND at the first that finds what av_allow_name
  * and is_allowed do not let pass; else the most serious of what they said
  * (ERROR before NOTSCANNED kinds before CLEAN). No engine: ERROR, "no engine". */

@@ -10,7 +10,8 @@
  * does not answer the probe either is down, until it does again. One that
  * refuses at once costs nothing and is tried each time. Full is one that has
  * engine_max_scans at work; where all are, the question waits. Names are
- * looked up by the master at the start, and by the watch thread from then on.
+ * looked up by the master at the start, and by the broker from then on (broker.h);
+ * the watch thread asks it where they lead.
  *
  * Where the probe has seen that the engine allows it, a connection serves for
  * several questions (engine_keep.h). One that is kept may have been closed at
@@ -46,6 +47,16 @@ typedef int (*engine_talk_fn)(struct engine_conn *c, struct engine_peer *peer, v
 /* Is anybody there? 0, -1 trouble (in c). */
 typedef int (*engine_probe_fn)(struct engine_conn *c, struct engine_peer *peer);
 
+/* Where an engine's addresses lead at the moment. */
+struct engine_addresses {
+	struct net_endpoint ep[ENGINE_PEERS_MAX];
+	uint32_t alt[ENGINE_PEERS_MAX];  /* number of the item it comes from */
+	uint32_t n;
+	uint8_t is_whole;                /* none is missing */
+	uint8_t has_names;               /* it may change */
+	uint8_t zero[2];
+};
+
 struct engine_ext {
 	/* set by the engine */
 	const char *what;             /* "clamd" */
@@ -56,6 +67,7 @@ struct engine_ext {
 	/* by engine_ext_load */
 	char *list;
 	unsigned connect_ms, read_ms, max_scans;
+	bool has_names;
 	pthread_mutex_t lock;         /* of what follows */
 	unsigned n;
 	struct engine_peer peers[ENGINE_PEERS_MAX];
@@ -70,6 +82,9 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
  * answer. */
 enum engine_status engine_ext_ask(struct engine_ext *e, engine_talk_fn talk, void *arg,
 	const struct engine_call *call, struct engine_result *r);
+/* Broker: looks the names up again, where it is time to. Blocks. */
+void engine_ext_resolve(struct engine_ext *e);
+void engine_ext_addresses(struct engine_ext *e, struct engine_addresses *out);
 /* The watch thread's turn. */
 void engine_ext_watch(struct engine_ext *e, const struct engine_call *call);
 /* Does one of its addresses do well, as far as is known? */

@@ -1,5 +1,5 @@
-/* quarantine.h - esets_daemon's quarantine: the workers' side, the process that
- * keeps the messages, and the master's hold on that process.
+/* quarantine.h - esets_daemon's quarantine: the workers' side, and the process that
+ * keeps the messages (side_proc.h).
  *
  *     worker --ask: one end of a socket pair per message--> process --> files
  *
@@ -16,9 +16,6 @@
 
 #include "log.h"
 #include "scan_msg.h"
-
-struct conf_global;
-struct proc_identity;
 
 /* --- worker ---------------------------------------------------------------- */
 
@@ -42,29 +39,5 @@ struct quarantine_cfg {
 /* In the child, identity taken, TERM, USR2, HUP, INT and USR1 blocked. Serves
  * until TERM. The exit status. */
 int quarantine_run(const struct quarantine_cfg *cfg);
-
-/* --- master -------------------------------------------------------------------- */
-
-#define QUARANTINE_LEAVING_MAX 4
-
-struct quarantine_proc {
-	int ask_fd, serve_fd;   /* of the workers, of the process */
-	pid_t pid;              /* 0 none */
-	pid_t leaving[QUARANTINE_LEAVING_MAX];
-	struct log_limit deaths;
-};
-
-#define QUARANTINE_PROC_INIT { .ask_fd = -1, .serve_fd = -1 }
-
-/* Once, before anything is forked. 0, -1 with errno. */
-int quarantine_proc_open(struct quarantine_proc *q);
-/* Starts the process for this configuration; one that runs is told to leave,
- * which it does after the message it is at. master: pid of the caller. */
-void quarantine_proc_start(struct quarantine_proc *q, const struct conf_global *g,
-	const struct proc_identity *id, pid_t master);
-/* About once a second. True: the process has died and is to be started again. */
-bool quarantine_proc_tick(struct quarantine_proc *q);
-/* When no worker is left. */
-void quarantine_proc_stop(struct quarantine_proc *q);
 
 #endif

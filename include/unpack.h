@@ -44,6 +44,10 @@ struct unpack_member {
 /* Asked between blocks: is there any point in going on? */
 typedef bool (*unpack_go_on_fn)(void *arg);
 
+/* Opens what libarchive would open later, from the system's files: the tables of
+ * character sets that archives name. Once, for a process that cannot any more.
+ * How many this machine does not have. */
+unsigned unpack_preload(void);
 /* Is there anything in this build that can read that format? */
 bool unpack_knows(enum magic_format f);
 /* The data is borrowed until unpack_close. NULL: no memory. */

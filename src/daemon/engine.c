@@ -13,6 +13,7 @@
 #include "conf.h"
 #include "engine_builtin.h"
 #include "engine_clamd.h"
+#include "engine_ext.h"
 #include "engine_gate.h"
 #include "engine_hash.h"
 #include "engine_rspamd.h"
@@ -156,6 +157,15 @@ void engines_watch(const struct engine_call *call)
 		all[i]->watch(call);
 		count_one(i, all[i]);
 	}
+}
+
+struct engine_ext *engines_external(unsigned n)
+{
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (all[i]->ext != NULL && (unsigned)all[i]->ext->gate == n * ENGINE_GATE_ALTS)
+			return is_in_force(all[i]) ? all[i]->ext : NULL;
+	}
+	return NULL;
 }
 
 static void count_scan(const struct engine *e, enum engine_status s)

@@ -362,5 +362,5 @@ static long long data_time(void)
 
 const struct engine engine_clamd = {
 	.name = "clamd", .looks_inside = true, .load = load, .version = version, .av = av, .watch = watch,
-	.is_up = is_up, .data_time = data_time,
+	.is_up = is_up, .data_time = data_time, .ext = &ext,
 };

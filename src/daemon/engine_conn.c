@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broker.h"
 #include "str.h"
 
 #define SLICE_MS 50       /* a requester that has gone is noticed after it */
@@ -96,11 +97,27 @@ static int wait_for(struct engine_conn *c, short events, long long end_ms,
 	return got;
 }
 
+/* The socket, or -1 with errno, or trouble. */
+static int dial(struct engine_conn *c, const struct net_endpoint *e, long long end_ms)
+{
+	if (!broker_is_used())
+		return net_connect(e, SOCK_STREAM);
+	const int ask = c->fd = broker_ask(e);
+	if (ask < 0)
+		return -1;
+	const int got = wait_for(c, POLLIN, end_ms, ENGINE_UNREACHED);
+	c->fd = -1;
+	if (got >= 0)
+		return broker_take(ask);
+	close(ask);
+	return -1;
+}
+
 /* A UNIX socket whose queue is full gives no event: it is tried again. */
 static int start_connect(struct engine_conn *c, const struct net_endpoint *e, long long end_ms)
 {
-	while ((c->fd = net_connect(e, SOCK_STREAM)) < 0) {
-		if (errno != EAGAIN && errno != EINTR)
+	while ((c->fd = dial(c, e, end_ms)) < 0) {
+		if (c->trouble == ENGINE_FINE && errno != EAGAIN && errno != EINTR)
 			return trouble(c, ENGINE_REFUSED, errno);
 		if (wait_slice(c, 0, FULL_WAIT_MS, end_ms, ENGINE_UNREACHED) < 0)
 			return -1;

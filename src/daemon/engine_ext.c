@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "broker.h"
 #include "conf.h"
 #include "engine_keep.h"
 #include "engine_linger.h"
@@ -19,6 +20,8 @@
 #define RESOLVE_MS 60000    /* how old an address may be, */
 #define RETRY_MS 5000       /* where there is none, */
 #define NOTE_MS 60000       /* and what a probe said */
+#define LIST_MS 5000        /* a worker asks the broker where names lead */
+#define LIST_WAIT_MS 1000
 #define LATE_MS 30000
 #define FULL_WAIT_MS 5      /* until a place is looked for again */
 #define LOG_BURST 5
@@ -36,7 +39,7 @@ static long long now_ms(void)
 /* One item: /path, unix:/path, host:port (checked by the configuration). The
  * number of endpoints, -1 and why. */
 static int resolve_item(const struct engine_ext *e, const char *item, struct net_endpoint *out,
-	size_t max, char *why, size_t size)
+	size_t max, bool *is_name_out, char *why, size_t size)
 {
 	char host[ITEM_MAX + 8];
 	uint64_t port = e->port;
@@ -50,31 +53,27 @@ static int resolve_item(const struct engine_ext *e, const char *item, struct net
 	if (strncmp(host, "unix:", 5) != 0 && colon != NULL &&
 	    str_parse_u64(colon + 1, &port) == 0 && port <= UINT16_MAX)
 		*colon = '\0';
+	*is_name_out = net_list_has_names(host);
 	return net_resolve(host, (uint16_t)port, false, out, max, why, size);
 }
 
-struct addresses {
-	struct net_endpoint ep[ENGINE_PEERS_MAX];
-	unsigned alt[ENGINE_PEERS_MAX];    /* number of the item it comes from */
-	unsigned n;
-	bool is_whole;                     /* none is missing */
-};
-
-static void resolve_all(const struct engine_ext *e, struct addresses *a)
+static void resolve_all(const struct engine_ext *e, struct engine_addresses *a)
 {
 	static struct log_limit limit;
 	const char *rest = e->list;
 	char item[ITEM_MAX], why[ITEM_MAX + 64];
 
-	a->n = 0;
+	memset(a, 0, sizeof *a);
 	a->is_whole = true;
 	for (unsigned alt = 0; a->n < ENGINE_PEERS_MAX &&
 	    str_list_next(&rest, ',', item, sizeof item) > 0; alt++) {
-		int got = resolve_item(e, item, a->ep + a->n, ENGINE_PEERS_MAX - a->n, why,
-			sizeof why);
+		bool is_name = false;
+		int got = resolve_item(e, item, a->ep + a->n, ENGINE_PEERS_MAX - a->n, &is_name,
+			why, sizeof why);
 		for (int i = 0; i < got; i++)
 			a->alt[a->n++] = alt;
 		a->is_whole &= got > 0;
+		a->has_names |= is_name;
 		if (got <= 0 && log_limited(&limit, LOG_BURST))
 			log_warning("%s: %s", e->what, why);
 	}
@@ -90,7 +89,7 @@ static struct engine_peer *find(struct engine_ext *e, const struct net_endpoint 
 }
 
 /* Takes these addresses instead of those it has, whose state stays. */
-static void take_addresses(struct engine_ext *e, const struct addresses *a)
+static void take_addresses(struct engine_ext *e, const struct engine_addresses *a)
 {
 	struct engine_peer now[ENGINE_PEERS_MAX] = { 0 };
 
@@ -109,7 +108,7 @@ static void take_addresses(struct engine_ext *e, const struct addresses *a)
 int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c)
 {
 	const struct conf_global *g = &c->global;
-	struct addresses a;
+	struct engine_addresses a;
 	char *copy = strdup(list);
 
 	if (copy == NULL)
@@ -124,8 +123,34 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
 	e->probed_ms = 0;
 	snprintf(e->why, sizeof e->why, "%s: no address", e->what);
 	resolve_all(e, &a);
+	e->has_names = a.has_names;
 	take_addresses(e, &a);
 	return 0;
+}
+
+void engine_ext_resolve(struct engine_ext *e)
+{
+	struct engine_addresses a;
+
+	if (!e->has_names || now_ms() - e->resolved_ms < (e->n == 0 ? RETRY_MS : RESOLVE_MS))
+		return;
+	resolve_all(e, &a);
+	if (a.is_whole || e->n == 0)
+		take_addresses(e, &a);
+	else
+		e->resolved_ms = now_ms();
+}
+
+void engine_ext_addresses(struct engine_ext *e, struct engine_addresses *out)
+{
+	memset(out, 0, sizeof *out);
+	pthread_mutex_lock(&e->lock);
+	out->n = e->n;
+	for (unsigned i = 0; i < e->n; i++) {
+		out->ep[i] = e->peers[i].ep;
+		out->alt[i] = e->peers[i].gate - (unsigned)e->gate;
+	}
+	pthread_mutex_unlock(&e->lock);
 }
 
 void engine_ext_note(struct engine_ext *e, char out[ENGINE_NOTE_MAX])
@@ -395,16 +420,14 @@ static void probe_peer(struct engine_ext *e, unsigned i, bool is_due, const stru
 void engine_ext_watch(struct engine_ext *e, const struct engine_call *call)
 {
 	const long long now = now_ms();
-	struct addresses a;
+	struct engine_addresses a;
 
 	engine_linger_sweep();
 	engine_keep_sweep();
-	if (now - e->resolved_ms >= (e->n == 0 ? RETRY_MS : RESOLVE_MS)) {
-		resolve_all(e, &a);
-		if (a.is_whole || e->n == 0)
+	if (e->has_names && broker_is_used() && now - e->resolved_ms >= LIST_MS) {
+		e->resolved_ms = now;
+		if (broker_list((unsigned)e->gate / ENGINE_GATE_ALTS, &a, LIST_WAIT_MS) == 0)
 			take_addresses(e, &a);
-		else
-			e->resolved_ms = now;
 	}
 	const bool is_due = e->probed_ms == 0 || now - e->probed_ms >= NOTE_MS;
 	if (is_due)

@@ -180,5 +180,5 @@ static bool is_up(void)
 
 const struct engine engine_rspamd = {
 	.name = "rspamd", .load = load, .version = version, .as = as, .watch = watch,
-	.is_up = is_up,
+	.is_up = is_up, .ext = &ext,
 };

@@ -147,5 +147,5 @@ static bool is_up(void)
 
 const struct engine engine_spamd = {
 	.name = "spamd", .load = load, .version = version, .as = as, .watch = watch,
-	.is_up = is_up,
+	.is_up = is_up, .ext = &ext,
 };

@@ -1,9 +1,9 @@
 /* main.c - esets_daemon: options, start order, master.
  *
  *   config -> log -> identity -> background -> pid file -> socket -> engines
- *   -> supervise (workers: identity, parent-death signal, server_run)
- *      beside them the process that keeps messages (quarantine.h), and
- *      exec_script (notify.h)
+ *   -> supervise (workers: identity, parent-death signal, confined_begin, server_run)
+ *      beside them the process that keeps messages (quarantine.h), the one that
+ *      connects to engines (broker.h), and exec_script (notify.h)
  *
  * Owns what exists once for the daemon: the socket's name, the pid file and
  * the loaded engines, which workers share with it copy-on-write. The master
@@ -25,7 +25,9 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "broker.h"
 #include "conf.h"
+#include "confined.h"
 #include "engine.h"
 #include "engine_gate.h"
 #include "engine_watch.h"
@@ -36,6 +38,7 @@
 #include "quarantine.h"
 #include "server.h"
 #include "service.h"
+#include "side_proc.h"
 #include "sig_watch.h"
 #include "start_check.h"
 #include "stats.h"
@@ -65,7 +68,8 @@ struct master {
 	bool is_log_open;
 	uint64_t *served;          /* by slot: answers of its former workers */
 	unsigned nslots;
-	struct quarantine_proc quarantine;
+	struct side_proc quarantine;
+	struct side_proc broker;   /* where an engine is external */
 	struct notify notify;
 	struct supervise_cfg sup;
 	struct sig_watch watch;
@@ -195,7 +199,7 @@ static int worker_run(void *ctx, unsigned slot)
 		.drain_ms = g->timeout_drain * 1000, .access = &m->access,
 		.quarantine_fd = m->quarantine.ask_fd,
 		.notify_fd = g->exec_script[0] != '\0' ? m->notify.write_fd : -1 };
-	const int keep[] = { m->sock.fd, cfg.quarantine_fd, cfg.notify_fd };
+	const int keep[] = { m->sock.fd, cfg.quarantine_fd, cfg.notify_fd, m->broker.ask_fd };
 
 	if (proc_identity_take(&m->id) < 0) {
 		log_error("user %s: privileges cannot be dropped: %s", m->id.user, strerror(errno));
@@ -208,11 +212,23 @@ static int worker_run(void *ctx, unsigned slot)
 	stats_slot_begin(slot);
 	engine_gate_worker(slot);
 	task_mem_init();
+	broker_use(m->broker.ask_fd);
+	confined_begin(g);
 	if (engine_watch_start(slot) < 0)
 		log_error("the engines cannot be watched: %s", strerror(errno));
 	int status = server_run(&cfg);
 	engine_watch_stop();
 	return status;
+}
+
+static int quarantine_main(int serve_fd, void *arg)
+{
+	const struct conf_global *g = arg;
+	const struct quarantine_cfg cfg = { .serve_fd = serve_fd,
+		.dir = g->scan.quarantine_dir, .max_octets = g->av_quarantine_max_size,
+		.max_days = g->av_quarantine_max_days };
+
+	return quarantine_run(&cfg);
 }
 
 /* Not fatal: without it mail that is to be kept is deferred, and other mail
@@ -223,7 +239,24 @@ static void quarantine_start(struct master *m)
 
 	if (start_check_wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
 		log_error("av_quarantine_dir: %s cannot be made: %s", dir, strerror(errno));
-	quarantine_proc_start(&m->quarantine, &m->conf->global, &m->id, m->pid);
+	side_proc_start(&m->quarantine, quarantine_main, &m->conf->global, &m->id, m->pid);
+}
+
+static void broker_start(struct master *m)
+{
+	side_proc_start(&m->broker, broker_run, NULL, &m->id, m->pid);
+}
+
+/* One for each configuration: old workers keep theirs, with the old engines. */
+static void broker_renew(struct master *m)
+{
+	side_proc_let_go(&m->broker);
+	if (!engines_are_watched())
+		return;
+	if (side_proc_open(&m->broker) == 0)
+		broker_start(m);
+	else
+		log_error("the engines cannot be reached, no socket: %s", strerror(errno));
 }
 
 /* Signature files, as the configuration in force names them. */
@@ -267,6 +300,7 @@ static int reload(void *ctx, unsigned *num_io)
 	sup_configure(&m->sup, &conf->global);
 	watch_signatures(m);
 	quarantine_start(m);
+	broker_renew(m);
 	*num_io = conf->global.num_proc;
 	log_info("reload: done, engines: %s", engines_version(versions, sizeof versions));
 	return 0;
@@ -317,8 +351,10 @@ static void tick(void *ctx, bool fd_ready)
 
 	if (sig_watch_is_due(&m->watch, now_ms()))
 		m->sup.is_stale = true;
-	if (!fd_ready && quarantine_proc_tick(&m->quarantine))
+	if (!fd_ready && side_proc_tick(&m->quarantine))
 		quarantine_start(m);
+	if (!fd_ready && side_proc_tick(&m->broker))
+		broker_start(m);
 	m->sup.extra_fd = notify_tick(&m->notify, &m->conf->global, &m->id) ?
 		m->notify.read_fd : -1;
 }
@@ -469,7 +505,7 @@ static void start(struct master *m)
 		log_fatal(1, "going into the background: %s", strerror(errno));
 	m->pid = getpid();
 	pidfile_take(m);
-	if (quarantine_proc_open(&m->quarantine) < 0 || notify_open(&m->notify) < 0)
+	if (side_proc_open(&m->quarantine) < 0 || notify_open(&m->notify) < 0)
 		log_fatal(1, "sockets between processes: %s", strerror(errno));
 	socket_bind(m);
 	if (access_load(&m->access, m->conf) < 0)
@@ -490,8 +526,10 @@ static int run(struct master *m)
 	sup_configure(&m->sup, &m->conf->global);
 	m->sup.extra_fd = m->notify.read_fd;
 	quarantine_start(m);
+	broker_renew(m);
 	int status = supervise_run(&m->sup);
-	quarantine_proc_stop(&m->quarantine);
+	side_proc_stop(&m->quarantine);
+	side_proc_stop(&m->broker);
 	notify_close(&m->notify);
 	unix_sock_remove(&m->sock);
 	unix_sock_remove(&m->status);
@@ -570,7 +608,9 @@ static int with_cli(struct master *m)
 int main(int argc, char **argv)
 {
 	struct master m = { .sock = UNIX_SOCK_INIT, .status = UNIX_SOCK_INIT,
-		.notes = BUF_INIT(NOTES_MAX), .quarantine = QUARANTINE_PROC_INIT,
+		.notes = BUF_INIT(NOTES_MAX),
+		.quarantine = SIDE_PROC_INIT("quarantine", "esets_daemon/q"),
+		.broker = SIDE_PROC_INIT("broker", "esets_daemon/b"),
 		.notify = NOTIFY_INIT, .watch = SIG_WATCH_INIT };
 	int status = CONF_EX_USAGE;
 

@@ -29,6 +29,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <iconv.h>
 
 #define BLOCK (64u << 10)      /* of the archive, between two questions */
 #define RETRIES_MAX 1000u      /* headers in a row that say: try the next */
@@ -116,6 +117,28 @@ static la_int64_t on_seek(struct archive *a, void *arg, la_int64_t offset, int w
 		return ARCHIVE_FATAL;
 	u->at = (uint64_t)to < u->len ? (size_t)to : u->len;
 	return (la_int64_t)u->at;
+}
+
+/* Names in other sets are those of the archive's maker: LHA's may name any code
+ * page, CAB, RAR and TAR have UTF-8, UTF-16 or the set of the locale. The C
+ * library keeps the tables of a set as long as one conversion is open. One that
+ * is not here makes such an archive unreadable, hence not scanned. */
+unsigned unpack_preload(void)
+{
+	static const char *const sets[] = { "UTF-16BE", "UTF-16LE", "CP437", "CP737", "CP775",
+		"CP850", "CP852", "CP855", "CP857", "CP862", "CP866", "CP874", "CP932", "CP936",
+		"CP949", "CP950", "CP1250", "CP1251", "CP1252", "CP1253", "CP1254", "CP1255",
+		"CP1256", "CP1257", "CP1258", "ISO-8859-1", "ISO-8859-15", "KOI8-R", "SHIFT_JIS",
+		"EUC-JP" };
+	static iconv_t kept[sizeof sets / sizeof sets[0]];
+	unsigned missing = 0;
+
+	pthread_once(&once, locale_make);
+	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+		kept[i] = iconv_open("UTF-8", sets[i]);
+		missing += kept[i] == (iconv_t)-1;
+	}
+	return missing;
 }
 
 typedef int (*support_fn)(struct archive *);
@@ -393,6 +416,11 @@ void unpack_close(struct unpack **up)
 }
 
 #else /* no libarchive: nothing is known, and nothing is opened */
+
+unsigned unpack_preload(void)
+{
+	return 0;
+}
 
 bool unpack_knows(enum magic_format f)
 {

@@ -129,6 +129,10 @@ class Process:
         """The one that keeps messages, or None."""
         return next((pid for pid in self.children() if name_of(pid).endswith("/q")), None)
 
+    def broker(self):
+        """The one that connects to engines, or None."""
+        return next((pid for pid in self.children() if name_of(pid).endswith("/b")), None)
+
     def children(self):
         with open("/proc/%d/task/%d/children" % (self.pid, self.pid)) as children:
             return [int(pid) for pid in children.read().split()]

@@ -1,0 +1,23 @@
+"""What the kernel says a process may do, and whether this build limits it."""
+
+import os
+
+from procs import program
+
+MEASURED = "builds with sanitizers and wrapped programs are not confined" if (
+    os.environ.get("ESETS_SANITIZED") or os.environ.get("ESETS_WRAPPER")) else None
+
+
+def status_of(pid):
+    with open("/proc/%d/status" % pid) as source:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in source)
+
+
+def has_filter(name):
+    with open(program(name), "rb") as binary:
+        return b"libseccomp.so" in binary.read()
+
+
+def links(pid):
+    folder = "/proc/%d/fd" % pid
+    return {int(number): os.readlink(os.path.join(folder, number)) for number in os.listdir(folder)}
