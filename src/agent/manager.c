@@ -429,6 +429,16 @@ static int prepare(struct manager *m)
 	return status != 0 ? status : alloc_tables(m);
 }
 
+/* No mistake that keeps the agent from starting. */
+static void try_status(const struct manager *m)
+{
+	const struct conf_module *mod = &m->conf->smtp.mod;
+
+	if (mod->status_sock_is_set && proc_try_file(mod->status_sock_path, S_IFSOCK, true) < 0)
+		log_warning("%s: status_sock_path: %s: %s", conf_origin(m->conf, "smtp",
+			"status_sock_path"), mod->status_sock_path, strerror(errno));
+}
+
 int manager_check(const struct conf_cli *cli, struct conf *conf)
 {
 	struct manager m = { .cli = cli, .conf = conf };
@@ -443,6 +453,7 @@ int manager_check(const struct conf_cli *cli, struct conf *conf)
 		log_warning("%s: server_addr: %s", conf_origin(conf, "smtp", "server_addr"), why);
 	if (status == 0 && conf->smtp.listen_addr[0] != '\0' && listen_try(conf, why, sizeof why) < 0)
 		status = fail_place(&m, "listen_addr", errno, why);
+	try_status(&m);
 	return status != 0 ? status : try_places(&m);
 }
 

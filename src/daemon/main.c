@@ -455,6 +455,16 @@ static void socket_bind(struct master *m)
 	start_check_fatal(m->conf, "daemon_sock_path", "%s: %s", path, strerror(errno));
 }
 
+/* --check-config: no mistake that keeps the daemon from starting. */
+static void status_try(const struct master *m)
+{
+	const struct conf_module *mod = &m->conf->global.mod;
+
+	if (mod->status_sock_is_set && proc_try_file(mod->status_sock_path, S_IFSOCK, true) < 0)
+		log_warning("%s: status_sock_path: %s: %s", conf_origin(m->conf, "global",
+			"status_sock_path"), mod->status_sock_path, strerror(errno));
+}
+
 /* Without it scans go on as well: nothing to fail for. */
 static void status_open(struct master *m)
 {
@@ -566,6 +576,7 @@ static int with_conf(struct master *m)
 	if (m->cli.check_config) {
 		if (access_load(&m->access, m->conf) < 0) /* says which names nobody has */
 			log_fatal(1, "out of memory");
+		status_try(m);
 		engines_start(m); /* reads the signatures, and says which lines it skips */
 		engines_watch(&(struct engine_call){ .deadline_ms = LLONG_MAX }); /* who does not answer */
 		printf("%s: configuration is in order\n", m->conf->path);
