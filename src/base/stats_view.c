@@ -176,7 +176,7 @@ const struct stats_view_row *stats_view_find(const struct stats_view *v, const c
 
 static uint64_t cell_of(const struct stats_view *v, uint64_t line, uint32_t cell)
 {
-	const unsigned char *p = v->map + v->head.lines_at + line * v->head.line_size + 8u * cell;
+	const unsigned char *p = v->map + v->head.lines_at + line * v->head.line_size + (size_t)8 * cell;
 
 	return atomic_load_explicit((const _Atomic uint64_t *)(const void *)p,
 		memory_order_relaxed);

@@ -63,7 +63,7 @@ enum status_exit status_command(const struct status_ask *ask, FILE *out)
 		ask->json ? status_json : status_text, &text, why);
 
 	if (!buf_is_empty(&text) && status == STATUS_EX_RUNNING)
-		fwrite(buf_head(&text), 1, buf_len(&text), out);
+		(void)fwrite(buf_head(&text), 1, buf_len(&text), out);
 	else if (ask->json)
 		fprintf(out, "{\"program\": \"%s\", \"running\": %s, \"error\": \"%s\"}\n",
 			ask->program, status == STATUS_EX_NOT_RUNNING ? "false" : "null", why);
@@ -73,10 +73,11 @@ enum status_exit status_command(const struct status_ask *ask, FILE *out)
 	if (ask->daemon_path != NULL && !ask->json) {
 		if (ask_one("esets_daemon", ask->daemon_path, status_text_engines, &text, why) ==
 		    STATUS_EX_RUNNING)
-			fwrite(buf_head(&text), 1, buf_len(&text), out);
+			(void)fwrite(buf_head(&text), 1, buf_len(&text), out);
 		else
 			fprintf(out, "\nesets_daemon: %s (%s)\n", why, ask->daemon_path);
 	}
 	buf_fini(&text);
-	return status;
+	/* Whoever reads half of it must not take it for the whole. */
+	return fflush(out) != 0 || ferror(out) ? STATUS_EX_UNKNOWN : status;
 }
