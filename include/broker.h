@@ -1,4 +1,5 @@
-/* broker.h - connections to the engines, for workers that may make none.
+/* broker.h - connections to the engines, and to the log, for workers that may
+ * make none.
  *
  * A worker parses hostile mail and has no connect(). The broker, a process of
  * its own (side_proc.h), has none of that mail: it makes the sockets, and looks
@@ -34,6 +35,8 @@ int broker_ask(const struct net_endpoint *e);
 /* The answer: a socket as net_connect's, or -1 with errno, EAGAIN where the broker
  * died and may be asked again. Closes ask. */
 int broker_take(int ask);
+/* A socket to the log (log_dial_by); waits for it a moment. -1 none. */
+int broker_dial_log(void);
 /* What the addresses of engine number n (engines_external) are by now. Waits
  * timeout_ms at most. 0, -1 with errno. */
 int broker_list(unsigned n, struct engine_addresses *out, int timeout_ms);

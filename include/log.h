@@ -50,6 +50,11 @@ void log_open(const char *ident, const struct log_cfg *cfg);
 /* Opens the syslog connection anew; proc_close_others does this, since that
  * closed the descriptor behind the C library's back. */
 void log_reopen(void);
+bool log_has_syslog(void);
+/* For a process that soon can make no socket: the connection to syslog is opened
+ * now, and when it breaks (its daemon was restarted) dial gives another, or -1.
+ * Before there are threads. */
+void log_dial_by(int (*dial)(void));
 /* Is a line of this class written anywhere? Ask before costly formatting. */
 bool log_wants(enum log_class c);
 

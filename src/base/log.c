@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #define LOG_REST_MAX 7680              /* of a line behind class and id; syslog takes 8192 */
 #define LOG_LINE_MAX (LOG_REST_MAX + 256)
 #define LOG_WINDOW_MS 60000
+#define LOG_REDIAL_MS 1000
 
 static const char *const class_names[LC_COUNT] = {
 #define X(id, name, prio) [LC_##id] = (name),
@@ -103,6 +106,85 @@ void log_reopen(void)
 	/* At once: later the process may be confined or out of descriptors. */
 	if (g_log.cfg.facility != -1)
 		openlog(g_log.ident, LOG_PID | LOG_NDELAY, g_log.cfg.facility);
+}
+
+/* --- syslog without the C library, which can only dial for itself --- */
+
+static struct {
+	int (*dial)(void);                     /* NULL: the C library does it */
+	int fd;                                /* or -1 */
+	long long next_ms;                     /* not to be dialled before */
+	pthread_mutex_t lock;
+} g_dialled = { NULL, -1, 0, PTHREAD_MUTEX_INITIALIZER };
+
+static long long monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int dial_now(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = _PATH_LOG };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof un) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+bool log_has_syslog(void)
+{
+	return g_log.cfg.facility != -1;
+}
+
+void log_dial_by(int (*dial)(void))
+{
+	if (g_log.cfg.facility == -1)
+		return;
+	closelog();
+	g_dialled.fd = dial_now();
+	g_dialled.dial = dial;
+}
+
+/* The form that syslog(3) gives a line. */
+static int packet_compose(char *out, size_t size, int prio, const char *line)
+{
+	const time_t now = time(NULL);
+	char when[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) != NULL)
+		strftime(when, sizeof when, "%b %e %T", &tm);
+	int n = snprintf(out, size, "<%d>%s %s[%ld]: %s", prio, when, g_log.ident, (long)getpid(),
+		line);
+	return n < (int)size ? n : (int)size - 1;
+}
+
+static void dialled_send(int prio, const char *line)
+{
+	char packet[LOG_LINE_MAX + 128];
+	const int n = packet_compose(packet, sizeof packet, prio, line);
+	bool is_sent = false;
+
+	pthread_mutex_lock(&g_dialled.lock);
+	for (int i = 0; !is_sent && i < 2; i++) {
+		if (g_dialled.fd < 0 && monotonic_ms() >= g_dialled.next_ms) {
+			g_dialled.fd = g_dialled.dial();
+			g_dialled.next_ms = monotonic_ms() + LOG_REDIAL_MS;
+		}
+		is_sent = g_dialled.fd < 0 ||
+			send(g_dialled.fd, packet, (size_t)n, MSG_NOSIGNAL) >= 0;
+		if (!is_sent) {
+			close(g_dialled.fd);
+			g_dialled.fd = -1;
+		}
+	}
+	pthread_mutex_unlock(&g_dialled.lock);
 }
 
 bool log_wants(enum log_class c)
@@ -274,7 +356,9 @@ static void emit(enum log_class c, int prio, bool to_syslog, bool to_stderr, con
 	char line[LOG_LINE_MAX];
 
 	line_compose(line, sizeof line, c, rest);
-	if (to_syslog && g_log.cfg.facility != -1)
+	if (to_syslog && g_log.cfg.facility != -1 && g_dialled.dial != NULL)
+		dialled_send(g_log.cfg.facility | prio, line);
+	else if (to_syslog && g_log.cfg.facility != -1)
 		syslog(g_log.cfg.facility | prio, "%s", line);
 	if (to_stderr)
 		stderr_write(line);

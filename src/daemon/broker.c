@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "broker_int.h"
@@ -88,16 +89,28 @@ static void answer_list(int conn, unsigned n)
 	(void)net_send_fd(conn, &a, sizeof a, -1); /* who does not read it has not waited */
 }
 
+/* A datagram's; who writes to the log waits for it. */
+static int connect_log(void)
+{
+	const struct net_endpoint log = { .addr = { .family = AF_UNIX }, .path = _PATH_LOG };
+	int fd = net_connect(&log, SOCK_DGRAM);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, 0);
+	return fd;
+}
+
 static void answer_socket(int conn, uint64_t number)
 {
-	struct broker_answer a = { .error = ENXIO };
 	struct net_endpoint ep;
 	int fd = -1;
 
-	if (find(number, &ep)) {
+	errno = ENXIO;
+	if (number == BROKER_LOG)
+		fd = connect_log();
+	else if (find(number, &ep))
 		fd = net_connect(&ep, SOCK_STREAM);
-		a.error = fd < 0 ? errno : 0;
-	}
+	const struct broker_answer a = { .error = fd < 0 ? errno : 0 };
 	(void)net_send_fd(conn, &a, sizeof a, fd);
 	if (fd >= 0)
 		close(fd);

@@ -9,6 +9,7 @@
 
 #include "broker_int.h"
 
+#define LOG_WAIT_MS 500
 #define FNV_START 14695981039346656037ull
 #define FNV_FACTOR 1099511628211ull
 
@@ -31,7 +32,7 @@ uint64_t broker_number(const struct net_endpoint *e)
 	h = mix(h, &e->addr.scope, sizeof e->addr.scope);
 	h = mix(h, e->addr.ip, sizeof e->addr.ip);
 	h = mix(h, e->path, strnlen(e->path, sizeof e->path));
-	return h != BROKER_LIST ? h : 1;
+	return h > BROKER_LOG ? h : h + BROKER_LOG + 1;
 }
 
 void broker_use(int ask_fd)
@@ -80,6 +81,19 @@ int broker_take(int ask)
 	close(ask);
 	errno = error;
 	return error == 0 ? fd : -1;
+}
+
+int broker_dial_log(void)
+{
+	struct pollfd p = { .fd = ask(&(struct broker_request){ .number = BROKER_LOG }),
+		.events = POLLIN };
+
+	if (p.fd < 0)
+		return -1;
+	if (poll(&p, 1, LOG_WAIT_MS) > 0)
+		return broker_take(p.fd);
+	close(p.fd);
+	return -1;
 }
 
 static bool is_list(const struct engine_addresses *a)

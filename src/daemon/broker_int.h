@@ -5,7 +5,8 @@
 
 #include "engine_ext.h"
 
-#define BROKER_LIST 0u          /* as a number: none of an address */
+#define BROKER_LIST 0u          /* as numbers: none of an address */
+#define BROKER_LOG 1u
 
 struct broker_request {         /* with the end on which the answer is awaited */
 	uint64_t number;
@@ -19,7 +20,7 @@ struct broker_answer {          /* with the socket, where error is 0 */
 
 /* To BROKER_LIST: struct engine_addresses. */
 
-/* FNV-1a of what makes the address; never BROKER_LIST. */
+/* FNV-1a of what makes the address; never one of those above. */
 uint64_t broker_number(const struct net_endpoint *e);
 
 #endif

@@ -69,7 +69,7 @@ struct master {
 	uint64_t *served;          /* by slot: answers of its former workers */
 	unsigned nslots;
 	struct side_proc quarantine;
-	struct side_proc broker;   /* where an engine is external */
+	struct side_proc broker;   /* where an engine is external, or there is syslog */
 	struct notify notify;
 	struct supervise_cfg sup;
 	struct sig_watch watch;
@@ -213,6 +213,7 @@ static int worker_run(void *ctx, unsigned slot)
 	engine_gate_worker(slot);
 	task_mem_init();
 	broker_use(m->broker.ask_fd);
+	log_dial_by(broker_dial_log);
 	confined_begin(g);
 	if (engine_watch_start(slot) < 0)
 		log_error("the engines cannot be watched: %s", strerror(errno));
@@ -251,7 +252,7 @@ static void broker_start(struct master *m)
 static void broker_renew(struct master *m)
 {
 	side_proc_let_go(&m->broker);
-	if (!engines_are_watched())
+	if (!engines_are_watched() && !log_has_syslog())
 		return;
 	if (side_proc_open(&m->broker) == 0)
 		broker_start(m);
