@@ -5,8 +5,8 @@ server   a receiving server for that many: takes every message and forgets it.
 clients  COUNT sessions, each up to the reply to EHLO. Says `open N` when they
          are, or when no more are let in for PATIENCE seconds; then obeys lines
          on stdin: `drip` makes each send an octet of a command or a body every
-         DRIP_SECONDS, a few at a time, and says `drips`; `close` ends them and
-         says `closed`.
+         DRIP_SECONDS, a few at a time, and says `drips` when all are at it;
+         `close` ends them and says `closed`.
 
 Both end with stdin. In the test: Crowd."""
 
@@ -141,7 +141,7 @@ class Clients:
     def __init__(self, loop, port, count):
         self.loop, self.port, self.count = loop, port, count
         self.state = {}          # by socket
-        self.begun = self.open = 0
+        self.begun = self.open = self.in_body = 0
         self.last = time.monotonic()
         self.is_told = False
 
@@ -174,6 +174,8 @@ class Clients:
             self.state[sock] = self.OPEN
             self.open += 1
             self.last = time.monotonic()
+        elif b"354 " in piece:
+            self.in_body += 1
 
     def all_open(self):
         return [sock for sock, state in self.state.items() if state == self.OPEN]
@@ -185,6 +187,8 @@ class Clients:
             sock.send(b"MAIL FROM:<s@example.org>\r\nRCPT TO:<r@example.net>\r\nDATA\r\n")
         turns = max(1, round(DRIP_SECONDS / TURN_SECONDS))
         number = 0
+        while self.in_body < len(socks) // 2:
+            yield
         say("drips")
         while True:
             yield
