@@ -2,7 +2,7 @@
 """Runs the system tests: all of tests/system/NNN-name, or those whose
 numbers begin with, or whose names hold, one of the given words; some at a time, each with a deadline.
 
-  runner.py [-j N] [-t SECONDS] [-l LABEL] [-o FILE] [-v] [-k CASE] [WORD...]
+  runner.py [-j N] [-t SECONDS] [-l LABEL] [-o FILE] [-d DIRECTORY] [-v] [-k CASE] [WORD...]
 
 Prints one line for each test and the output of those that failed, at the end
 `system: N passed, N failed, N skipped` (counted in cases); with -o the three
@@ -35,8 +35,8 @@ class Result:
         self.seconds = 0.0
 
 
-def tests(words):
-    paths = sorted(p for p in glob.glob(os.path.join(HERE, "[0-9][0-9][0-9]-*"))
+def tests(directory, words):
+    paths = sorted(p for p in glob.glob(os.path.join(directory, "[0-9][0-9][0-9]-*"))
                    if os.access(p, os.X_OK) and not p.endswith("~"))
     names = [(os.path.basename(p), p) for p in paths]
     chosen = [p for name, p in names if not words or any(
@@ -151,11 +151,12 @@ def main():
     parser.add_argument("-t", "--timeout", type=float, default=120, help="seconds for one test")
     parser.add_argument("-l", "--label", default="", help="put before each name")
     parser.add_argument("-o", "--output", help="file for the three numbers")
+    parser.add_argument("-d", "--directory", default=HERE, help="where the tests are")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("-k", "--case", action="append", default=[], help="only these cases")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    chosen = tests(options.words)
+    chosen = tests(options.directory, options.words)
     if not chosen:
         sys.exit("no such test")
     if not os.environ.get("ESETS_BUILD"):

@@ -30,3 +30,26 @@ distcheck() {
 step "distcheck" distcheck
 
 . "$TOP/tests/system/lib/analyze.sh"
+
+heading "the demonstration"
+demonstration() {
+	"$TOP/tests/demo" >"$SCRATCH/demo.log" 2>&1 </dev/null && return 0
+	tail -n 40 "$SCRATCH/demo.log"
+	return 1
+}
+step "demo" demonstration
+
+# What the cases that need it say where it could not be made.
+heading "packages and README on a clean Debian"
+clean_debian() {
+	"$PYTHON" "$TOP/tests/system/lib/cleandebian.py" "$SCRATCH/debian" && return 0
+	[ $? != 77 ] || return 0
+	tail -n 20 "$SCRATCH/debian.log"
+	return 1
+}
+step "clean Debian" clean_debian
+say "made ($(($(date +%s) - STARTED)) s)"
+if [ -x "$SCRATCH/plain/esets_smtp" ]; then
+	[ ! -d "$SCRATCH/debian" ] || export ESETS_DEBIAN="$SCRATCH/debian"
+	system_tests "$SCRATCH/plain" "clean Debian: " 1 "-d $TOP/tests/full -t 900 -j 2"
+fi

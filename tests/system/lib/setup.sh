@@ -6,7 +6,7 @@
 
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev libarchive-dev libseccomp-dev"
 TEST_PACKAGES="check python3 systemd postfix libidn2-dev clamav-daemon spamd rspamd"
-FULL_PACKAGES="clang valgrind xz-utils mandoc patch"
+FULL_PACKAGES="clang valgrind xz-utils mandoc patch build-essential debhelper lintian debootstrap"
 ANALYZE_PACKAGES="clang-tidy cppcheck"
 
 say() {
