@@ -7,6 +7,8 @@
 #ifndef ESETS_SERVICE_H
 #define ESETS_SERVICE_H
 
+#include <stdbool.h>
+
 #define SERVICE_FD_FIRST 3
 
 /* First in main: takes NOTIFY_SOCKET out of the environment, so that nothing
@@ -18,6 +20,8 @@ void service_init(void);
  * there. Whose they are then is the caller's business. */
 unsigned service_fds(void);
 
+/* Is there one that wants to hear? */
+bool service_is_told(void);
 /* It serves; also the end of a reload, well or not. The status, one line of at
  * most 200 octets, is what `systemctl status` shows. */
 __attribute__((format(printf, 1, 2)))

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "proc.h"
 #include "resolve.h"
+#include "service.h"
 #include "spool.h"
 #include "stats.h"
 #include "status_sock.h"
@@ -352,7 +353,7 @@ static int write_pid(struct manager *m)
 
 static bool wants_status(const struct manager *m)
 {
-	return !m->cli->foreground || m->conf->smtp.mod.status_sock_is_set;
+	return !m->cli->foreground || service_is_told() || m->conf->smtp.mod.status_sock_is_set;
 }
 
 /* Without it mail goes on as well: nothing to fail for. */

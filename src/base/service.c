@@ -80,6 +80,11 @@ void service_init(void)
 	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
+bool service_is_told(void)
+{
+	return g_service.len != 0;
+}
+
 static void tell(const char *text)
 {
 	const struct timeval wait = { .tv_sec = WAIT_S };

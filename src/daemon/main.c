@@ -471,7 +471,7 @@ static void status_open(struct master *m)
 {
 	const struct conf_module *mod = &m->conf->global.mod;
 
-	if ((!m->cli.foreground || mod->status_sock_is_set) &&
+	if ((!m->cli.foreground || service_is_told() || mod->status_sock_is_set) &&
 	    status_sock_open(&m->status, mod->status_sock_path, &m->id) < 0)
 		log_warning("status_sock_path: %s: %s; --status will not tell anything",
 			mod->status_sock_path, errno == EADDRINUSE ?
