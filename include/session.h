@@ -117,6 +117,8 @@ struct session {
 	uint8_t state;             /* enum session_state */
 	uint8_t end;               /* enum session_end */
 	bool is_trusted;           /* in trusted_networks */
+	bool is_check;             /* a balancer's own: it comes every few seconds, so
+	                            * without a message its lines are for debug */
 	bool client_eof;           /* client sends no more */
 	bool client_dead;          /* client takes no more */
 	bool stop_later;           /* 421 once the message has its reply */

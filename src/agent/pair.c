@@ -253,6 +253,7 @@ static bool proxy_input(struct pair *p, const void *data, size_t n)
 		p->s.client = h.src;
 		p->s.local = h.dst;
 	}
+	p->s.is_check = h.is_local;
 	pair_begin(p, h.src.family != 0 || h.is_local);
 	return true;
 }

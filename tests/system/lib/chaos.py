@@ -57,11 +57,39 @@ class Place:
         self.port = free_port()
 
 
-class Site:
+class Load:
+    """Senders, and what they and the sink have on record."""
+
+    def __init__(self, t):
+        self.t = t
+        self.loaders = []
+
+    def ledger(self, name):
+        return self.t.path("ledger-" + name)
+
+    def start_helper(self, program, *arguments):
+        with open(self.t.path(program[:-3] + ".log"), "ab") as log:
+            helper = subprocess.Popen([sys.executable, os.path.join(HERE, program),
+                                       *map(str, arguments)], stdin=subprocess.PIPE, stdout=log,
+                                      stderr=log, start_new_session=True)
+        self.t.at_end(lambda: end_helper(helper))
+        return helper
+
+    def end_load(self):
+        """Every client comes to its end; their exit statuses must be 0."""
+        for loader in self.loaders:
+            loader.stdin.close()
+        for loader in self.loaders:
+            status = loader.wait(200 * SLOW)
+            if status:
+                raise AssertionError("a load generator ended with %s" % status)
+
+
+class Site(Load):
     """Everything that runs."""
 
     def __init__(self, t, seed, clients):
-        self.t = t
+        super().__init__(t)
         self.seed = seed
         self.place = Place()
         self.clamd = t.path("clamd.sock")
@@ -74,16 +102,8 @@ class Site:
         self.loaders = [self.start_loader("a%d" % number, clients // LOADERS)
                         for number in range(LOADERS)]
 
-    def ledger(self, name):
-        return self.t.path("ledger-" + name)
-
-    def start_helper(self, program, *arguments):
-        with open(self.t.path(program[:-3] + ".log"), "ab") as log:
-            helper = subprocess.Popen([sys.executable, os.path.join(HERE, program),
-                                       *map(str, arguments)], stdin=subprocess.PIPE, stdout=log,
-                                      stderr=log, start_new_session=True)
-        self.t.at_end(lambda: end_helper(helper))
-        return helper
+    def processes(self):
+        return self.suite.agent, self.suite.daemon
 
     def start_loader(self, name, clients):
         return self.start_helper("chaosclient.py", self.suite.port, self.ledger(name), self.seed,
@@ -173,15 +193,6 @@ class Site:
 
     # -- the end
 
-    def end_load(self):
-        """Every client comes to its end; their exit statuses must be 0."""
-        for loader in self.loaders:
-            loader.stdin.close()
-        for loader in self.loaders:
-            status = loader.wait(200 * SLOW)
-            if status:
-                raise AssertionError("a load generator ended with %s" % status)
-
     def is_healthy(self):
         """Mail flows again, soon: ten clean messages in a row."""
         end = time.monotonic() + 60 * SLOW
@@ -235,14 +246,14 @@ class Ledger:
         self.at_server = collections.Counter()      # whole
         self.partial, self.infected = [], set()
         self.trouble = collections.Counter()
-        for number in range(LOADERS):
+        for number in range(len(site.loaders)):
             for line in lines_of(site.ledger("a%d" % number)):
                 one = Sent(line)
                 self.sent[one.ident] = one
         for line in lines_of(site.ledger("sink")):
             self.read_sink(*line.split())
         self.bad = self.find_bad()
-        self.crashes = [line for process in (site.suite.agent, site.suite.daemon)
+        self.crashes = [line for process in site.processes()
                         for line in crashes(process)]
 
     def read_sink(self, what, *words):
@@ -333,7 +344,7 @@ def explain(site, ledger):
             one = ledger.sent.get(ident)
             text.append("%s: %s %s" % (name, ident, "%s %d octets, %s at %s: %s" % (
                 one.kind, one.octets, one.outcome, one.time, one.words) if one else "(not sent)"))
-            for process in (site.suite.agent, site.suite.daemon):
+            for process in site.processes():
                 text += ["    " + line for line in session_lines(process, ident)]
     return "\n".join(text + ledger.crashes[:SHOWN_MAX])
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The server of a chaos run: chaossink.py PORT LEDGER SEED
+"""The server of a chaos run: chaossink.py PORT LEDGER SEED [HOST]
 
-Takes messages on 127.0.0.1, checks them and writes a line to the ledger before
+Takes messages on HOST (127.0.0.1), checks them and writes a line to the ledger before
 it says 250:  message ID KIND whole|partial  and, when a message that is
 infected has begun to arrive:  infected ID KIND. Makes the trouble that lines on
 stdin ask for, KIND SECONDS: refuse closes the listener; stall, close, reset,
@@ -35,7 +35,8 @@ class Over(Exception):
 
 
 class Sink:
-    def __init__(self, port, ledger, seed):
+    def __init__(self, port, ledger, seed, host="127.0.0.1"):
+        self.host = host
         self.port = port
         self.ledger = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self.rng = random.Random("sink/" + seed)
@@ -48,7 +49,7 @@ class Sink:
     def open(self):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        listener.bind((self.host, self.port))
         listener.listen(256)
         self.listener = listener
         threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
@@ -208,8 +209,8 @@ class Connection:
 
 
 def main():
-    port, ledger, seed = sys.argv[1:]
-    sink = Sink(int(port), ledger, seed)
+    port, *rest = sys.argv[1:]
+    sink = Sink(int(port), *rest)
     sink.open()
     for line in sys.stdin:
         threading.Thread(target=sink.obey, args=(line,), daemon=True).start()

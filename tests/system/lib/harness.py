@@ -195,8 +195,8 @@ def listeners(family):
                 answer = answer[(length + 3) & ~3:]
 
 
-def is_listening_unix(path):
-    with open("/proc/net/unix") as table:
+def is_listening_unix(path, network="/proc/net"):
+    with open(network + "/unix") as table:
         for line in table:
             fields = line.split()
             if len(fields) == 8 and fields[7] == path and int(fields[3], 16) & 0x10000:

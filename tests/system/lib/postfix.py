@@ -122,6 +122,7 @@ class Postfix:
         self.back_port = free_port()
         self.agent_port = agent_port
         self.log_path = os.path.join(self.dir, "mail.log")
+        self.prefix = []   # a command that ends in exec of postfix
         self._configure(filtered, extra_master, extra_main)
         if start:
             self.start()
@@ -150,7 +151,7 @@ class Postfix:
             out.write(text)
 
     def _postfix(self, *words, check_status=True):
-        done = subprocess.run(["/usr/sbin/postfix", "-c", os.path.join(self.dir, "etc"), *words],
+        done = subprocess.run([*self.prefix, "/usr/sbin/postfix", "-c", os.path.join(self.dir, "etc"), *words],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60)
         if check_status:
