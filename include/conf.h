@@ -66,7 +66,7 @@ struct conf_smtp {
 	uint64_t spool_message_memory, spool_memory_max, spool_min_free;
 	enum conf_bare_newline bare_newline;
 	enum conf_chunking chunking;
-	const char *trusted_networks, *client_networks;   /* comma lists */
+	const char *trusted_networks, *client_networks, *debug_clients;   /* comma lists */
 	enum conf_ehlo_unknown ehlo_unknown;
 	const char *listen_proxy_protocol;       /* networks, "" none */
 	enum conf_proxy server_proxy_protocol;

@@ -119,6 +119,8 @@ struct session {
 	bool is_trusted;           /* in trusted_networks */
 	bool is_check;             /* a balancer's own: it comes every few seconds, so
 	                            * without a message its lines are for debug */
+	bool is_debugged;          /* in debug_clients; set by the owner */
+	bool in_confidence;        /* what was said last is not for the log */
 	bool client_eof;           /* client sends no more */
 	bool client_dead;          /* client takes no more */
 	bool stop_later;           /* 421 once the message has its reply */

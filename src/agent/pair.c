@@ -216,6 +216,7 @@ static void pair_begin(struct pair *p, bool is_known)
 	unsigned sessions = 0;
 
 	p->s.is_trusted = is_known && net_cidrs_match(w->trusted.list, w->trusted.n, &p->s.client);
+	p->s.is_debugged = net_cidrs_match(w->debugged.list, w->debugged.n, &p->s.client);
 	if (c->max_sessions_per_client != 0) {
 		sessions = clients_add(w->in.clients, w->in.slot, &p->s.client);
 		p->counted = true;

@@ -150,6 +150,7 @@ void session_to_client(struct session *s, const void *p, size_t n)
 {
 	if (s->client_dead)
 		return;
+	session_debug(s, SESSION_TO_CLIENT, p, n);
 	if (buf_append(&s->c_out, p, n) < 0) {
 		s->client_dead = true;
 		session_close(s, SESSION_END_MEMORY);
@@ -162,6 +163,7 @@ void session_to_client(struct session *s, const void *p, size_t n)
 
 void session_to_server(struct session *s, const void *p, size_t n)
 {
+	session_debug(s, SESSION_TO_SERVER, p, n);
 	if (buf_append(&s->s_out, p, n) < 0)
 		session_close(s, SESSION_END_MEMORY);
 }
@@ -294,6 +296,7 @@ void session_server_input(struct session *s, const void *p, size_t n)
 			break;
 		}
 		s->server_since_ms = s->env->now_ms;
+		session_debug(s, SESSION_FROM_SERVER, buf_head(&s->reply.raw), buf_len(&s->reply.raw));
 		session_event(s, reply_event(s, s->reply.code));
 		smtp_reply_reset(&s->reply);
 	}

@@ -222,6 +222,7 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 		if (fate == SESSION_RCPT_WAITS)
 			return 0;
 	}
+	session_debug(s, SESSION_FROM_CLIENT, t.p, t.len);
 	if (too_many_commands(s))
 		return used;
 	if (is_command)
@@ -238,6 +239,7 @@ size_t session_cmd_auth(struct session *s, const char *p, size_t n)
 
 	if (smtp_line_next(&s->c_line, p, n, SESSION_AUTH_MAX, &t, &used) == 0)
 		return used;
+	session_debug(s, SESSION_FROM_CLIENT, t.p, t.len);
 	if (t.is_too_long || t.has_cr || t.has_nul) {
 		/* What could be two lines to a lax server does not go there. RFC 4954
 		 * 4 has a way to end the exchange without an answer. */

@@ -111,6 +111,17 @@ void session_run(struct session *s);
 /* Sets the log's context to session and message. */
 void session_log_ctx(const struct session *s);
 
+/* session_debug.c: what is said, for clients in debug_clients; whole lines, or
+ * a line and its end in a call each. Never what is in a body. */
+enum session_way { SESSION_FROM_CLIENT, SESSION_TO_CLIENT, SESSION_FROM_SERVER, SESSION_TO_SERVER };
+void session_debug_lines(struct session *s, enum session_way way, const void *data, size_t n);
+static inline void session_debug(struct session *s, enum session_way way, const void *data,
+	size_t n)
+{
+	if (s->is_debugged)
+		session_debug_lines(s, way, data, n);
+}
+
 /* session_cmd.c */
 /* One command of the input; returns octets taken, 0: none can be now. */
 size_t session_cmd_next(struct session *s, const char *p, size_t n);

@@ -395,7 +395,8 @@ static int worker_init(struct worker *w, const struct worker_inherit *in)
 	*w = (struct worker){ .in = *in, .listening = c->num_thrd };
 	if (read_networks("trusted_networks", c->trusted_networks, &w->trusted) < 0 ||
 	    read_networks("client_networks", c->client_networks, &w->allowed) < 0 ||
-	    read_networks("listen_proxy_protocol", c->listen_proxy_protocol, &w->balancers) < 0)
+	    read_networks("listen_proxy_protocol", c->listen_proxy_protocol, &w->balancers) < 0 ||
+	    read_networks("debug_clients", c->debug_clients, &w->debugged) < 0)
 		return -1;
 	if (gethostname(w->hostname, sizeof w->hostname - 1) < 0)
 		strcpy(w->hostname, "localhost");
@@ -441,6 +442,7 @@ int worker_run(const struct worker_inherit *in)
 	for (unsigned i = 0; i < n; i++)
 		close(threads[i].wake_fd);
 	free(w.trusted.list);
+	free(w.debugged.list);
 	free(w.allowed.list);
 	free(w.balancers.list);
 	free(joined);

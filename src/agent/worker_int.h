@@ -22,7 +22,8 @@ struct worker {                     /* one per process, constant for threads */
 	struct cidrs { struct net_cidr *list; size_t n; }
 		trusted,                /* trusted_networks */
 		allowed,                /* client_networks */
-		balancers;              /* listen_proxy_protocol */
+		balancers,              /* listen_proxy_protocol */
+		debugged;               /* debug_clients */
 	char hostname[256];
 	unsigned fds_own;               /* descriptors in use before any session */
 	atomic_uint listening;          /* threads that still use the sockets */

@@ -318,6 +318,8 @@ const struct conf_opt conf_opts[] = {
   .help = "who may use XFORWARD and XCLIENT" },
 { .name = "client_networks", SMTP(client_networks), LIST("any", "LIST", conf_check_networks),
   .flags = CONF_NONEMPTY, .help = "who may connect" },
+{ .name = "debug_clients", SMTP(debug_clients), LIST("", "LIST", conf_check_networks),
+  .def_text = "none", .help = "clients whose dialogue is logged" },
 { .name = "ehlo_unknown", SMTP(ehlo_unknown), WORD("pass", words_ehlo),
   .help = "unknown EHLO keywords: pass, hide" },
 { .name = "listen_proxy_protocol", SMTP(listen_proxy_protocol),

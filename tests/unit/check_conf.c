@@ -208,7 +208,7 @@ START_TEST(every_option_is_there)
 		{ CONF_SEC_SMTP, "policy_dry_run", "no" }, { CONF_SEC_SMTP, "max_received", "100" },
 		{ CONF_SEC_SMTP, "bare_newline", "normalize" }, { CONF_SEC_SMTP, "chunking", "yes" },
 		{ CONF_SEC_SMTP, "trusted_networks", "127.0.0.0/8, ::1" },
-		{ CONF_SEC_SMTP, "client_networks", "any" }, { CONF_SEC_SMTP, "ehlo_unknown", "pass" },
+		{ CONF_SEC_SMTP, "client_networks", "any" }, { CONF_SEC_SMTP, "debug_clients", "" }, { CONF_SEC_SMTP, "ehlo_unknown", "pass" },
 		{ CONF_SEC_SMTP, "listen_proxy_protocol", "" },
 		{ CONF_SEC_SMTP, "server_proxy_protocol", "no" },
 		{ CONF_SEC_SMTP, "server_xclient", "no" }, { CONF_SEC_SMTP, "max_sessions", "10000" },

@@ -597,7 +597,7 @@ static const struct conf start_conf = {
 				.allow_hash = "", .allow_name = "" },
 			.quarantine_dir = "", .av_subject_prefix = "", .as_subject_prefix = "",
 		},
-		.trusted_networks = "", .client_networks = "", .spool_dir = "",
+		.trusted_networks = "", .client_networks = "", .debug_clients = "", .spool_dir = "",
 		.listen_addr = "", .server_addr = "", .listen_proxy_protocol = "",
 		.daemon_sock_path = "",
 	},
