@@ -599,8 +599,9 @@ static int read_options(struct tool *t, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct tool t = { .site = { .fd = -1 }, .state = { .fd = -1 } };
+	static struct tool t; /* large: not on the stack, nor in the file */
 
+	t.site.fd = t.state.fd = -1;
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	int status = proc_std_open() < 0 ? EX_NOT_DONE : read_options(&t, argc, argv);
