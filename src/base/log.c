@@ -158,8 +158,8 @@ static int packet_compose(char *out, size_t size, int prio, const char *line)
 	char when[32] = "";
 	struct tm tm;
 
-	if (localtime_r(&now, &tm) != NULL)
-		strftime(when, sizeof when, "%b %e %T", &tm);
+	if (localtime_r(&now, &tm) == NULL || strftime(when, sizeof when, "%b %e %T", &tm) == 0)
+		when[0] = '\0';
 	int n = snprintf(out, size, "<%d>%s %s[%ld]: %s", prio, when, g_log.ident, (long)getpid(),
 		line);
 	return n < (int)size ? n : (int)size - 1;

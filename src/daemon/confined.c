@@ -10,7 +10,8 @@
 #include "confined.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -41,17 +42,22 @@ static void open_lazy_things(void)
 		log_debug("confinement: %u character sets of archives are not on this machine", missing);
 }
 
-/* What of its memory counts for the limit by now: signatures, mainly. */
+/* What of its memory counts for the limit by now: signatures, mainly. The sixth
+ * number of statm, in pages (proc(5)). */
 static rlim_t data_octets(void)
 {
-	unsigned long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
+	char line[256] = "", *p = line;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	rlim_t pages = 0;
 
-	if (f == NULL || fscanf(f, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
-		pages = 0;
-	if (f != NULL)
-		fclose(f);
-	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+	if (fd < 0)
+		return 0;
+	if (read(fd, line, sizeof line - 1) > 0) {
+		for (unsigned i = 0; i < 6; i++)
+			pages = strtoul(p, &p, 10);
+	}
+	close(fd);
+	return pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
 /* RLIMIT_DATA, not RLIMIT_AS: address space that is only reserved (arenas,
