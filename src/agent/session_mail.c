@@ -283,9 +283,17 @@ static void apply_policy(struct session *s, const struct verdict *v)
 	session_event(s, m->result.action == POLICY_ACCEPT ? EV_PASS : EV_HOLD);
 }
 
+/* Whoever did not ask about spam has had no answer either, and none failed. */
+static void forget_not_asked(struct session_msg *m)
+{
+	if (m->verdict.as == VERDICT_AS_NOTSCANNED && !policy_wants(&m->settings->actions).as)
+		m->verdict.as = VERDICT_AS_NONE;
+}
+
 static void unavailable(struct session *s, const char *why)
 {
 	verdict_unavailable(&s->msg->verdict, why);
+	forget_not_asked(s->msg);
 	apply_policy(s, &s->msg->verdict);
 }
 
@@ -318,6 +326,7 @@ static void settle(struct session *s)
 	struct session_msg *m = s->msg;
 
 	m->has_verdict = !(m->verdict.av & VERDICT_AV_UNAVAILABLE);
+	forget_not_asked(m);
 	stats_time(ST_SCAN_TIME, s->env->now_us - m->eod_us);
 	if (m->fail != FAIL_NONE)
 		not_taken(s, m->fail);
