@@ -218,10 +218,13 @@ static enum answer answer_read(int sock, unsigned char *mem, const struct ask *a
 	return why == NULL ? ANSWER_GOOD : ANSWER_BAD;
 }
 
-static void unreachable_text(char *out, size_t size, int error)
+#define UNREACHABLE_MAX 320 /* verdict_unavailable cuts it */
+
+static void unreachable_text(char *out, size_t size, const struct net_endpoint *daemon, int error)
 {
-	snprintf(out, size, "scanner daemon is not reachable: %s%s", strerror(error),
-		error == EACCES ? ": the user must be in the group of daemon_sock_path" : "");
+	snprintf(out, size, "scanner daemon is not reachable: %s%s (%s)", strerror(error),
+		error == EACCES ? ": the user must be in the group of daemon_sock_path" : "",
+		daemon->path);
 }
 
 /* --- links --------------------------------------------------------------- */
@@ -387,7 +390,7 @@ static void job_again(struct scan_job *j)
 static void job_send(struct scan_job *j)
 {
 	struct link *l = j->link_used;
-	char text[VERDICT_REASON_MAX];
+	char text[UNREACHABLE_MAX];
 	short what = EV_READ;
 
 	j->state = JOB_SEND;
@@ -404,7 +407,7 @@ static void job_send(struct scan_job *j)
 	} else {
 		if (errno == EMSGSIZE) /* somebody made net.core.wmem_default smaller */
 			j->client->inline_max = 0;
-		unreachable_text(text, sizeof text, errno);
+		unreachable_text(text, sizeof text, &j->client->daemon, errno);
 		job_fail(j, text);
 		return;
 	}
@@ -416,7 +419,7 @@ static void job_send(struct scan_job *j)
 
 static void job_connect(struct scan_job *j)
 {
-	char text[VERDICT_REASON_MAX];
+	char text[UNREACHABLE_MAX];
 
 	j->link_used = j->must_be_new ? NULL : link_take(j->client);
 	if (j->link_used == NULL)
@@ -427,7 +430,7 @@ static void job_connect(struct scan_job *j)
 	} else if (is_passing(errno)) {
 		job_retry(j);
 	} else {
-		unreachable_text(text, sizeof text, errno);
+		unreachable_text(text, sizeof text, &j->client->daemon, errno);
 		job_fail(j, text);
 	}
 }
@@ -658,14 +661,14 @@ void scan_client_call(const char *sock_path, const struct scan_request *r, int f
 	struct call c = { .ask = ask_of(r), .sock = -1, .fd = fd,
 		.deadline_ms = now_ms() + timeout_ms };
 	unsigned char *mem = malloc(SCAN_MSG_MAX);
-	char text[VERDICT_REASON_MAX];
+	char text[UNREACHABLE_MAX];
 
 	*clean_fd_out = -1;
 	buf_init(&c.packet, SCAN_PACKET_MAX);
 	if (mem == NULL || scan_request_format(r, &c.packet) < 0) {
 		verdict_unavailable(v, "the request is too large");
 	} else if (endpoint_set(&c.daemon, sock_path) < 0 || call_send(&c) < 0) {
-		unreachable_text(text, sizeof text, errno);
+		unreachable_text(text, sizeof text, &c.daemon, errno);
 		verdict_unavailable(v, text);
 	} else {
 		call_wait(&c, mem, v, clean_fd_out);

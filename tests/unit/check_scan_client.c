@@ -281,6 +281,7 @@ START_TEST(test_unreachable)
 	ck_assert_int_lt(now_ms() - at, 2000);
 	ck_assert_uint_eq(r.av, VERDICT_AV_UNAVAILABLE);
 	ck_assert_ptr_nonnull(strstr(r.reason, "scanner daemon is not reachable: "));
+	ck_assert_ptr_nonnull(strstr(r.reason, daemon_ep.path));
 	scan_client_free(&c);
 }
 END_TEST
@@ -923,6 +924,7 @@ START_TEST(test_call_unreachable)
 	scan_client_call(daemon_ep.path, &q, msg_fd, 5000, &v, &fd);
 	ck_assert_uint_eq(v.av, VERDICT_AV_UNAVAILABLE);
 	ck_assert_ptr_nonnull(strstr(v.reason, "not reachable"));
+	ck_assert_ptr_nonnull(strstr(v.reason, daemon_ep.path));
 	listen_with(1);
 	int n = fill_queue(fds, 8);
 	long long at = now_ms();
