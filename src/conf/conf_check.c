@@ -90,7 +90,8 @@ int conf_check_networks(const char *text, char *why, size_t size)
 
 	if (net_cidrs_parse(text, &list, &n, item, sizeof(item)) < 0)
 		return bad(why, size, item,
-			"is not a network such as 192.0.2.0/24, 2001:db8::/32 or any");
+			"is not a network such as 192.0.2.0/24 (bits behind the prefix are 0), "
+			"2001:db8::/32 or any");
 	free(list);
 	return 0;
 }

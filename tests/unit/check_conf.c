@@ -776,9 +776,9 @@ START_TEST(bad_values)
 		{ "server_addr = \"::g\"", "\"::g\" is not an address or a host name" },
 		{ "server_addr = unix:sock", "\"unix:sock\" must name an absolute path" },
 		{ "trusted_networks = 10.0.0.1/8", "\"10.0.0.1/8\" is not a network such as "
-		  "192.0.2.0/24, 2001:db8::/32 or any" },
-		{ "client_networks = \"any, x\"", "\"x\" is not a network such as 192.0.2.0/24, "
-		  "2001:db8::/32 or any" },
+		  "192.0.2.0/24 (bits behind the prefix are 0), 2001:db8::/32 or any" },
+		{ "client_networks = \"any, x\"", "\"x\" is not a network such as 192.0.2.0/24 "
+		  "(bits behind the prefix are 0), 2001:db8::/32 or any" },
 		{ "client_networks = \"\"", "must not be empty" },
 		{ "av_allow_hash = abc", "\"abc\" is not a SHA-256 of 64 hexadecimal digits" },
 		{ "av_allow_hash = 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
