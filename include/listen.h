@@ -36,8 +36,9 @@ void server_table_set(struct server_table *t, const struct net_endpoint *e, unsi
 unsigned server_table_get(const struct server_table *t, struct net_endpoint *out, unsigned max);
 
 /* Opens what listen_addr and listen_port name; sockets that old has for the
- * same address are taken over (and are -1 there). 0; -1 with a text in why:
- * then new ones are closed and old is as it was. */
+ * same address are taken over (and are -1 there). 0; -1 with errno (EINVAL: a
+ * name does not resolve) and a text in why: then new ones are closed and old is
+ * as it was. */
 int listen_open(struct listen_set *set, struct listen_set *old, const struct conf *c,
 	char *why, size_t why_size);
 void listen_close(struct listen_set *set);

@@ -156,8 +156,10 @@ int listen_open(struct listen_set *set, struct listen_set *old, const struct con
 		why_size);
 
 	set->n = 0;
-	if (n < 0)
+	if (n < 0) {
+		errno = EINVAL;
 		return -1;
+	}
 	for (int i = 0; i < n; i++) {
 		struct listener *l = &set->l[set->n];
 		from[set->n] = take_over(old, &e[i]);
@@ -170,9 +172,11 @@ int listen_open(struct listen_set *set, struct listen_set *old, const struct con
 		}
 		set->n++;
 		if (l->fd < 0) {
+			int error = errno;
 			snprintf(why, why_size, "cannot listen on %s: %s",
-				net_endpoint_text(&e[i], text, sizeof text), strerror(errno));
+				net_endpoint_text(&e[i], text, sizeof text), strerror(error));
 			undo(set, old, from);
+			errno = error;
 			return -1;
 		}
 	}

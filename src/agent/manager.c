@@ -389,9 +389,15 @@ static int find_identity(struct manager *m)
 	if (proc_identity_get(mod->user, mod->group, &m->id, why, sizeof why) == 0)
 		return 0;
 	/* The text begins with the option's name. */
-	log_error("%s: %s", conf_origin(m->conf, "smtp", strncmp(why, "group", 5) == 0 ? "group" :
-		"user"), why);
-	return CONF_EX_CONFIG;
+	const char *option = strncmp(why, "group", 5) == 0 ? "group" : "user";
+	return fail_option(m->conf, option, why + strlen(option) + 2);
+}
+
+/* A port that somebody has, or an address that is not there, may be right later:
+ * the service manager is to try again. */
+static int status_of_listen(int error)
+{
+	return error == EADDRINUSE || error == EADDRNOTAVAIL ? 1 : CONF_EX_CONFIG;
 }
 
 /* What the service manager has passed is listened on if listen_addr says so. */
@@ -402,8 +408,10 @@ static int open_sockets(struct manager *m)
 	int status = 0;
 
 	listen_passed(&passed);
-	if (listen_open(&m->listen, &passed, m->conf, why, sizeof why) < 0)
-		status = fail_option(m->conf, "listen_addr", why);
+	if (listen_open(&m->listen, &passed, m->conf, why, sizeof why) < 0) {
+		status = status_of_listen(errno);
+		fail_option(m->conf, "listen_addr", why);
+	}
 	for (unsigned i = 0; status == 0 && i < passed.n; i++)
 		if (passed.l[i].fd >= 0)
 			log_warning("%s: passed by the service manager, but not in listen_addr: closed",

@@ -231,6 +231,7 @@ START_TEST(in_use)
 
 	conf.smtp.listen_addr = "127.0.0.1";
 	ck_assert_int_eq(listen_open(&set, NULL, &conf, why, sizeof why), -1);
+	ck_assert_int_eq(errno, EADDRINUSE);
 	ck_assert_ptr_nonnull(strstr(why, "cannot listen on 127.0.0.1:"));
 	ck_assert_ptr_nonnull(strstr(why, "in use"));
 	ck_assert_uint_eq(set.n, 0);

@@ -34,7 +34,7 @@ PROT_WRITE, PROT_EXEC = 2, 4
 # Those that only a real systemd puts in force, or that a program cannot notice
 # but by a call that SystemCallFilter refuses as well.
 ELSEWHERE = """Type ExecStart ExecReload KillMode TimeoutStartSec TimeoutStopSec Restart
-    RestartPreventExitStatus StandardError LimitNOFILE PrivateMounts RestrictRealtime
+    RestartPreventExitStatus RestartSec StandardError LimitNOFILE PrivateMounts RestrictRealtime
     LockPersonality ProtectProc ProcSubset ProtectClock
     ProtectControlGroups ProtectHostname ProtectKernelLogs ProtectKernelModules
     ProtectKernelTunables KeyringMode SystemCallArchitectures ReadWritePaths

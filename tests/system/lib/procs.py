@@ -345,13 +345,13 @@ def run(t, name, *arguments, env=None, timeout=20, user=None):
         "utf-8", "replace")
 
 
-def refuses(t, name, path, *parts, user=None):
-    """With this file the program does not start, and --check-config says so in
-    the same words, of which parts are some."""
+def refuses(t, name, path, *parts, user=None, at_start=78):
+    """With this file the program does not start, with the status at_start, and
+    --check-config says so in the same words, of which parts are some."""
     said = []
-    for option in ("--check-config", "--foreground"):
+    for option, wanted in (("--check-config", 78), ("--foreground", at_start)):
         status, out, err = run(t, name, option, "-c", path, user=user)
-        check_eq((status, out), (78, ""), "%s: %s" % (option, err))
+        check_eq((status, out), (wanted, ""), "%s: %s" % (option, err))
         said.append(re.findall(r"(?m)^\S+ error(?:\[\d+\])?: (.*)$", err))
         for part in parts:
             check_in(part, "\n".join(said[-1]), option)
