@@ -13,6 +13,9 @@ int confine_to_dir(int dir);
 /* The same for reading: files can be opened below the directory only, and none
  * can be listed. */
 int confine_all_to_dir(int dir);
+/* Files can be opened to be read and directories listed below the directory only
+ * (-1: nowhere), nothing changed anywhere; else as confine_to_nothing. */
+int confine_to_read(int dir);
 /* No file can be opened at all. Where the kernel can: no TCP (6.7), no abstract
  * UNIX sockets and signals of others (6.12). */
 int confine_to_nothing(void);

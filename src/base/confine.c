@@ -96,7 +96,7 @@ int confine_all_to_dir(int dir)
 	return confine(dir, LOOK);
 }
 
-int confine_to_nothing(void)
+int confine_to_read(int dir)
 {
 	const int v = version();
 	struct ruleset_attr attr = { .handled_access_fs = CHANGE | OTHERS | LOOK };
@@ -116,7 +116,12 @@ int confine_to_nothing(void)
 		attr.scoped = SCOPES;
 		size += sizeof attr.scoped;
 	}
-	return restrict_to(&attr, size, -1, 0);
+	return restrict_to(&attr, size, dir, LOOK);
+}
+
+int confine_to_nothing(void)
+{
+	return confine_to_read(-1);
 }
 
 #else
@@ -133,10 +138,14 @@ int confine_all_to_dir(int dir)
 	return confine_to_dir(dir);
 }
 
+int confine_to_read(int dir)
+{
+	return confine_to_dir(dir);
+}
+
 int confine_to_nothing(void)
 {
-	errno = ENOSYS;
-	return -1;
+	return confine_to_dir(-1);
 }
 
 #endif

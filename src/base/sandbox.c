@@ -28,8 +28,9 @@
 #define SCANNER (1u << SANDBOX_SCANNER)
 #define AGENT (1u << SANDBOX_AGENT)
 #define SIDE (1u << SANDBOX_SIDE)
-#define ALL (SCANNER | AGENT)
-#define EVERY (SCANNER | AGENT | SIDE)
+#define WWWI (1u << SANDBOX_WWWI)
+#define ALL (SCANNER | AGENT | WWWI)
+#define EVERY (ALL | SIDE)
 
 #define SOCK_KIND 0xf        /* of socket's second argument, less its flags */
 
@@ -138,9 +139,9 @@ static const struct rule rules[] = {
 	CALL(ALL, ALLOW, fstat64),
 	/* fstat of today's C library */
 	CALL_IF(ALL, ALLOW, newfstatat, IS, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),
-	CALL_IF(ALL, REFUSE, newfstatat, IS, 3, AT_EMPTY_PATH, 0),
+	CALL_IF(SCANNER | AGENT, REFUSE, newfstatat, IS, 3, AT_EMPTY_PATH, 0),
 	CALL_IF(ALL, ALLOW, fstatat64, IS, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),
-	CALL_IF(ALL, REFUSE, fstatat64, IS, 3, AT_EMPTY_PATH, 0),
+	CALL_IF(SCANNER | AGENT, REFUSE, fstatat64, IS, 3, AT_EMPTY_PATH, 0),
 	CALL_IF(ALL, ALLOW, statx, IS, 2, AT_EMPTY_PATH, AT_EMPTY_PATH),
 	CALL_IF(ALL, REFUSE, statx, IS, 2, AT_EMPTY_PATH, 0),
 	CALL(ALL, ALLOW, ftruncate),
@@ -205,6 +206,15 @@ static const struct rule rules[] = {
 	CALL(AGENT, ALLOW, sendfile),
 	CALL(AGENT, ALLOW, sendfile64),
 
+	/* The web server asks by UNIX sockets and reads the quarantine's index. */
+	CALL_IF(WWWI, ALLOW, socket, IS, 0, WHOLE, AF_UNIX),
+	CALL(WWWI, ALLOW, connect),
+	CALL(WWWI, ALLOW, setsockopt),
+	CALL_IF(WWWI, ALLOW, openat, IS, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
+	CALL(WWWI, ALLOW, getdents64),
+	CALL_IF(WWWI, ALLOW, newfstatat, IS, 3, AT_EMPTY_PATH, 0),
+	CALL_IF(WWWI, ALLOW, fstatat64, IS, 3, AT_EMPTY_PATH, 0),
+
 	/* What a library may try, and can do without. */
 	CALL(SCANNER, REFUSE, socket),
 	CALL(SCANNER, REFUSE, connect),
@@ -226,8 +236,8 @@ static const struct rule rules[] = {
 	CALL(ALL, REFUSE, chdir),
 	CALL(ALL, REFUSE, mkdir),
 	CALL(ALL, REFUSE, mkdirat),
-	CALL(SCANNER, REFUSE, unlink),
-	CALL(SCANNER, REFUSE, unlinkat),
+	CALL(SCANNER | WWWI, REFUSE, unlink),
+	CALL(SCANNER | WWWI, REFUSE, unlinkat),
 	CALL(ALL, REFUSE, rename),
 	CALL(ALL, REFUSE, renameat),
 	CALL(ALL, REFUSE, renameat2),
