@@ -92,6 +92,8 @@ struct conf_global {                             /* esets_daemon's own */
 	uint32_t timeout_stop, timeout_drain;
 };
 
+#define CONF_LOGIN_MAX 500u       /* octets of username and password */
+
 struct conf_wwwi {
 	struct conf_module mod;
 	const char *listen_addr, *username, *password;

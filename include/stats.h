@@ -1,8 +1,8 @@
 /* stats.h - counters in memory that all workers share.
  *
  * One row of STATS_LIST is one counter: id, whose it is (A esets_smtp, D
- * esets_daemon, B both), kind, name, label and its value, help. Behind
- * "esets_smtp_" or "esets_daemon_" names are those of Prometheus: base units,
+ * esets_daemon, B both, W esets_wwwi, E every program), kind, name, label and its
+ * value, help. Behind the program's name names are those of Prometheus: base units,
  * _total for what only grows; rows of one name differ in their label's value.
  *
  *   C  counter: only grows                 R  the same; its rate is kept too
@@ -43,7 +43,7 @@ static inline enum stats_id stats_nth(enum stats_id first, unsigned n)
 	return (enum stats_id)((unsigned)first + n);
 }
 
-enum stats_program { STATS_AGENT = 1, STATS_DAEMON = 2 };
+enum stats_program { STATS_AGENT = 1, STATS_DAEMON = 2, STATS_WWWI = 4 };
 
 /* Parent, before any fork: lines for slots * threads, and one of its own. 0, -1
  * with errno. */

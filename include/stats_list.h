@@ -16,14 +16,14 @@
 	X(id##_RSPAMD, who, kind, name, "engine", "rspamd", help)
 
 #define STATS_LIST(X) \
-/* both programs; written by the parent */ \
-X(START, B, G, "start_time_seconds", "", "", "unix time of the start") \
-X(CONFIG, B, G, "config_time_seconds", "", "", "unix time when the configuration was read") \
-X(WORKERS, B, G, "workers", "state", "running", "worker processes") \
-X(WORKERS_LEAVING, B, G, "workers", "state", "leaving", "worker processes") \
-X(RESTARTS, B, C, "worker_restarts_total", "", "", "workers that died and are replaced") \
-X(RELOADS, B, C, "reloads_total", "result", "ok", "reloads of the configuration") \
-X(RELOADS_FAILED, B, C, "reloads_total", "result", "failed", "reloads of the configuration") \
+/* every program; written by the parent */ \
+X(START, E, G, "start_time_seconds", "", "", "unix time of the start") \
+X(CONFIG, E, G, "config_time_seconds", "", "", "unix time when the configuration was read") \
+X(WORKERS, E, G, "workers", "state", "running", "worker processes") \
+X(WORKERS_LEAVING, E, G, "workers", "state", "leaving", "worker processes") \
+X(RESTARTS, E, C, "worker_restarts_total", "", "", "workers that died and are replaced") \
+X(RELOADS, E, C, "reloads_total", "result", "ok", "reloads of the configuration") \
+X(RELOADS_FAILED, E, C, "reloads_total", "result", "failed", "reloads of the configuration") \
 X(REFRESHES, D, C, "signature_reloads_total", "result", "ok", \
 	"changed signatures that were loaded without a reload") \
 X(REFRESHES_FAILED, D, C, "signature_reloads_total", "result", "failed", \
@@ -122,6 +122,12 @@ STATS_ENGINE_ROWS(X, ENGINE_DATA, D, N, "engine_data_time_seconds", \
 	"unix time of its signatures; 0: not known") \
 X(ENGINE_SIGS, D, G, "engine_signatures", "engine", "builtin", "signatures loaded") \
 STATS_ENGINE_ROWS(X, ENGINE_ASKED, D, C, "engine_scans_total", "objects it was asked about") \
-STATS_ENGINE_ROWS(X, ENGINE_ERRORS, D, C, "engine_errors_total", "of these without a verdict")
+STATS_ENGINE_ROWS(X, ENGINE_ERRORS, D, C, "engine_errors_total", "of these without a verdict") \
+/* esets_wwwi */ \
+X(HTTP_OK, W, C, "http_requests_total", "code", "200", "requests by how they were answered") \
+X(HTTP_WHO, W, C, "http_requests_total", "code", "401", "requests by how they were answered") \
+X(HTTP_UNWELL, W, C, "http_requests_total", "code", "503", "requests by how they were answered") \
+X(HTTP_OTHER, W, C, "http_requests_total", "code", "other", "requests by how they were answered") \
+X(HTTP_CUT, W, C, "http_connections_cut_total", "", "", "connections without a whole request")
 
 #endif

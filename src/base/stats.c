@@ -30,6 +30,8 @@
 #define WHO_A STATS_AGENT
 #define WHO_D STATS_DAEMON
 #define WHO_B (STATS_AGENT | STATS_DAEMON)
+#define WHO_W STATS_WWWI
+#define WHO_E (STATS_AGENT | STATS_DAEMON | STATS_WWWI)
 
 struct row {
 	const char *name, *key, *value, *help;
@@ -179,7 +181,8 @@ int stats_init(enum stats_program who, unsigned slots, unsigned threads)
 		return -1;
 	forget();
 	memcpy(h.magic, STATS_MAP_MAGIC, sizeof h.magic);
-	strcpy(h.program, who == STATS_AGENT ? "esets_smtp" : "esets_daemon");
+	strcpy(h.program, who == STATS_AGENT ? "esets_smtp" : who == STATS_DAEMON ?
+		"esets_daemon" : "esets_wwwi");
 	memcpy(h.bounds_us, bounds_us, sizeof bounds_us);
 	h.nrows = rows_write(map + h.rows_at, who);
 	atomic_init(&h.next_id, h.start_s << 16);

@@ -465,14 +465,29 @@ static void check_spam(struct loading *l)
 			"action_as_spam: nothing is scanned for spam, since action_as is not scan");
 }
 
-/* Only where [wwwi] itself asks for it: [global] may mean all agents. */
+/* Who may look is never left to chance. */
 static void check_wwwi(struct loading *l)
 {
-	const struct conf_value *v = conf_value_of(&l->own[2], "agent_enabled", CONF_SEC_WWWI);
+	const struct conf_wwwi *w = &l->c->wwwi;
+	const struct conf_values *vs = conf_merged(l->c, CONF_SEC_WWWI);
+	const struct conf_value *name = conf_value_of(vs, "username", CONF_SEC_WWWI);
+	const struct conf_value *word = conf_value_of(vs, "password", CONF_SEC_WWWI);
+	const struct conf_value *at = conf_value_of(vs, "listen_addr", CONF_SEC_WWWI);
+	struct net_addr a;
 
-	if (v->origin != NULL && l->c->wwwi.mod.agent_enabled)
-		conf_note(&l->notes, CONF_NOTE_WARNING, v->origin,
-			"agent_enabled: esets_wwwi does not exist in this version");
+	if ((w->username[0] == '\0') != (w->password[0] == '\0'))
+		conf_note(&l->notes, CONF_NOTE_ERROR, w->username[0] != '\0' ? name->origin :
+			word->origin, "username and password go together: set both or neither");
+	if (strchr(w->username, ':') != NULL)
+		conf_note(&l->notes, CONF_NOTE_ERROR, name->origin, "username: holds a colon");
+	if (strlen(w->username) + strlen(w->password) > CONF_LOGIN_MAX)
+		conf_note(&l->notes, CONF_NOTE_ERROR, word->origin,
+			"username and password are longer than %u octets together",
+			CONF_LOGIN_MAX);
+	if (!at->is_bad && w->username[0] == '\0' && net_addr_parse(w->listen_addr, &a) == 0 &&
+	    !net_addr_is_loopback(&a))
+		conf_note(&l->notes, CONF_NOTE_ERROR, at->origin,
+			"listen_addr: beyond loopback only with username and password");
 }
 
 static void check_root(struct loading *l, unsigned section)
@@ -514,8 +529,9 @@ static void check_all(struct loading *l, enum conf_program program)
 	if (program == CONF_PROG_SMTP || program == CONF_PROG_DAEMON) {
 		check_effect(l, section);
 		check_quarantine(l);
-		check_wwwi(l);
 	}
+	if (program == CONF_PROG_WWWI && l->c->wwwi.mod.agent_enabled)
+		check_wwwi(l);
 	if (section == CONF_SEC_SMTP) {
 		check_dry_run(l);
 		check_spam(l);

@@ -146,6 +146,14 @@ int conf_check_host(const char *text, char *why, size_t size)
 	return what == NULL ? 0 : bad(why, size, text, what);
 }
 
+int conf_check_ip(const char *text, char *why, size_t size)
+{
+	struct net_addr a;
+
+	return net_addr_parse(text, &a) == 0 ? 0 : bad(why, size, text,
+		"is not an address such as 127.0.0.1 or ::1");
+}
+
 static const char *what_of_endpoint(const char *item)
 {
 	const char *path = conf_unix_path(item);

@@ -147,7 +147,7 @@ static const struct cli_flag { const char *name; size_t offset; unsigned program
 	{ "foreground", offsetof(struct conf_cli, foreground), OF_SERVERS },
 	{ "check_config", offsetof(struct conf_cli, check_config), OF_SERVERS },
 	{ "dump_config", offsetof(struct conf_cli, dump_config), OF_SERVERS },
-	{ "status", offsetof(struct conf_cli, status), OF(SMTP) | OF(DAEMON) },
+	{ "status", offsetof(struct conf_cli, status), OF_SERVERS },
 	{ "json", offsetof(struct conf_cli, json), OF(SCAN) },
 	{ "notable", offsetof(struct conf_cli, notable), OF(SCAN) },
 };
@@ -459,7 +459,7 @@ static void print_flags(enum conf_program p, FILE *out)
 		fputs("  --foreground       stay in the foreground and log to stderr too\n"
 			"  --check-config     check the configuration and exit\n"
 			"  --dump-config      print the configuration in force and exit\n", out);
-	if (p == CONF_PROG_SMTP || p == CONF_PROG_DAEMON)
+	if ((OF_SERVERS & 1u << p) != 0)
 		fputs("  --status[=json]    print how the running program does and exit\n", out);
 }
 

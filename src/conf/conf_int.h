@@ -133,6 +133,7 @@ int conf_check_user(const char *text, char *why, size_t size);
 int conf_check_exts(const char *text, char *why, size_t size);
 int conf_check_hashes(const char *text, char *why, size_t size);
 int conf_check_masks(const char *text, char *why, size_t size);
+int conf_check_ip(const char *text, char *why, size_t size);
 int conf_check_host(const char *text, char *why, size_t size);
 /* Is the name an item of the list? */
 bool conf_list_has(const char *list, char sep, const char *name);

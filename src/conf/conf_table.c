@@ -334,13 +334,13 @@ const struct conf_opt conf_opts[] = {
   .help = "whose settings hold for several recipients: first, defer, strictest" },
 
 /* --- esets_wwwi --------------------------------------------------------------- */
-{ .name = "listen_addr", WWWI(listen_addr), LIST("127.0.0.1", "ADDR", conf_check_host),
-  .flags = CONF_NONEMPTY | CONF_NOT_YET, .help = "address to listen on" },
+{ .name = "listen_addr", WWWI(listen_addr), LIST("127.0.0.1", "ADDR", conf_check_ip),
+  .flags = CONF_NONEMPTY, .help = "address to listen on" },
 { .name = "listen_port", WWWI(listen_port), U16("8080", 1, 65535),
-  .flags = CONF_NOT_YET, .help = "TCP port to listen on" },
+  .help = "TCP port to listen on" },
 { .name = "username", WWWI(username), TEXT("", "NAME"),
-  .flags = CONF_NOT_YET, .help = "name to log in with" },
-{ .name = "password", WWWI(password), TEXT("", "TEXT"), .flags = CONF_SECRET | CONF_NOT_YET,
+  .help = "name to log in with" },
+{ .name = "password", WWWI(password), TEXT("", "TEXT"), .flags = CONF_SECRET,
   .help = "password to log in with" },
 
 /* --- sections of users ---------------------------------------------------------- */

@@ -280,6 +280,8 @@ int status_text(struct buf *out, const struct stats_view *v, const struct status
 	put_head(&o);
 	if (stats_view_find(v, "engine_enabled", "") != NULL)
 		put_daemon(&o);
+	else if (stats_view_find(v, "http_requests_total", "") != NULL)
+		put_rows(&o, "answers", "http_requests_total");
 	else
 		put_agent(&o);
 	return o.failed ? -1 : 0;

@@ -1089,6 +1089,30 @@ START_TEST(one_quarantine)
 }
 END_TEST
 
+#define WWWI "[wwwi]\nagent_enabled = yes\n"
+#define READABLE "everybody can read the file, which holds this password: chmod o-r\n"
+START_TEST(who_may_look)
+{
+	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = ::1\n", "");
+	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = 127.8.0.1\n", "");
+	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = ::\nusername = a\npassword = b\n",
+		"W 5: " READABLE);
+	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = 0.0.0.0\n",
+		"E 3: listen_addr: beyond loopback only with username and password\n");
+	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = 192.0.2.1\nusername = a\n",
+		"E 4: username and password go together: set both or neither\n");
+	expect_said(CONF_PROG_WWWI, WWWI "password = a\n",
+		"E 3: username and password go together: set both or neither\nW 3: " READABLE);
+	expect_said(CONF_PROG_WWWI, WWWI "username = \"a:b\"\npassword = c\n",
+		"E 3: username: holds a colon\nW 4: " READABLE);
+	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = localhost\n",
+		"E 3: listen_addr: \"localhost\" is not an address such as 127.0.0.1 or ::1\n");
+	/* nothing is served, or it is nobody else's business */
+	expect_said(CONF_PROG_WWWI, "[wwwi]\nlisten_addr = 0.0.0.0\n", "");
+	expect_said(CONF_PROG_SMTP, WWWI "listen_addr = 0.0.0.0\n", "");
+}
+END_TEST
+
 START_TEST(options_without_effect)
 {
 	static const char text[] = "[global]\nav_scan_obj_rtp = no\n\n"
@@ -1096,10 +1120,8 @@ START_TEST(options_without_effect)
 		"[wwwi]\nagent_enabled = yes\nlisten_port = 81\n";
 
 	/* one for each, where the value in force comes from */
-	expect_said(CONF_PROG_SMTP, text, "W 6: av_scan_obj_rtp has no effect in this version\n"
-		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
-	expect_said(CONF_PROG_DAEMON, text, "W 2: av_scan_obj_rtp has no effect in this version\n"
-		"W 9: agent_enabled: esets_wwwi does not exist in this version\n");
+	expect_said(CONF_PROG_SMTP, text, "W 6: av_scan_obj_rtp has no effect in this version\n");
+	expect_said(CONF_PROG_DAEMON, text, "W 2: av_scan_obj_rtp has no effect in this version\n");
 	expect_said(CONF_PROG_TOOL, text, "");
 	/* what means the default, in whatever words, is no news */
 	expect_said(CONF_PROG_SMTP, "[smtp]\nav_scan_obj_rtp = Yes\nav_scan_heur = on\n"
@@ -1392,6 +1414,7 @@ int main(void)
 	tcase_add_test(tc, own_listener);
 	tcase_add_test(tc, engines_need_addresses);
 	tcase_add_test(tc, spam_that_nobody_looks_for);
+	tcase_add_test(tc, who_may_look);
 	tcase_add_test(tc, options_without_effect);
 	tcase_add_test(tc, one_quarantine);
 	tcase_add_test(tc, unreadable_files);

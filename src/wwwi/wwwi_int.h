@@ -1,0 +1,89 @@
+/* wwwi_int.h - what the modules of esets_wwwi share.
+ *
+ *   main.c     options, start, parent: binds, supervises, serves its own counters
+ *   serve.c    worker: connections, one request each
+ *   answers.c  what is answered: pages, metrics, JSON
+ *   sources.c  where that comes from: tables of counters, index of the quarantine
+ */
+#ifndef ESETS_WWWI_INT_H
+#define ESETS_WWWI_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "conf.h"
+#include "series.h"
+#include "stats_view.h"
+#include "web_gate.h"
+
+#define WWWI_THREADS 1u
+
+/* --- sources.c ----------------------------------------------------------- */
+
+enum source { SOURCE_AGENT, SOURCE_DAEMON, SOURCE_SELF, SOURCE_COUNT };
+
+struct sources;
+/* quarantine_fd: its directory, -1 none; borrowed. NULL: no memory. */
+struct sources *sources_new(const struct conf *c, int quarantine_fd);
+void sources_free(struct sources **s);
+/* Asks the programs anew, but not more than once a second. Blocks, for a part of
+ * a second, where one does not answer; it is left alone for a while then. */
+void sources_refresh(struct sources *s, long long mono_ms);
+/* The table, valid until the next refresh; NULL: sources_why tells why not. */
+const struct stats_view *sources_view(const struct sources *s, enum source which);
+const char *sources_why(const struct sources *s, enum source which);
+const char *sources_program(enum source which);
+/* "running", "not-running" or "unknown" */
+const char *sources_state(const struct sources *s, enum source which);
+
+struct quar_index {
+	bool is_there;
+	size_t messages;
+	uint64_t octets;
+	struct buf json;        /* of the newest, objects with commas between */
+};
+/* The index, read anew where the directory has changed; valid until the next
+ * call. */
+const struct quar_index *sources_quarantine(struct sources *s, long long mono_ms);
+
+/* --- answers.c ----------------------------------------------------------- */
+
+#define ANSWER_MAX ((size_t)8 << 20)
+#define NONCE_SIZE 33u
+
+struct answer {
+	unsigned status;
+	const char *type;       /* static text */
+	struct buf body;
+	char nonce[NONCE_SIZE]; /* of a page with a script, else "" */
+};
+
+enum answer_kind { ANSWER_NOW, ANSWER_HEALTH };
+
+/* Fills in a, or says that the daemon must be asked first. */
+enum answer_kind answer_make(struct answer *a, const char *path, struct sources *s,
+	const struct series *history);
+/* A line of text. */
+void answer_text(struct answer *a, unsigned status, const char *text);
+/* Status line and fields. 0, -1 no memory. */
+int answer_head(const struct answer *a, struct buf *out);
+
+extern const char wwwi_page[];  /* page.c; @NONCE@ in it is replaced */
+
+/* --- serve.c ------------------------------------------------------------- */
+
+struct wwwi_cfg {
+	const struct conf *conf;
+	int listen_fd;
+	int quarantine_fd;      /* -1 none */
+	int signal_fd;          /* TERM, USR2 */
+	const struct web_gate *gate;
+	struct series *history; /* outlives this process */
+};
+
+/* Runs until TERM or USR2. The exit status. */
+int wwwi_serve(const struct wwwi_cfg *cfg);
+
+#endif
