@@ -205,6 +205,48 @@ START_TEST(manual_lists_what_has_no_effect)
 }
 END_TEST
 
+/* --- the other pages --------------------------------------------------------- */
+
+static bool is_option(const char *word, size_t n)
+{
+	for (size_t i = 0; i < conf_nopts; i++)
+		if (strlen(conf_opts[i].name) == n && memcmp(conf_opts[i].name, word, n) == 0)
+			return true;
+	return false;
+}
+
+/* On these pages .Cm stands for options and nothing else. Returns how many. */
+static unsigned check_commands(const char *page, char *line)
+{
+	bool in_cm = false;
+	unsigned found = 0;
+
+	for (char *p = line + 1, *word; (word = strsep(&p, " ")) != NULL;) {
+		size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		if (word[0] >= 'A' && word[0] <= 'Z' && strlen(word) == 2)
+			in_cm = strcmp(word, "Cm") == 0;
+		else if (in_cm && n > 0) {
+			ck_assert_msg(word[n] == '\0' && is_option(word, n), "%s: %s is no option", page, word);
+			found++;
+		}
+	}
+	return found;
+}
+
+START_TEST(pages_name_real_options)
+{
+	static const char *const pages[] = { "man/esets_moving.7", "man/esets_trouble.7" };
+	static char text[TEXT_MAX];
+	unsigned found = 0;
+
+	read_text(pages[_i], text);
+	for (char *p = text, *line; (line = strsep(&p, "\n")) != NULL;)
+		if (line[0] == '.')
+			found += check_commands(pages[_i], line);
+	ck_assert_uint_gt(found, 20);
+}
+END_TEST
+
 /* --- the sample file -------------------------------------------------------- */
 
 /* What stands behind "=" in the sample file, with a remark for what has no
@@ -327,6 +369,7 @@ int main(void)
 	tcase_add_test(tc, manual_has_every_option);
 	tcase_add_test(tc, manual_has_no_other);
 	tcase_add_test(tc, manual_lists_what_has_no_effect);
+	tcase_add_loop_test(tc, pages_name_real_options, 0, 2);
 	tcase_add_test(tc, sample_has_every_option);
 	tcase_add_loop_test(tc, sample_loads, CONF_PROG_SMTP, CONF_PROG_TOOL + 1);
 	suite_add_tcase(s, tc);
