@@ -39,9 +39,7 @@ const char *inst_mode_name(enum inst_mode m);
 	X(default_destination_concurrency_limit) X(default_process_limit) X(inet_interfaces) \
 	X(inet_protocols) X(mydestination) X(mydomain) X(myorigin) X(double_bounce_sender) \
 	X(message_size_limit) X(multi_instance_directories) X(master_service_disable) \
-	X(smtp_bind_address) X(smtp_bind_address6) X(smtp_fallback_relay) X(smtp_generic_maps) \
-	X(smtp_header_checks) X(smtp_mime_header_checks) X(smtp_nested_header_checks) \
-	X(smtp_body_checks) X(smtp_sasl_auth_enable) X(smtp_tls_wrappermode) \
+	X(smtp_bind_address) X(smtp_bind_address6) \
 	X(smtpd_upstream_proxy_protocol) X(smtpd_tls_wrappermode)
 
 #define INST_PARAM_ID(name) INST_P_##name,

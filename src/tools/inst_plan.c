@@ -23,18 +23,14 @@
 #define HEADER_ROOM 10000u   /* what the filter adds to a mail, at most */
 #define UNLIMITED 1000u      /* stands for process limit 0 */
 
+/* From smtp_fallback_relay on, what main.cf may say, now or later, of mail that
+ * leaves this machine: that would send it past the filter, or change it twice. */
 static const char *const transport_options[] = {
 	"smtp_send_xforward_command=yes", "disable_mime_output_conversion=yes",
 	"smtp_data_done_timeout=1200", "disable_dns_lookups=yes", "smtp_tls_security_level=none",
-};
-
-/* Of smtp(8) for mail that leaves this machine: on the way to the filter they
- * would send it past the filter (smtp_fallback_relay), or change it twice. */
-static const struct { enum inst_param_id id; const char *off; } transport_off[] = {
-	{ INST_P_smtp_fallback_relay, "" }, { INST_P_smtp_generic_maps, "" },
-	{ INST_P_smtp_header_checks, "" }, { INST_P_smtp_mime_header_checks, "" },
-	{ INST_P_smtp_nested_header_checks, "" }, { INST_P_smtp_body_checks, "" },
-	{ INST_P_smtp_sasl_auth_enable, "no" }, { INST_P_smtp_tls_wrappermode, "no" },
+	"smtp_fallback_relay=", "smtp_generic_maps=", "smtp_header_checks=",
+	"smtp_mime_header_checks=", "smtp_nested_header_checks=", "smtp_body_checks=",
+	"smtp_sasl_auth_enable=no", "smtp_tls_wrappermode=no",
 };
 
 static const char *const back_options[] = {
@@ -278,12 +274,6 @@ static void transport_line(const struct making *m, char line[INST_TEXT_MAX])
 	add(line, TRANSPORT " unix - - n - %u smtp", m->concurrency);
 	for (size_t i = 0; i < COUNT(transport_options); i++)
 		add(line, " -o %s", transport_options[i]);
-	for (size_t i = 0; i < COUNT(transport_off); i++) {
-		const char *value = value_of(m, transport_off[i].id);
-		if (value[0] != '\0' && !str_ieq(value, "no"))
-			add(line, " -o %s=%s", inst_param_names[transport_off[i].id],
-				transport_off[i].off);
-	}
 	add_bind(m, line);
 }
 
