@@ -37,6 +37,7 @@
 
 #define IDENT "esets_wwwi"
 #define EX_RUNNING 1
+#define EX_BUSY 1
 #define BACKLOG 128
 #define WHY_SIZE 512
 
@@ -344,9 +345,12 @@ static int open_socket(struct parent *p)
 	p->listen_fd = socket_for(p, p->conf, &p->where);
 	if (p->listen_fd >= 0)
 		return 0;
+	/* Neither need be a mistake: it may be over at the next try. */
+	const bool is_busy = errno == EADDRINUSE || errno == EADDRNOTAVAIL;
 	snprintf(why, sizeof why, "%s: %s", net_endpoint_text(&p->where, text, sizeof text),
 		strerror(errno));
-	return fail(p, "listen_addr", why);
+	int status = fail(p, "listen_addr", why);
+	return is_busy ? EX_BUSY : status;
 }
 
 static int make_memory(struct parent *p)
