@@ -97,8 +97,6 @@ PLAN = (
         ("esets_daemon --check-config && ", Run()),
         ("systemctl enable --now esets", SYSTEMD),
         ("update-rc.d esets defaults", Run()),
-        ("esets-daemon.service ", Shown("figures")),
-        ("systemctl stop esets-smtp", SYSTEMD),
     )),
     ("A Debian package", (
         ("apt-get install build-essential ", Elsewhere("610-packages builds outside")),
@@ -114,6 +112,11 @@ PLAN = (
         ("esets_inst --mode before-queue", Elsewhere("one agent cannot serve both places; "
                                                      "470-esets-inst runs it")),
         ("action_av_overlimit = reject", Options("smtp")),
+    )),
+    ("Watching it", (
+        ("journalctl -g ", Elsewhere("no systemd runs there; 220-log has what is "
+                                     "in the log")),
+        ("esets_smtp --status", Run()),
     )),
     ("Settings for single users", (
         ('user_config = "users.cfg"', Options("smtp")),
@@ -140,6 +143,10 @@ PLAN = (
         ('as_engines = "rspamd" ', Shown("two sets of options side by side: 255-spamd and "
                                          "257-rspamd have them")),
         ("action_as = scan", Options("smtp")),
+    )),
+    ("Under systemd", (
+        ("esets-daemon.service ", Shown("figures")),
+        ("systemctl stop esets-smtp", SYSTEMD),
     )),
     ("Speed", (
         ("messages/s ", Shown("figures")),
