@@ -9,36 +9,42 @@
 
 #define BUCKETS 65536u
 
+/* Only the counters are shared: a worker that is somebody else's may write
+ * there what it likes. */
 struct clients {
 	uint64_t key;          /* nobody outside can choose who shares a counter */
 	unsigned slots;
-	_Atomic uint16_t row[][BUCKETS];
+	_Atomic uint16_t (*row)[BUCKETS];
 };
 
 static size_t size_of(unsigned slots)
 {
-	return sizeof(struct clients) + slots * sizeof(_Atomic uint16_t[BUCKETS]);
+	return slots * sizeof(_Atomic uint16_t[BUCKETS]);
 }
 
 struct clients *clients_new(unsigned slots)
 {
-	struct clients *c = mmap(NULL, size_of(slots), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct clients *c = malloc(sizeof *c);
 
-	if (c == MAP_FAILED)
+	if (c == NULL)
 		return NULL;
-	if (getrandom(&c->key, sizeof c->key, 0) != (ssize_t)sizeof c->key) {
-		munmap(c, size_of(slots));
+	void *shared = mmap(NULL, size_of(slots), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	*c = (struct clients){ .slots = slots, .row = shared };
+	if (shared == MAP_FAILED) {
+		free(c);
 		return NULL;
 	}
-	c->slots = slots;
+	if (getrandom(&c->key, sizeof c->key, 0) != (ssize_t)sizeof c->key)
+		clients_free(&c);
 	return c;
 }
 
 void clients_free(struct clients **c)
 {
 	if (*c != NULL)
-		munmap(*c, size_of((*c)->slots));
+		munmap((*c)->row, size_of((*c)->slots));
+	free(*c);
 	*c = NULL;
 }
 
