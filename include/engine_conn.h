@@ -47,8 +47,6 @@ void engine_conn_close(struct engine_conn *c);
 int engine_conn_send(struct engine_conn *c, const void *p, size_t n, bool more);
 /* The same with a descriptor along with the first octet. */
 int engine_conn_send_fd(struct engine_conn *c, const void *p, size_t n, int fd);
-/* Nothing more will be sent. */
-void engine_conn_end(struct engine_conn *c);
 /* Octets read, 0 the engine has hung up (no trouble yet), -1 trouble. */
 ptrdiff_t engine_conn_recv(struct engine_conn *c, void *p, size_t n);
 /* The same to the end of a buffer; more than it may hold is trouble too. */

@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -44,12 +46,15 @@ struct rule {
 		enum { ANY, IS, OWN_PID, OTHER_PID } test; /* of an argument, */
 		unsigned arg;
 		uint64_t mask, value;          /* less what mask leaves out */
-	} if_;
+	} if_, and_;                           /* and_: another IS, or ANY */
 };
 
-#define CALL(kinds, answer, name) { kinds, answer, SCMP_SYS(name), { ANY, 0, 0, 0 } }
+#define NO_TEST { ANY, 0, 0, 0 }
+#define CALL(kinds, answer, name) { kinds, answer, SCMP_SYS(name), NO_TEST, NO_TEST }
 #define CALL_IF(kinds, answer, name, test, arg, mask, value) \
-	{ kinds, answer, SCMP_SYS(name), { test, arg, mask, value } }
+	{ kinds, answer, SCMP_SYS(name), { test, arg, mask, value }, NO_TEST }
+#define CALL_IF2(kinds, answer, name, value1, value2) \
+	{ kinds, answer, SCMP_SYS(name), { IS, 1, WHOLE, value1 }, { IS, 2, WHOLE, value2 } }
 #define WHOLE UINT32_MAX     /* an int; what stands above it in the register is nobody's */
 #define POINTER UINT64_MAX
 
@@ -152,13 +157,11 @@ static const struct rule rules[] = {
 	CALL_IF(ALL, ALLOW, fcntl, IS, 1, WHOLE, F_GETFD),
 	CALL_IF(ALL, ALLOW, fcntl, IS, 1, WHOLE, F_SETFD),
 	CALL_IF(ALL, ALLOW, fcntl, IS, 1, WHOLE, F_GETFL),
-	CALL_IF(ALL, ALLOW, fcntl, IS, 1, WHOLE, F_SETFL),
 	CALL_IF(ALL, ALLOW, fcntl, IS, 1, WHOLE, F_ADD_SEALS),
 	CALL_IF(ALL, ALLOW, fcntl, IS, 1, WHOLE, F_GET_SEALS),
 	CALL_IF(ALL, ALLOW, fcntl64, IS, 1, WHOLE, F_GETFD),
 	CALL_IF(ALL, ALLOW, fcntl64, IS, 1, WHOLE, F_SETFD),
 	CALL_IF(ALL, ALLOW, fcntl64, IS, 1, WHOLE, F_GETFL),
-	CALL_IF(ALL, ALLOW, fcntl64, IS, 1, WHOLE, F_SETFL),
 	CALL_IF(ALL, ALLOW, fcntl64, IS, 1, WHOLE, F_ADD_SEALS),
 	CALL_IF(ALL, ALLOW, fcntl64, IS, 1, WHOLE, F_GET_SEALS),
 	CALL(ALL, ALLOW, pipe2),
@@ -182,7 +185,8 @@ static const struct rule rules[] = {
 	CALL(ALL, ALLOW, sendmsg),
 	CALL(ALL, ALLOW, send),
 	CALL_IF(ALL, ALLOW, sendto, IS, 4, POINTER, 0), /* to nobody but its peer */
-	CALL(ALL, ALLOW, shutdown),
+	/* The other ways would end a listening socket for all workers. */
+	CALL_IF(ALL, ALLOW, shutdown, IS, 1, WHOLE, SHUT_WR),
 	CALL(ALL, ALLOW, getsockopt),
 	CALL(ALL, ALLOW, getsockname),
 	CALL(ALL, ALLOW, getpeername),
@@ -190,12 +194,14 @@ static const struct rule rules[] = {
 	CALL_IF(ALL, ALLOW, socketpair, IS, 1, SOCK_KIND, SOCK_STREAM),
 	CALL_IF(ALL, ALLOW, socketpair, IS, 1, SOCK_KIND, SOCK_SEQPACKET),
 
-	/* An agent dials, names a proxy's options, and opens spool files. */
+	/* An agent dials and opens spool files. No options but these two: a listening
+	 * socket has its own for all workers, as it has O_NONBLOCK. */
 	CALL_IF(AGENT, ALLOW, socket, IS, 0, WHOLE, AF_UNIX),
 	CALL_IF(AGENT, ALLOW, socket, IS, 0, WHOLE, AF_INET),
 	CALL_IF(AGENT, ALLOW, socket, IS, 0, WHOLE, AF_INET6),
 	CALL(AGENT, ALLOW, connect),
-	CALL(AGENT, ALLOW, setsockopt),
+	CALL_IF2(AGENT, ALLOW, setsockopt, IPPROTO_TCP, TCP_NODELAY),
+	CALL_IF2(AGENT, ALLOW, setsockopt, SOL_SOCKET, SO_KEEPALIVE),
 	/* Where, is confine_all_to_dir's matter; a file system without O_TMPFILE
 	 * needs unlink as well. */
 	CALL(AGENT, ALLOW, openat),
@@ -326,13 +332,18 @@ static uint32_t action_of(enum answer a)
 
 static int add_rule(scmp_filter_ctx f, const struct rule *r)
 {
-	struct scmp_arg_cmp test = { .arg = r->if_.arg, .op = SCMP_CMP_MASKED_EQ,
-		.datum_a = r->if_.mask, .datum_b = r->if_.value };
+	struct scmp_arg_cmp test[2] = {
+		{ .arg = r->if_.arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = r->if_.mask,
+			.datum_b = r->if_.value },
+		{ .arg = r->and_.arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = r->and_.mask,
+			.datum_b = r->and_.value },
+	};
 
 	if (r->if_.test == OWN_PID || r->if_.test == OTHER_PID)
-		test = (struct scmp_arg_cmp){ .arg = r->if_.arg, .datum_a = (uint64_t)getpid(),
+		test[0] = (struct scmp_arg_cmp){ .arg = r->if_.arg, .datum_a = (uint64_t)getpid(),
 			.op = r->if_.test == OWN_PID ? SCMP_CMP_EQ : SCMP_CMP_NE };
-	return seccomp_rule_add_array(f, action_of(r->answer), r->call, r->if_.test != ANY, &test);
+	return seccomp_rule_add_array(f, action_of(r->answer), r->call,
+		(r->if_.test != ANY ? 1u : 0u) + (r->and_.test != ANY ? 1u : 0u), test);
 }
 
 static int fill(scmp_filter_ctx f, enum sandbox_kind kind)

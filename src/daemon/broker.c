@@ -116,14 +116,15 @@ static void answer_socket(int conn, uint64_t number)
 		close(fd);
 }
 
-static void serve(int serve_fd)
+/* False: it is the end. */
+static bool serve(int serve_fd)
 {
 	struct broker_request r;
 	int conn = -1;
 	ptrdiff_t n = net_recv_fd(serve_fd, &r, sizeof r, &conn);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return n != 0;
 	if (n != (ptrdiff_t)sizeof r || conn < 0 || fcntl(conn, F_SETFL, O_NONBLOCK) < 0) {
 		if (log_limited(&broken, LOG_BURST))
 			log_warning("broker: a worker sent what is no request");
@@ -134,6 +135,7 @@ static void serve(int serve_fd)
 	}
 	if (conn >= 0)
 		close(conn);
+	return true;
 }
 
 static int open_signals(void)
@@ -148,7 +150,7 @@ static int open_signals(void)
 int broker_run(int serve_fd, void *arg)
 {
 	struct pollfd p[2] = { { .fd = open_signals(), .events = POLLIN },
-		{ .fd = serve_fd, .events = POLLIN } };
+		{ .fd = serve_fd, .events = POLLIN | POLLRDHUP } };
 
 	(void)arg;
 	if (p[0].fd < 0) {
@@ -165,8 +167,9 @@ int broker_run(int serve_fd, void *arg)
 			break;
 		if ((p[1].revents & (POLLHUP | POLLERR)) != 0)
 			break; /* the workers of this configuration have gone */
-		if (p[1].revents != 0)
-			serve(serve_fd);
+		/* A packet without an octet is no end. */
+		if (p[1].revents != 0 && !serve(serve_fd) && (p[1].revents & POLLRDHUP) != 0)
+			break;
 	}
 	return 0;
 }

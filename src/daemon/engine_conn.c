@@ -183,12 +183,6 @@ int engine_conn_send_fd(struct engine_conn *c, const void *p, size_t n, int fd)
 	return send_all(c, p, n, fd, 0);
 }
 
-void engine_conn_end(struct engine_conn *c)
-{
-	if (c->fd >= 0)
-		shutdown(c->fd, SHUT_WR);
-}
-
 ptrdiff_t engine_conn_recv(struct engine_conn *c, void *p, size_t n)
 {
 	if (c->trouble != ENGINE_FINE)

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,8 @@ struct master {
 	struct notify notify;
 	struct supervise_cfg sup;
 	struct sig_watch watch;
+	bool has_new_signatures;
+	bool is_shut;              /* one of the sockets to and from workers */
 };
 
 /* --- configuration ------------------------------------------------------- */
@@ -307,12 +310,54 @@ static int reload(void *ctx, unsigned *num_io)
 	return 0;
 }
 
-/* Signatures have changed, nobody has touched the configuration. */
+/* Only a worker can have shut it down: the master keeps both ends. */
+static bool is_shut(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+static void look_for_shut(struct master *m)
+{
+	const bool was = m->is_shut;
+
+	m->is_shut = is_shut(m->quarantine.serve_fd) || is_shut(m->broker.serve_fd) ||
+		is_shut(m->notify.read_fd);
+	if (!m->is_shut)
+		return;
+	m->sup.is_stale = true;
+	if (!was)
+		log_error("a worker has shut down a socket that all workers need: they are replaced");
+}
+
+/* For the next workers. */
+static void sockets_renew(struct master *m)
+{
+	side_proc_let_go(&m->quarantine);
+	if (side_proc_open(&m->quarantine) == 0)
+		quarantine_start(m);
+	else
+		log_error("nothing can be kept in quarantine, no socket: %s", strerror(errno));
+	broker_renew(m);
+	notify_close(&m->notify);
+	if (notify_open(&m->notify) < 0)
+		log_error("exec_script will not be run, no socket: %s", strerror(errno));
+	m->sup.extra_fd = m->notify.read_fd;
+}
+
+/* Nobody has touched the configuration, but workers need others: because of what
+ * one of them did, or signatures that have changed. */
 static int refresh(void *ctx)
 {
-	const struct master *m = ctx;
+	struct master *m = ctx;
 	char why[WHY_SIZE], was[VERDICT_VDB_MAX], is[VERDICT_VDB_MAX];
 
+	if (m->is_shut)
+		sockets_renew(m);
+	if (!m->has_new_signatures)
+		return 0;
+	m->has_new_signatures = false;
 	engines_version(was, sizeof was);
 	if (engines_load(m->conf, why, sizeof why) < 0) {
 		log_error("signatures have changed: %s; the old ones stay", why);
@@ -351,12 +396,13 @@ static void tick(void *ctx, bool fd_ready)
 	struct master *m = ctx;
 
 	if (sig_watch_is_due(&m->watch, now_ms()))
-		m->sup.is_stale = true;
-	if (!fd_ready && side_proc_tick(&m->quarantine))
+		m->has_new_signatures = m->sup.is_stale = true;
+	look_for_shut(m);
+	if (!fd_ready && !m->is_shut && side_proc_tick(&m->quarantine))
 		quarantine_start(m);
-	if (!fd_ready && side_proc_tick(&m->broker))
+	if (!fd_ready && !m->is_shut && side_proc_tick(&m->broker))
 		broker_start(m);
-	m->sup.extra_fd = notify_tick(&m->notify, &m->conf->global, &m->id) ?
+	m->sup.extra_fd = !m->is_shut && notify_tick(&m->notify, &m->conf->global, &m->id) ?
 		m->notify.read_fd : -1;
 }
 

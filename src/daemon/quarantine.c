@@ -130,7 +130,8 @@ static void serve(struct keeper *k, int conn)
 		close(fd);
 }
 
-static void take(struct keeper *k)
+/* False: it is the end, or a packet without an octet. */
+static bool take(struct keeper *k)
 {
 	char octet;
 	int conn = -1;
@@ -138,10 +139,11 @@ static void take(struct keeper *k)
 	ptrdiff_t n = net_recv_fd(k->cfg->serve_fd, &octet, 1, &conn);
 	if (n < 0 && errno != EAGAIN && errno != EINTR && log_limited(&k->broken, LOG_BURST))
 		log_warning("quarantine: a request was lost: %s", strerror(errno));
-	if (conn < 0)
-		return;
-	serve(k, conn);
-	close(conn);
+	if (conn >= 0) {
+		serve(k, conn);
+		close(conn);
+	}
+	return n != 0;
 }
 
 static int open_signals(void)
@@ -156,7 +158,7 @@ static int open_signals(void)
 static void loop(struct keeper *k, int sigfd)
 {
 	struct pollfd p[2] = { { .fd = sigfd, .events = POLLIN },
-		{ .fd = k->cfg->serve_fd, .events = POLLIN } };
+		{ .fd = k->cfg->serve_fd, .events = POLLIN | POLLRDHUP } };
 
 	for (;;) {
 		int n = poll(p, 2, EXPIRE_MS);
@@ -168,10 +170,9 @@ static void loop(struct keeper *k, int sigfd)
 			log_warning("quarantine: %s was removed, starting anew", k->cfg->dir);
 			return;
 		}
-		if (n > 0 && (p[1].revents & POLLIN) != 0)
-			take(k);
-		else if (n > 0 && p[1].revents != 0)
-			return; /* no master, no workers */
+		const short got = n > 0 ? p[1].revents : 0;
+		if ((got & POLLIN) == 0 ? got != 0 : !take(k) && (got & POLLRDHUP) != 0)
+			return; /* no master, no workers, or one that shut it down */
 		if (n == 0)
 			expire(k);
 	}

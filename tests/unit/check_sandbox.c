@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -37,7 +38,7 @@
 #define KILLED (-1)
 
 /* What a process has open when the filter closes. */
-static int mem, pair[2];
+static int mem, pair[2], listening;
 static void *mapped;
 
 /* Each says 0 or -1 with errno. */
@@ -217,6 +218,54 @@ static int talk(void)
 		recv(pair[1], &c, 1, 0) == 1 ? 0 : -1;
 }
 
+/* What is done to a listening socket is done to all workers'. */
+static int no_more_to_send(void)
+{
+	return shutdown(pair[0], SHUT_WR);
+}
+
+static int no_more_to_read(void)
+{
+	return shutdown(pair[0], SHUT_RD);
+}
+
+static int no_more_at_all(void)
+{
+	return shutdown(pair[0], SHUT_RDWR);
+}
+
+static int blocking(void)
+{
+	return fcntl(pair[0], F_SETFL, 0);
+}
+
+static int set_on(int level, int option)
+{
+	int on = 1;
+
+	return setsockopt(listening, level, option, &on, sizeof on);
+}
+
+static int options_of_ours(void)
+{
+	return set_on(IPPROTO_TCP, TCP_NODELAY) == 0 && set_on(SOL_SOCKET, SO_KEEPALIVE) == 0 ? 0 : -1;
+}
+
+static int wait_for_data(void)
+{
+	return set_on(IPPROTO_TCP, TCP_DEFER_ACCEPT);
+}
+
+static int socket_filter(void)
+{
+	return set_on(SOL_SOCKET, SO_ATTACH_FILTER);
+}
+
+static int same_number(void)
+{
+	return set_on(SOL_SOCKET, SO_DEBUG);
+}
+
 static int memory(void)
 {
 	char *p = malloc(64 << 20);
@@ -369,6 +418,15 @@ static const struct {
 	{ ALL, pair_of_datagrams, ENOSYS },
 	{ ALL, pair_of_packets, 0 },
 	{ ALL, talk, 0 },
+	{ ALL, no_more_to_send, 0 },
+	{ ALL, no_more_to_read, ENOSYS },
+	{ ALL, no_more_at_all, ENOSYS },
+	{ ALL, blocking, ENOSYS },
+	{ AGENT, options_of_ours, 0 },
+	{ SCANNER, options_of_ours, EACCES },
+	{ AGENT, wait_for_data, ENOSYS },
+	{ AGENT, socket_filter, ENOSYS },
+	{ AGENT, same_number, ENOSYS },
 	{ ALL, memory, 0 },
 	{ ALL, map_code, EACCES },
 	{ ALL, make_code, EACCES },
@@ -395,6 +453,8 @@ static void opened(void)
 	mem = memfd_create("check_sandbox", MFD_CLOEXEC);
 	ck_assert_int_ge(mem, 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	listening = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(listen(listening, 1), 0);
 	mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(mapped, MAP_FAILED);
 }
