@@ -55,7 +55,7 @@ struct web {
 	struct event_base *base;
 	struct event *accept, *again, *stop, *sample, *signal;
 	struct sources *sources;
-	TAILQ_HEAD(, web_conn) conns;   /* the oldest first */
+	TAILQ_HEAD(web_conns, web_conn) conns;   /* the oldest first */
 	unsigned nconns;
 	bool is_stopping;
 	struct log_limit login_limit;
@@ -295,17 +295,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 static void make_room(struct web *w)
 {
-	struct web_conn *c, *oldest = TAILQ_FIRST(&w->conns);
+	struct web_conn *oldest = TAILQ_FIRST(&w->conns), *c = oldest;
 
-	if (w->nconns < CONNS_MAX)
+	if (oldest == NULL || w->nconns < CONNS_MAX)
 		return;
-	TAILQ_FOREACH(c, &w->conns, link) {
-		if (c->state == READING) {
-			oldest = c;
-			break;
-		}
-	}
-	conn_free(oldest);
+	while (c != NULL && c->state != READING)
+		c = TAILQ_NEXT(c, link);
+	conn_free(c != NULL ? c : oldest);
 }
 
 static void conn_new(struct web *w, int fd, const struct net_addr *peer)

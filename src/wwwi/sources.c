@@ -22,7 +22,6 @@
 struct one {
 	const char *path;
 	long long asked_ms;
-	bool is_left_alone;
 	enum status_sock_result got;
 	char why[200];
 	struct status_map map;

@@ -26,6 +26,7 @@
 
 #include "confine.h"
 #include "log.h"
+#include "sandbox.h"
 #include "spool.h"
 
 static char top[64], dir[80], other[80], name[96], sock[96];
@@ -262,6 +263,62 @@ START_TEST(from_inside)
 }
 END_TEST
 
+/* --- esets_wwwi's worker: reads one directory, asks UNIX sockets --- */
+
+static int list_other(void)
+{
+	return result(open(other, O_RDONLY | O_DIRECTORY));
+}
+
+static const struct {
+	int (*try)(void);
+	bool works, is_fatal;
+} web_tries[] = {
+	{ read_configuration, true, false },   /* it lies in the directory */
+	{ list_other, true, false },
+	{ connect_unix, true, false },
+	{ tell_time, true, false },
+	{ list_spool, false, false },
+	{ read_elsewhere, false, false },
+	{ read_other_process, false, false },
+	{ write_elsewhere, false, false },
+	{ change_elsewhere, false, false },
+	{ tmpfile_elsewhere, false, false },
+	{ remove_elsewhere, false, false },
+	{ rename_out, false, false },
+	{ connect_tcp, false, false },
+	{ signal_parent, false, false },
+	{ run_program, false, true },
+	{ make_process, false, true },
+};
+#define WEB_TRIES ((int)(sizeof web_tries / sizeof web_tries[0]))
+
+START_TEST(from_inside_wwwi)
+{
+	const char *why;
+	int status;
+
+	if (confine_why_not() != NULL || !has_landlock() || !has_filter())
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		tzset();
+		if (confine_to_read(open(other, O_RDONLY | O_DIRECTORY)) < 0 ||
+		    sandbox_enter(SANDBOX_WWWI, &why) < 0)
+			_exit(99);
+		_exit(web_tries[_i].try());
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	if (web_tries[_i].is_fatal)
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "try %d: %x", _i,
+			(unsigned)status);
+	else
+		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) != 99 &&
+			(WEXITSTATUS(status) == 0) == web_tries[_i].works, "try %d: %x", _i,
+			(unsigned)status);
+}
+END_TEST
+
 /* Who gets a spool file to read cannot write to it, though the user is the same:
  * only root, who may everything, can. */
 static int write_again(int fd)
@@ -345,6 +402,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, each_begin, each_end);
 	tcase_add_loop_test(t, from_inside, 0, TRIES);
+	tcase_add_loop_test(t, from_inside_wwwi, 0, WEB_TRIES);
 	tcase_add_test(t, handed_over);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
