@@ -215,7 +215,10 @@ static const struct rule rules[] = {
 	/* The web server asks by UNIX sockets and reads the quarantine's index. */
 	CALL_IF(WWWI, ALLOW, socket, IS, 0, WHOLE, AF_UNIX),
 	CALL(WWWI, ALLOW, connect),
-	CALL(WWWI, ALLOW, setsockopt),
+	CALL_IF2(WWWI, ALLOW, setsockopt, IPPROTO_TCP, TCP_NODELAY),
+	CALL_IF2(WWWI, ALLOW, setsockopt, SOL_SOCKET, SO_KEEPALIVE),
+	CALL_IF2(WWWI, ALLOW, setsockopt, SOL_SOCKET, SO_RCVTIMEO),
+	CALL_IF2(WWWI, ALLOW, setsockopt, SOL_SOCKET, SO_SNDTIMEO),
 	CALL_IF(WWWI, ALLOW, openat, IS, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY),
 	CALL(WWWI, ALLOW, getdents64),
 	CALL_IF(WWWI, ALLOW, newfstatat, IS, 3, AT_EMPTY_PATH, 0),
