@@ -130,8 +130,9 @@ static int read_all(struct task *t, int fd, char *p, size_t len)
 	return 0;
 }
 
-/* A file without a name of our own user's: the agent's spool. Whoever could cut
- * it short could as well kill us. What FUSE says of a file its user says. */
+/* A file without a name of our own user's: the agent's spool, which a worker of
+ * the agent cannot cut short (sandbox.c) whoever has taken it over; where there is
+ * no such filter it could kill us as well. What FUSE says of a file its user says. */
 static bool is_own_spool(int fd, const struct stat *st)
 {
 	struct statfs fs;

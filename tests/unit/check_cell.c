@@ -125,6 +125,21 @@ static int signal_all(void)
 	return result(kill(-1, 0));
 }
 
+/* What the scanner may be reading. */
+static int cut_short(void)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR, 0600);
+
+	return fd < 0 ? 0 : result(ftruncate(fd, 0));
+}
+
+static int cut_out(void)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR, 0600);
+
+	return fd < 0 ? 0 : result(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 4096));
+}
+
 /* --- what must go on --- */
 
 /* A message that is too large for memory, read back, and handed over. */
@@ -202,6 +217,8 @@ static const struct {
 	{ trace, KILLED, false },
 	{ signal_parent, EACCES, false },
 	{ signal_all, EACCES, false },
+	{ cut_short, EACCES, false },
+	{ cut_out, EACCES, false },
 	{ spool_file, 0, false },
 	{ connect_unix, 0, false },
 	{ connect_tcp, 0, false },

@@ -264,7 +264,9 @@ static char *told(int (*form)(struct buf *, const struct stats_view *, const str
 	const struct status_now now = { start_ms, (long long)stats_view_start_s(v) + 100000 };
 
 	ck_assert_int_eq(form(&b, v, &now), 0);
-	char *text = strndup((const char *)buf_head(&b), buf_len(&b));
+	char *text = calloc(1, buf_len(&b) + 1);
+	ck_assert_ptr_nonnull(text);
+	memcpy(text, buf_head(&b), buf_len(&b));
 	buf_fini(&b);
 	stats_view_free(&v);
 	return text;
