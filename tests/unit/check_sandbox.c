@@ -271,7 +271,7 @@ static int memory(void)
 	char *p = malloc(64 << 20);
 	int fd = memfd_create("check", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (p == NULL || fd < 0 || ftruncate(fd, PAGE) < 0 ||
+	if (p == NULL || fd < 0 || pwrite(fd, p, PAGE, 0) != PAGE ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0)
 		return -1;
 	memset(p, 1, 64 << 20);
