@@ -245,7 +245,7 @@ class Suite:
                      "syslog_class": "error:warning:summ:summall:part:partall:info:debug",
                      "daemon_sock_path": self.sock_path,
                      "pid_file": os.path.join(self.run_dir, "daemon.pid"),
-                     "status_sock_path": os.path.join(self.run_dir, "daemon.status"),
+                     "status_sock_path": os.path.join(self.run_dir, "daemon.st"),
                      "av_signature_dir": t.path("signatures"),
                      "av_quarantine_dir": t.path("quarantine"),
                      "num_proc": 1, "num_thrd": 2}
@@ -256,7 +256,7 @@ class Suite:
         self.smtp = {"agent_enabled": True, "listen_addr": host, "listen_port": self.port,
                      "server_addr": server.host, "server_port": server.port,
                      "pid_file": os.path.join(self.run_dir, "agent.pid"),
-                     "status_sock_path": os.path.join(self.run_dir, "agent.status"),
+                     "status_sock_path": os.path.join(self.run_dir, "agent.st"),
                      "spool_dir": t.path("spool")}
         self.smtp.update(smtp or {})
         self.port = self.smtp["listen_port"]

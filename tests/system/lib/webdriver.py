@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 
 from harness import SLOW, Skip, check, free_port, is_listening, wait_until
 
@@ -36,7 +37,10 @@ class Browser:
         self.port = free_port()
         home = t.path("chromium")
         os.mkdir(home)
-        env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8",
+        # Chromium makes a socket there, whose path must be short.
+        short = tempfile.mkdtemp(prefix="esets.")
+        t.at_end(lambda: shutil.rmtree(short, ignore_errors=True))
+        env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": short, "LANG": "C.UTF-8",
                "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
         with open(t.path("chromedriver.log"), "wb") as log:
             self.popen = subprocess.Popen([driver, "--port=%d" % self.port], env=env, stdout=log,
