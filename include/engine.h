@@ -19,6 +19,7 @@ struct engine_object {
 	int fd;                      /* -1, or a descriptor that holds exactly data */
 	const char *name;            /* file name, "" */
 	bool is_message;             /* the whole message as received */
+	bool sized_only;             /* signatures of any size are not for it */
 	bool want_sha256;            /* fill in sha256_hex */
 	char sha256_hex[65];         /* out: "" or the digest */
 	bool is_allowed;             /* its digest is in av_allow_hash: finds don't count */

@@ -9,7 +9,12 @@
  *   *.sha256 *.txt   SHA256, or SHA256 and a name behind blanks
  * Empty lines and lines that begin with # are skipped; bad lines are reported
  * with file and line and skipped. Other files are reported and left alone,
- * but for hidden ones, README* and *~. */
+ * but for hidden ones, README* and *~.
+ *
+ * A mail on its way is the object where digests cost most and tell least: it is
+ * as long as all its parts, and its trace header makes it another one each time.
+ * For it only those signatures count that name its size (sized_only), so that it
+ * is digested only where one of them may fit. */
 #ifndef ESETS_ENGINE_HASH_H
 #define ESETS_ENGINE_HASH_H
 

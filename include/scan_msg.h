@@ -45,7 +45,7 @@ struct scan_request {
 	const char *client;        /* address text, "" unknown */
 	const char *helo;          /* "" unknown */
 	const char *queue_id;      /* of the MTA before us, "" unknown */
-	const char *name;          /* file name for esets_scan, "" mail */
+	const char *name;          /* file name for esets_scan, "" mail on its way */
 	bool is_mail;              /* a message (RFC 5322), else any file */
 	uint64_t size;             /* octets to scan */
 	bool is_inline;            /* they are octets, else in the descriptor */

@@ -466,7 +466,7 @@ static size_t lower_bound(const struct table *t, enum sig_kind k, const unsigned
 }
 
 static const char *look_up(const struct db *d, enum sig_kind k, const unsigned char *digest,
-	uint32_t size)
+	uint32_t size, bool sized_only)
 {
 	const struct table *t = &d->t[k];
 
@@ -475,15 +475,15 @@ static const char *look_up(const struct db *d, enum sig_kind k, const unsigned c
 		if (memcmp(rec, digest, sig_digest_len[k]) != 0)
 			break;
 		uint32_t want = rec_u32(rec, k, 0);
-		if (want == SIG_SIZE_ANY || want == size)
+		if (want == size || (want == SIG_SIZE_ANY && !sized_only))
 			return d->names + rec_u32(rec, k, 1);
 	}
 	return NULL;
 }
 
-static bool has_size(const struct table *t, uint32_t size)
+static bool has_size(const struct table *t, uint32_t size, bool sized_only)
 {
-	return t->any_size || (t->nsizes > 0 && bsearch(&size, t->sizes, t->nsizes,
+	return (t->any_size && !sized_only) || (t->nsizes > 0 && bsearch(&size, t->sizes, t->nsizes,
 		sizeof *t->sizes, compare_u32) != NULL);
 }
 
@@ -519,7 +519,7 @@ enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_n
 	for (int k = SIG_KIND_COUNT - 1; k >= 0; k--) {
 		bool wanted = k == SIG_SHA256 && o->want_sha256;
 		bool useful = db != NULL && db->t[k].n > 0 && algorithms[k] != NULL &&
-			has_size(&db->t[k], size);
+			has_size(&db->t[k], size, o->sized_only);
 		if (!wanted && !useful)
 			continue;
 		if (digest_of((enum sig_kind)k, o, digest) < 0) {
@@ -528,7 +528,8 @@ enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_n
 		}
 		if (wanted)
 			str_hex(o->sha256_hex, digest, sig_digest_len[SIG_SHA256]);
-		const char *name = useful ? look_up(db, (enum sig_kind)k, digest, size) : NULL;
+		const char *name = useful ?
+			look_up(db, (enum sig_kind)k, digest, size, o->sized_only) : NULL;
 		if (name == NULL)
 			continue;
 		str_copy(r->name, sizeof r->name, name);

@@ -122,11 +122,19 @@ void task_scope_end(struct task *t, struct task_scope *s, const char *name)
 	on_allowed(t, &o);
 }
 
+/* Mail, and not out of a file. */
+static bool is_on_its_way(const struct scan_request *r)
+{
+	return r->is_mail && r->name[0] == '\0';
+}
+
 bool task_scan_object(struct task *t, const void *data, size_t len, const char *name,
 	bool is_message)
 {
 	struct engine_object o = { .data = data, .len = len, .name = name,
-		.fd = is_message ? t->fd : -1, .is_message = is_message, .want_sha256 = is_message && !t->r->sha256_if_found };
+		.fd = is_message ? t->fd : -1, .is_message = is_message,
+		.sized_only = is_message && is_on_its_way(t->r),
+		.want_sha256 = is_message && !t->r->sha256_if_found };
 	struct engine_result r = { .score_milli = 0 };
 
 	if (!task_goes_on(t))

@@ -180,7 +180,7 @@ static void start(struct run *r, struct slot *s)
 {
 	const struct scan_item *it = &s->item;
 	struct scan_request q = { .id = "", .agent = "scan", .sender = "", .client = "", .helo = "",
-		.queue_id = "", .name = it->is_mail ? "" : wire_name(it->name), .is_mail = it->is_mail,
+		.queue_id = "", .name = wire_name(it->name), .is_mail = it->is_mail,
 		.size = it->size, .want_av = true, .want_parts = SCAN_PARTS_NOTABLE,
 		.opts = *r->cfg->opts };
 

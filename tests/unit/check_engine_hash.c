@@ -333,6 +333,30 @@ START_TEST(sha256_alone)
 }
 END_TEST
 
+/* What is as long as its parts and never the same twice. */
+START_TEST(any_size_is_not_for_all)
+{
+	struct engine_object o = { .data = (const unsigned char *)"one", .len = 3, .fd = -1,
+		.sized_only = true, .want_sha256 = true };
+	struct engine_result r;
+	char text[400];
+
+	snprintf(text, sizeof text, "%s:*:Any.Size\n%s:4:Other.Size\n", hex_of("SHA256", "one"),
+		hex_of("SHA256", "one"));
+	write_file("a.hsb", text);
+	load(2);
+	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_CLEAN);
+	snprintf(text, sizeof text, "%s:3:This.Size\n", hex_of("MD5", "one"));
+	write_file("a.hdb", text);
+	load(3);
+	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_FOUND);
+	ck_assert_str_eq(r.name, "This.Size");
+	o.sized_only = false;
+	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_FOUND);
+	ck_assert_str_eq(r.name, "Any.Size");
+}
+END_TEST
+
 /* Digests of numbers, and for some of them a few that differ from them late: what
  * is alike in its first octets is found all the same. */
 START_TEST(alike_digests)
@@ -379,6 +403,7 @@ int main(void)
 	tcase_add_test(t, sha256_alone);
 	tcase_add_test(t, allowed_names_come_last);
 	tcase_add_test(t, alike_digests);
+	tcase_add_test(t, any_size_is_not_for_all);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);
