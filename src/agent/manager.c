@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,10 +20,9 @@
 #include "log.h"
 #include "proc.h"
 #include "resolve.h"
-#include "service.h"
 #include "spool.h"
+#include "start.h"
 #include "stats.h"
-#include "status_sock.h"
 #include "supervise.h"
 #include "worker.h"
 
@@ -58,16 +56,9 @@ static int fail(const char *what, const char *why, int status)
 	return status;
 }
 
-/* The same for an option, with the place of its value. */
 static int fail_option(const struct conf *c, const char *option, const char *why)
 {
-	const char *origin = conf_origin(c, "smtp", option);
-
-	if (strcmp(origin, "default") == 0)
-		log_error("%s: %s", option, why);
-	else
-		log_error("%s: %s: %s", origin, option, why);
-	return CONF_EX_CONFIG;
+	return start_fail(CONF_PROG_SMTP, c, option, why);
 }
 
 /* The same; but whoever only checks may have fewer rights than what starts
@@ -78,19 +69,6 @@ static int fail_place(const struct manager *m, const char *option, int error, co
 		return fail_option(m->conf, option, why);
 	log_warning("%s: %s", option, why);
 	return 0;
-}
-
-static void log_setup(const struct conf *c, bool to_stderr)
-{
-	struct log_cfg cfg = { .to_stderr = to_stderr,
-		.json = c->smtp.mod.log_format == CONF_LOG_JSON };
-	char why[64];
-
-	if (log_facility_parse(c->smtp.mod.syslog_facility, &cfg.facility) < 0)
-		cfg.facility = LOG_DAEMON;
-	if (log_classes_parse(c->smtp.mod.syslog_class, &cfg.classes, why, sizeof why) < 0)
-		cfg.classes = ~0u;
-	log_open("esets_smtp", &cfg);
 }
 
 /* ---- the worker's side ------------------------------------------------- */
@@ -190,17 +168,6 @@ static void stopping(void *ctx)
 	listen_close(&m->listen);
 }
 
-static void note_log(void *arg, enum conf_note kind, const char *text)
-{
-	(void)arg;
-	if (kind == CONF_NOTE_ERROR)
-		log_error("%s", text);
-	else if (kind == CONF_NOTE_WARNING)
-		log_warning("%s", text);
-	else
-		log_info("%s", text);
-}
-
 static void apply_times(struct manager *m)
 {
 	m->sup.num = m->conf->smtp.num_proc;
@@ -211,19 +178,8 @@ static void apply_times(struct manager *m)
 /* What was fixed at the start stays, and says so. */
 static void keep_fixed(struct manager *m, struct conf *c)
 {
-	const struct conf_module *was = &m->conf->smtp.mod, *is = &c->smtp.mod;
-	const struct { const char *name, *was, *is; } fixed[] = {
-		{ "daemon_sock_path", m->sock_path, c->smtp.daemon_sock_path },
-		{ "pid_file", was->pid_file, is->pid_file },
-		{ "user", was->user, is->user },
-		{ "group", was->group, is->group },
-		{ "status_sock_path", was->status_sock_path, is->status_sock_path },
-	};
-
-	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-		if (strcmp(fixed[i].was, fixed[i].is) != 0)
-			log_warning("%s: a change takes effect after a restart only", fixed[i].name);
-	}
+	start_say_fixed("daemon_sock_path", m->sock_path, c->smtp.daemon_sock_path);
+	start_say_fixed_module(&m->conf->smtp.mod, &c->smtp.mod);
 	c->smtp.daemon_sock_path = m->sock_path;
 	if (!c->smtp.mod.agent_enabled)
 		log_warning("agent_enabled = no: stop the agent to disable it");
@@ -235,7 +191,7 @@ static int reload(void *ctx, unsigned *num_io)
 	struct manager *m = ctx;
 	struct listen_set fresh;
 	char why[256];
-	struct conf *c = conf_load(m->cli, note_log, NULL);
+	struct conf *c = conf_load(m->cli, start_note, NULL);
 
 	if (c != NULL && (c->smtp.num_proc > m->max_workers || c->smtp.num_thrd > m->max_threads)) {
 		log_error("num_proc and num_thrd can grow this far only by a restart");
@@ -249,13 +205,13 @@ static int reload(void *ctx, unsigned *num_io)
 		log_error("the configuration was not reloaded, the old one stays in force");
 		return -1;
 	}
-	const unsigned changes = conf_changes(m->conf, c, CONF_PROG_SMTP, note_log, NULL);
+	const unsigned changes = conf_changes(m->conf, c, CONF_PROG_SMTP, start_note, NULL);
 	keep_fixed(m, c);
 	listen_close(&m->listen);
 	m->listen = fresh;
 	conf_free(&m->conf);
 	m->conf = c;
-	log_setup(c, m->cli->foreground);
+	start_log(CONF_PROG_SMTP, c, m->cli->foreground);
 	resolve_stop(&m->resolve);
 	resolve_now(m, 1000);
 	apply_times(m);
@@ -304,11 +260,6 @@ static int fail_path(const struct manager *m, const char *option, int error, con
 	return fail_place(m, option, error, why);
 }
 
-static bool wants_pid(const struct manager *m)
-{
-	return !m->cli->foreground || m->conf->smtp.mod.pid_file_is_set;
-}
-
 /* What is there already, and whether the rest can be made: the same for
  * --check-config as for the start. */
 static int try_places(const struct manager *m)
@@ -319,7 +270,7 @@ static int try_places(const struct manager *m)
 		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
 	int status = err != 0 ? fail_path(m, "spool_dir", err, c->spool_dir) : 0;
 
-	if (!wants_pid(m) || proc_try_file(c->mod.pid_file, S_IFREG, true) == 0)
+	if (!start_wants_pid_file(m->cli, m->conf) || proc_try_file(c->mod.pid_file, S_IFREG, true) == 0)
 		return status;
 	err = fail_path(m, "pid_file", errno, c->mod.pid_file);
 	return status != 0 ? status : err;
@@ -335,35 +286,11 @@ static int make_spool_dir(const struct manager *m)
 	return err != 0 ? fail_path(m, "spool_dir", err, dir) : 0;
 }
 
-static int write_pid(struct manager *m)
+static int write_pid(const struct manager *m)
 {
-	const struct conf_module *mod = &m->conf->smtp.mod;
-	pid_t other = 0;
+	int status = start_pid_file(m->cli, m->conf, &m->id);
 
-	if (!wants_pid(m))
-		return 0;
-	if (proc_pidfile_open(mod->pid_file, m->id.uid, m->id.gid, &other) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK) {
-		log_error("%s: already running as process %ld", mod->pid_file, (long)other);
-		return 1;
-	}
-	return fail(mod->pid_file, strerror(errno), 1);
-}
-
-static bool wants_status(const struct manager *m)
-{
-	return !m->cli->foreground || service_is_told() || m->conf->smtp.mod.status_sock_is_set;
-}
-
-/* Without it mail goes on as well: nothing to fail for. */
-static void open_status(struct manager *m)
-{
-	const char *path = m->conf->smtp.mod.status_sock_path;
-
-	if (wants_status(m) && status_sock_open(&m->status, path, &m->id) < 0)
-		log_warning("status_sock_path: %s: %s; --status will not tell anything", path,
-			errno == EADDRINUSE ? "another program answers there" : strerror(errno));
+	return status >= 0 ? status : fail(m->conf->smtp.mod.pid_file, strerror(errno), 1);
 }
 
 static int alloc_tables(struct manager *m)
@@ -379,18 +306,6 @@ static int alloc_tables(struct manager *m)
 	    stats_init(STATS_AGENT, supervise_slots(m->max_workers), m->max_threads) < 0)
 		return fail("shared memory", strerror(errno), 1);
 	return 0;
-}
-
-static int find_identity(struct manager *m)
-{
-	const struct conf_module *mod = &m->conf->smtp.mod;
-	char why[256];
-
-	if (proc_identity_get(mod->user, mod->group, &m->id, why, sizeof why) == 0)
-		return 0;
-	/* The text begins with the option's name. */
-	const char *option = strncmp(why, "group", 5) == 0 ? "group" : "user";
-	return fail_option(m->conf, option, why + strlen(option) + 2);
 }
 
 /* A port that somebody has, or an address that is not there, may be right later:
@@ -438,23 +353,13 @@ static int prepare(struct manager *m)
 	return status != 0 ? status : alloc_tables(m);
 }
 
-/* No mistake that keeps the agent from starting. */
-static void try_status(const struct manager *m)
-{
-	const struct conf_module *mod = &m->conf->smtp.mod;
-
-	if (mod->status_sock_is_set && proc_try_file(mod->status_sock_path, S_IFSOCK, true) < 0)
-		log_warning("%s: status_sock_path: %s: %s", conf_origin(m->conf, "smtp",
-			"status_sock_path"), mod->status_sock_path, strerror(errno));
-}
-
 int manager_check(const struct conf_cli *cli, struct conf *conf)
 {
 	struct manager m = { .cli = cli, .conf = conf };
 	const struct conf_smtp *c = &conf->smtp;
 	struct net_endpoint e[NET_ADDRS_MAX];
 	char why[256];
-	int status = find_identity(&m);
+	int status = start_identity(CONF_PROG_SMTP, conf, &m.id);
 
 	/* No mistake: it may resolve when it is needed. */
 	if (c->server_addr[0] != '\0' && net_resolve(c->server_addr, c->server_port, false, e,
@@ -462,7 +367,7 @@ int manager_check(const struct conf_cli *cli, struct conf *conf)
 		log_warning("%s: server_addr: %s", conf_origin(conf, "smtp", "server_addr"), why);
 	if (status == 0 && conf->smtp.listen_addr[0] != '\0' && listen_try(conf, why, sizeof why) < 0)
 		status = fail_place(&m, "listen_addr", errno, why);
-	try_status(&m);
+	start_try_status(cli, conf); /* no mistake that keeps the agent from starting */
 	return status != 0 ? status : try_places(&m);
 }
 
@@ -502,8 +407,8 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 		.status = UNIX_SOCK_INIT };
 	int status;
 
-	log_setup(conf, true);
-	status = find_identity(&m);
+	start_log(CONF_PROG_SMTP, conf, true);
+	status = start_identity(CONF_PROG_SMTP, conf, &m.id);
 	if (status == 0 && !cli->foreground && proc_daemonize() < 0)
 		status = fail("daemonize", strerror(errno), 1);
 	if (status == 0)
@@ -512,11 +417,11 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 		m.pid = getpid();
 		m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,
 			.cb = &callbacks, .status = &m.status };
-		open_status(&m);
+		start_status(cli, conf, &m.id, &m.status);
 		apply_times(&m);
 		log_start(&m);
 		resolve_now(&m, RESOLVE_AT_START_MS);
-		log_setup(conf, cli->foreground);
+		start_log(CONF_PROG_SMTP, conf, cli->foreground);
 		if (!cli->foreground)
 			proc_daemon_ready();
 		status = supervise_run(&m.sup);

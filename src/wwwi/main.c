@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,21 +27,17 @@
 #include "proc.h"
 #include "quar_dir.h"
 #include "sandbox.h"
-#include "service.h"
+#include "start.h"
 #include "stats.h"
-#include "status.h"
-#include "status_sock.h"
 #include "supervise.h"
 #include "wwwi_int.h"
 
-#define IDENT "esets_wwwi"
-#define EX_RUNNING 1
 #define EX_BUSY 1
 #define BACKLOG 128
 #define WHY_SIZE 512
 
 struct parent {
-	struct conf_cli cli;
+	const struct conf_cli *cli;
 	struct conf *conf;
 	struct proc_identity id;
 	struct web_gate gate;
@@ -56,52 +51,9 @@ struct parent {
 	pid_t pid;
 };
 
-static void note(void *arg, enum conf_note kind, const char *text)
-{
-	const bool *errors_only = arg;
-
-	if (kind == CONF_NOTE_ERROR)
-		log_error("%s", text);
-	else if (*errors_only)
-		return;
-	else if (kind == CONF_NOTE_WARNING)
-		log_warning("%s", text);
-	else
-		log_info("%s", text);
-}
-
 static int fail(const struct parent *p, const char *option, const char *why)
 {
-	const char *origin = conf_origin(p->conf, "wwwi", option);
-
-	if (strcmp(origin, "default") == 0)
-		log_error("%s: %s", option, why);
-	else
-		log_error("%s: %s: %s", origin, option, why);
-	return CONF_EX_CONFIG;
-}
-
-static void log_early(const struct conf_cli *cli)
-{
-	const struct log_cfg cfg = {
-		.facility = cli->check_config || cli->dump_config || cli->status ? -1 : LOG_DAEMON,
-		.classes = 1u << LC_ERROR | 1u << LC_WARNING | 1u << LC_INFO, .to_stderr = true,
-	};
-
-	log_open(IDENT, &cfg);
-}
-
-static void log_configure(const struct conf_module *m, bool to_stderr)
-{
-	struct log_cfg cfg = { .to_stderr = to_stderr, .json = m->log_format == CONF_LOG_JSON };
-	char why[WHY_SIZE];
-
-	/* conf_load has checked both. */
-	if (log_facility_parse(m->syslog_facility, &cfg.facility) < 0)
-		cfg.facility = LOG_DAEMON;
-	if (log_classes_parse(m->syslog_class, &cfg.classes, why, sizeof why) < 0)
-		cfg.classes = 1u << LC_ERROR | 1u << LC_WARNING;
-	log_open(IDENT, &cfg);
+	return start_fail(CONF_PROG_WWWI, p->conf, option, why);
 }
 
 /* --- the worker ---------------------------------------------------------- */
@@ -242,11 +194,10 @@ static int reload(void *ctx, unsigned *num_io)
 	struct parent *p = ctx;
 	struct net_endpoint where;
 	struct web_gate gate;
-	bool errors_only = false;
 
 	(void)num_io;
-	log_info("reload: reading %s", p->cli.config_path);
-	struct conf *conf = conf_load(&p->cli, note, &errors_only);
+	log_info("reload: reading %s", p->cli->config_path);
+	struct conf *conf = conf_load(p->cli, start_note, NULL);
 	if (conf == NULL || gate_make(conf, &gate) < 0) {
 		log_error("reload: the configuration is not valid, nothing was changed");
 		conf_free(&conf);
@@ -258,7 +209,8 @@ static int reload(void *ctx, unsigned *num_io)
 		conf_free(&conf);
 		return -1;
 	}
-	conf_changes(p->conf, conf, CONF_PROG_WWWI, note, &errors_only);
+	conf_changes(p->conf, conf, CONF_PROG_WWWI, start_note, NULL);
+	start_say_fixed_module(&p->conf->wwwi.mod, &conf->wwwi.mod);
 	if (fd != p->listen_fd)
 		close(p->listen_fd);
 	p->listen_fd = fd;
@@ -266,7 +218,7 @@ static int reload(void *ctx, unsigned *num_io)
 	p->gate = gate;
 	conf_free(&p->conf);
 	p->conf = conf;
-	log_configure(&conf->wwwi.mod, p->cli.foreground);
+	start_log(CONF_PROG_WWWI, conf, p->cli->foreground);
 	look_at_quarantine(p, &p->quarantine);
 	log_info("reload: done");
 	return 0;
@@ -292,50 +244,27 @@ static const struct supervise_cb callbacks = {
 
 /* --- start --------------------------------------------------------------- */
 
-static int find_identity(struct parent *p)
-{
-	const struct conf_module *mod = &p->conf->wwwi.mod;
-	char why[256];
-
-	if (proc_identity_get(mod->user, mod->group, &p->id, why, sizeof why) == 0)
-		return 0;
-	/* The text begins with the option's name. */
-	log_error("%s: %s", conf_origin(p->conf, "wwwi", strncmp(why, "group", 5) == 0 ? "group" :
-		"user"), why);
-	return CONF_EX_CONFIG;
-}
-
-static bool wants_pid(const struct parent *p)
-{
-	return !p->cli.foreground || p->conf->wwwi.mod.pid_file_is_set;
-}
-
 /* What a start would run into, without making anything. */
 static int check(struct parent *p)
 {
 	const struct conf_wwwi *w = &p->conf->wwwi;
 	struct net_addr a;
-	int status = find_identity(p);
+	int status = start_identity(CONF_PROG_WWWI, p->conf, &p->id);
 
 	if (status == 0 && net_addr_parse(w->listen_addr, &a) == 0 && net_try_addr(&a) < 0)
 		status = fail(p, "listen_addr", strerror(errno));
-	if (wants_pid(p) && proc_try_file(w->mod.pid_file, S_IFREG, true) < 0 &&
+	if (start_wants_pid_file(p->cli, p->conf) &&
+	    proc_try_file(w->mod.pid_file, S_IFREG, true) < 0 &&
 	    (errno != EACCES || geteuid() == 0))
 		status = fail(p, "pid_file", strerror(errno));
 	return status;
 }
 
-static int write_pid(struct parent *p)
+static int write_pid(const struct parent *p)
 {
-	const struct conf_module *mod = &p->conf->wwwi.mod;
-	pid_t other = 0;
+	int status = start_pid_file(p->cli, p->conf, &p->id);
 
-	if (!wants_pid(p) || proc_pidfile_open(mod->pid_file, p->id.uid, p->id.gid, &other) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return fail(p, "pid_file", strerror(errno));
-	log_error("%s: already running as process %ld", mod->pid_file, (long)other);
-	return EX_RUNNING;
+	return status >= 0 ? status : fail(p, "pid_file", strerror(errno));
 }
 
 static int open_socket(struct parent *p)
@@ -367,25 +296,13 @@ static int make_memory(struct parent *p)
 	return 1;
 }
 
-/* Without it the pages are served as well. */
-static void open_status(struct parent *p)
-{
-	const struct conf_module *mod = &p->conf->wwwi.mod;
-
-	if ((!p->cli.foreground || service_is_told() || mod->status_sock_is_set) &&
-	    status_sock_open(&p->status, mod->status_sock_path, &p->id) < 0)
-		log_warning("status_sock_path: %s: %s; --status will not tell anything",
-			mod->status_sock_path, errno == EADDRINUSE ?
-			"another program answers there" : strerror(errno));
-}
-
 static int prepare(struct parent *p)
 {
-	int status = find_identity(p);
+	int status = start_identity(CONF_PROG_WWWI, p->conf, &p->id);
 
 	if (status == 0 && gate_make(p->conf, &p->gate) < 0)
 		status = fail(p, "password", "too long");
-	if (status == 0 && !p->cli.foreground && proc_daemonize() < 0) {
+	if (status == 0 && !p->cli->foreground && proc_daemonize() < 0) {
 		log_error("daemonize: %s", strerror(errno));
 		status = 1;
 	}
@@ -406,13 +323,13 @@ static int serve(struct parent *p)
 		p->sup = (struct supervise_cfg){ .what = "worker", .num = 1, .extra_fd = -1,
 			.stop_ms = 5000, .drain_ms = 5000, .ctx = p, .cb = &callbacks,
 			.status = &p->status };
-		open_status(p);
+		start_status(p->cli, p->conf, &p->id, &p->status);
 		look_at_quarantine(p, &p->quarantine);
 		log_info("version %s listens on %s%s", PACKAGE_VERSION,
 			net_endpoint_text(&p->where, text, sizeof text),
 			p->gate.basic[0] == '\0' ? ", without a password" : "");
-		log_configure(&p->conf->wwwi.mod, p->cli.foreground);
-		if (!p->cli.foreground)
+		start_log(CONF_PROG_WWWI, p->conf, p->cli->foreground);
+		if (!p->cli->foreground)
 			proc_daemon_ready();
 		status = supervise_run(&p->sup);
 		log_info("ended");
@@ -428,67 +345,36 @@ static int serve(struct parent *p)
 
 static int with_conf(struct parent *p)
 {
-	if (p->cli.dump_config) {
+	int status = 0;
+
+	if (p->cli->dump_config) {
 		conf_dump(p->conf, CONF_PROG_WWWI, stdout);
-		return 0;
-	}
-	if (p->cli.check_config) {
-		int status = check(p);
+	} else if (p->cli->check_config) {
+		status = check(p);
 		if (status == 0)
-			printf("%s: configuration is in order%s\n", p->conf->path,
-				p->conf->wwwi.mod.agent_enabled ? "" :
-				"; agent_enabled = no: nothing will start");
-		return status;
+			start_say_in_order(CONF_PROG_WWWI, p->conf);
+	} else if (start_is_enabled(CONF_PROG_WWWI, p->conf)) {
+		status = serve(p);
 	}
-	if (!p->conf->wwwi.mod.agent_enabled) {
-		printf(IDENT ": agent_enabled = no, nothing started\n");
-		service_ready("agent_enabled = no, nothing started");
-		return 0;
-	}
-	return serve(p);
+	return status;
 }
 
-static int run(struct parent *p)
+static int run(const struct conf_cli *cli)
 {
-	bool errors_only = p->cli.dump_config || p->cli.status;
-	int status = CONF_EX_CONFIG;
+	const bool is_question = cli->check_config || cli->dump_config;
+	enum conf_note least = cli->dump_config ? CONF_NOTE_ERROR : CONF_NOTE_INFO;
+	struct parent p = { .cli = cli, .listen_fd = -1, .status = UNIX_SOCK_INIT };
 
-	log_early(&p->cli);
-	if (!p->cli.check_config && !p->cli.dump_config && !p->cli.status)
+	start_log_early(CONF_PROG_WWWI, !is_question);
+	if (!is_question)
 		supervise_block_signals(); /* from here on none ends us half started */
-	p->conf = conf_load(&p->cli, note, &errors_only);
-	if (p->conf == NULL)
-		return p->cli.status ? STATUS_EX_UNKNOWN : status;
-	if (p->cli.status) {
-		const struct status_ask ask = { .program = IDENT, .json = p->cli.json,
-			.path = p->conf->wwwi.mod.status_sock_path };
-		status = (int)status_command(&ask, stdout);
-	} else {
-		status = with_conf(p);
-	}
-	conf_free(&p->conf);
+	p.conf = conf_load(cli, start_note, &least);
+	int status = p.conf == NULL ? CONF_EX_CONFIG : with_conf(&p);
+	conf_free(&p.conf);
 	return status;
 }
 
 int main(int argc, char **argv)
 {
-	const struct log_cfg on_stderr = { .facility = -1, .classes = ~0u, .to_stderr = true };
-	struct parent p = { .listen_fd = -1, .status = UNIX_SOCK_INIT };
-	bool errors_only = true;
-	int status = 0;
-
-	if (proc_std_open() < 0)
-		return 1;
-	log_open(IDENT, &on_stderr);
-	service_init();
-	if (conf_cli_parse(&p.cli, CONF_PROG_WWWI, argc, argv, note, &errors_only) < 0)
-		return CONF_EX_USAGE;
-	if (p.cli.help)
-		conf_cli_help(&p.cli, stdout);
-	else if (p.cli.version)
-		printf(IDENT " %s\n", PACKAGE_VERSION);
-	else
-		status = run(&p);
-	conf_cli_fini(&p.cli);
-	return fflush(stdout) != 0 || ferror(stdout) ? 1 : status;
+	return start_main(CONF_PROG_WWWI, run, argc, argv);
 }
