@@ -222,6 +222,11 @@ const struct conf_value *conf_value_of(const struct conf_values *vs, const char 
  * NULL where that has none. */
 const void *conf_group_of(const struct conf *c, unsigned section, enum conf_group group);
 
+/* conf_rules.c: what must hold between options, of all that is in force for one
+ * program; and of secrets, by section as conf_merged has them, in a file. */
+void conf_check_all(const struct conf *c, enum conf_program program, struct conf_notes *notes);
+void conf_check_secrets(const struct conf_values own[3], const struct conf_reader *r);
+
 struct conf_users;
 /* conf_user.c: the file that user_config of [smtp] names, into c->priv->users. */
 void conf_users_load(struct conf *c, struct conf_notes *notes);
