@@ -1,10 +1,10 @@
 /* check_allow.c - av_allow_name and av_allow_hash: what matches, what never does. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "allow.h"
+#include "unit.h"
 
 #define A16 "0123456789abcdef"
 #define A64 A16 A16 A16 A16
@@ -68,9 +68,5 @@ int main(void)
 	tcase_add_test(tc, hash_table);
 	tcase_add_test(tc, long_items);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

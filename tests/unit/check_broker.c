@@ -3,7 +3,6 @@
 #include "broker.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "../../src/daemon/broker_int.h"
+#include "unit.h"
 
 #define WAIT_MS 5000
 #define MANY 800    /* more requests than a socket holds */
@@ -28,7 +28,7 @@ static struct engine_ext first, third;
 static struct engine_addresses lists[ENGINES_EXTERNAL];
 static int pair[2], listener;
 static pid_t broker;
-static char dir[40], path[60];
+static char dir[UNIT_PATH_SIZE], path[UNIT_PATH_SIZE + 8];
 
 /* --- what the broker asks of the engines --- */
 
@@ -94,8 +94,7 @@ static void setup(void)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 
-	strcpy(dir, "/tmp/check_broker.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(path, sizeof path, "%s/s", dir);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	strcpy(un.sun_path, path);
@@ -116,8 +115,6 @@ static void teardown(void)
 	kill(broker, SIGTERM);
 	ck_assert_int_eq(waitpid(broker, &status, 0), broker);
 	ck_assert_int_eq(status, 0);
-	unlink(path);
-	rmdir(dir);
 }
 
 static int wait_for(int fd)
@@ -330,9 +327,5 @@ int main(void)
 	tcase_add_test(t, leaves_with_the_workers);
 	tcase_add_test(t, full_queue);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

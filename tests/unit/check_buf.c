@@ -1,10 +1,10 @@
 /* check_buf.c - buf.c against a plain model: limits, growing, consuming. */
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
+#include "unit.h"
 
 START_TEST(starts_empty)
 {
@@ -161,9 +161,5 @@ int main(void)
 	tcase_add_test(tc, trim_keeps_content);
 	tcase_add_test(tc, queue_of_octets);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,6 +1,5 @@
 /* check_carriers.c - TNEF, files of a Mac, BinHex and data URIs: what is in
  * them, whole, cut off anywhere, and of any octets. */
-#include <check.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "binhex.h"
 #include "data_uri.h"
 #include "tnef.h"
+#include "unit.h"
 
 /* In a room of its own size, so that what is read behind it is noticed. */
 static unsigned char *exact(const void *p, size_t n)
@@ -350,9 +350,5 @@ int main(void)
 	tcase_add_test(t, binhex_cut_off);
 	tcase_add_test(t, data_uris);
 	tcase_add_test(t, any_octets);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -5,7 +5,6 @@
 #include "cell.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -28,8 +27,9 @@
 #include "log.h"
 #include "sandbox.h"
 #include "spool.h"
+#include "unit.h"
 
-static char top[64], dir[80], other[80], name[96], sock[96];
+static char top[UNIT_PATH_SIZE], dir[80], other[80], name[96], sock[96];
 static struct spool_cfg cfg;
 static int listener = -1, tcp = -1;
 static struct sockaddr_in tcp_addr;
@@ -382,8 +382,7 @@ static void each_begin(void)
 	socklen_t len = sizeof tcp_addr;
 
 	log_open("check_cell", &quiet);
-	strcpy(top, P_tmpdir "/check_cell.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	unit_dir(top);
 	snprintf(dir, sizeof dir, "%s/spool", top);
 	snprintf(other, sizeof other, "%s/other", top);
 	snprintf(sock, sizeof sock, "%s/sock", top);
@@ -422,9 +421,5 @@ int main(void)
 	tcase_add_loop_test(t, from_inside_wwwi, 0, WEB_TRIES);
 	tcase_add_test(t, handed_over);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

@@ -1,11 +1,11 @@
 /* check_clamd_reply.c - answers of clamd: what is one, and what it means. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clamd_reply.h"
 #include "split.h"
+#include "unit.h"
 
 /* Feeds n octets in the mode's pieces; the last return value. */
 static int push(struct clamd_reply *r, const char *in, size_t n, unsigned mode)
@@ -227,7 +227,6 @@ int main(void)
 {
 	Suite *suite = suite_create("clamd_reply");
 	TCase *tc = tcase_create("clamd_reply");
-	SRunner *sr;
 
 	tcase_add_test(tc, framing);
 	tcase_add_test(tc, read_timeout);
@@ -237,9 +236,5 @@ int main(void)
 	tcase_add_test(tc, version);
 	tcase_add_test(tc, what_counts);
 	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

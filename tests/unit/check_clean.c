@@ -1,9 +1,9 @@
 /* check_clean.c - what stands instead of an infected part. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clean.h"
+#include "unit.h"
 
 #define TYPE "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
 #define REMOVED "This part of the message was removed, since it was infected.\r\n"
@@ -83,15 +83,11 @@ int main(void)
 {
 	Suite *s = suite_create("clean");
 	TCase *t = tcase_create("clean");
-	SRunner *r = srunner_create(s);
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, part);
 	tcase_add_test(t, hostile_names);
 	tcase_add_test(t, message);
 	tcase_add_test(t, no_room);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

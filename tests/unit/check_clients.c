@@ -1,8 +1,8 @@
 /* check_clients.c - sessions per client, counted by workers of which one may be
  * somebody else's. */
 #include "clients.h"
+#include "unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +75,5 @@ int main(void)
 	tcase_add_test(t, counts_over_all_slots);
 	tcase_add_test(t, hostile_worker);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -3,7 +3,6 @@
  * Each test writes a file into a scratch directory and loads it as one of the
  * programs would; what conf_load says is kept in `said`, one line each with E,
  * W or I in front and the file's name taken off. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,23 +13,15 @@
 #include "conf.h"
 #include "conf_int.h"
 #include "str.h"
+#include "unit.h"
 
-static char dir[256], path[300], said[200000];
+static char dir[UNIT_PATH_SIZE], path[300], said[200000];
 static size_t said_len;
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(dir, sizeof(dir), "%s/check_conf.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(path, sizeof(path), "%s/esets.cfg", dir);
-}
-
-static void teardown(void)
-{
-	unlink(path);
-	rmdir(dir);
 }
 
 static void note(void *arg, enum conf_note kind, const char *text)
@@ -1384,7 +1375,7 @@ int main(void)
 	Suite *s = suite_create("conf");
 	TCase *tc = tcase_create("conf");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, table_is_sound);
 	tcase_add_test(tc, every_option_is_there);
@@ -1427,9 +1418,5 @@ int main(void)
 	tcase_add_test(tc, command_line_wins);
 	tcase_add_test(tc, command_line_in_messages);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

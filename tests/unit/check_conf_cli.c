@@ -1,5 +1,4 @@
 /* check_conf_cli.c - command line and --help of the programs. */
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "conf.h"
 #include "conf_int.h"
+#include "unit.h"
 
 #define ARGS_MAX 16
 
@@ -379,9 +379,5 @@ int main(void)
 	tcase_add_test(tc, scan_has_options_of_a_scan);
 	tcase_add_loop_test(tc, help, CONF_PROG_SMTP, CONF_PROG_SCAN + 1);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

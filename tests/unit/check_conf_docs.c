@@ -4,7 +4,6 @@
  * type, bounds, unit and default in the line below it; the sample file has
  * each option as `;name = default` in a section it belongs to, and loads as it
  * is and with all of them uncommented. Files are looked for in $srcdir. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "conf.h"
 #include "conf_int.h"
+#include "unit.h"
 
 #define TEXT_MAX 200000
 
@@ -308,19 +308,15 @@ static void note(void *arg, enum conf_note kind, const char *text)
  * comments and origins. */
 static void load_and_dump(enum conf_program program, const char *text, char out[TEXT_MAX])
 {
-	const char *tmp = getenv("TMPDIR");
-	char path[300], prog[] = "prog", opt[] = "-c", *argv[] = { prog, opt, path, NULL };
+	char path[UNIT_PATH_SIZE], prog[] = "prog", opt[] = "-c", *argv[] = { prog, opt, path, NULL };
 	struct conf_cli cli;
 
-	snprintf(path, sizeof(path), "%s/check_conf_docs.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	int fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
+	int fd = unit_file(path);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 	said[0] = '\0';
 	ck_assert_int_eq(conf_cli_parse(&cli, program, 3, argv, note, NULL), 0);
 	struct conf *c = conf_load(&cli, note, NULL);
-	unlink(path);
 	ck_assert_msg(c != NULL && said[0] == '\0', "%s", said);
 	ck_assert(!c->smtp.mod.agent_enabled && !c->wwwi.mod.agent_enabled);
 	FILE *f = fmemopen(out, TEXT_MAX, "w");
@@ -373,9 +369,5 @@ int main(void)
 	tcase_add_test(tc, sample_has_every_option);
 	tcase_add_loop_test(tc, sample_loads, CONF_PROG_SMTP, CONF_PROG_TOOL + 1);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

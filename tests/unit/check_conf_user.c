@@ -1,6 +1,5 @@
 /* check_conf_user.c - the user file, through conf_load: settings, inheritance,
  * groups, and what is said of a wrong one. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,26 +9,17 @@
 #include "conf.h"
 #include "conf_int.h"
 #include "config.h"
+#include "unit.h"
 
-static char dir[256], cfg_path[300], user_path[300], said[100000];
+static char dir[UNIT_PATH_SIZE], cfg_path[300], user_path[300], said[100000];
 static size_t said_len;
 static unsigned no_effect;
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(dir, sizeof dir, "%s/check_conf_user.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(cfg_path, sizeof cfg_path, "%s/esets.cfg", dir);
 	snprintf(user_path, sizeof user_path, "%s/users.cfg", dir);
-}
-
-static void teardown(void)
-{
-	unlink(cfg_path);
-	unlink(user_path);
-	rmdir(dir);
 }
 
 /* Errors and warnings (those of options without effect are counted); with the user file's name as U. */
@@ -403,7 +393,7 @@ int main(void)
 	Suite *s = suite_create("conf_user");
 	TCase *tc = tcase_create("all");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_section_over_the_agent);
 	tcase_add_test(tc, all_scanner_options);
@@ -419,9 +409,5 @@ int main(void)
 	tcase_add_test(tc, long_line_of_parents);
 	tcase_add_test(tc, changed_sections);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -5,7 +5,6 @@
 #include "confined.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +25,7 @@
 #include "conf.h"
 #include "confine.h"
 #include "engine_hash.h"
+#include "unit.h"
 #include "unpack.h"
 
 #define SKIPPED 99
@@ -237,9 +237,5 @@ int main(void)
 	tcase_add_test(t, landlock);
 	tcase_add_test(t, archives);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

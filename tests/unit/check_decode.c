@@ -2,7 +2,6 @@
  * programs send and what hostile ones send, each fed whole, octet by octet
  * and cut at random; what we encode ourselves comes back; nothing is ever
  * written beyond the room that decode.h promises. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "decode.h"
 #include "decode_run.h"
 #include "split.h"
+#include "unit.h"
 
 #define GUARD 0xa5
 
@@ -521,7 +521,6 @@ int main(void)
 {
 	Suite *s = suite_create("decode");
 	TCase *t = tcase_create("all");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_test(t, base64_table);
 	tcase_add_test(t, qp_table);
@@ -537,8 +536,5 @@ int main(void)
 	tcase_add_test(t, base64_lines);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,11 +1,11 @@
 /* check_decode_uu.c - encoded files in a text: which lines begin one, where it
  * ends, and that a text full of beginnings takes no more time than another. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decode_uu.h"
+#include "unit.h"
 
 static void check_body(const struct decode_uu *f, const char *out)
 {
@@ -127,7 +127,6 @@ int main(void)
 {
 	Suite *s = suite_create("decode_uu");
 	TCase *t = tcase_create("all");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_test(t, yenc_find);
 	tcase_add_test(t, uu_find);
@@ -136,8 +135,5 @@ int main(void)
 	tcase_add_test(t, uu_find_many);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

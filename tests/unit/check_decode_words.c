@@ -1,11 +1,11 @@
 /* check_decode_words.c - encoded words and charsets: a table of what mail programs
  * send and what hostile ones send, into rooms of all sizes. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decode_words.h"
+#include "unit.h"
 
 START_TEST(words)
 {
@@ -60,13 +60,9 @@ int main(void)
 {
 	Suite *s = suite_create("decode_words");
 	TCase *t = tcase_create("all");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_test(t, words);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,5 +1,4 @@
 /* check_engine_hash.c - digest signatures: file formats, bad lines, look-up. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +9,9 @@
 #include "engine_hash.h"
 #include "log.h"
 #include "str.h"
+#include "unit.h"
 
-static char dir[] = "/tmp/check_hash.XXXXXX";
+static char dir[UNIT_PATH_SIZE];
 static char path[128];
 
 static void write_file(const char *name, const char *text)
@@ -25,20 +25,11 @@ static void write_file(const char *name, const char *text)
 
 static void setup(void)
 {
-	strcpy(dir, "/tmp/check_hash.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 }
 
 static void teardown(void)
 {
-	static const char *const names[] = { "a.hdb", "a.hsb", "a.sha256", "b.txt", "x.other",
-		".x.other", "README", "README.md", "a.hdb~", "daily.cvd", "other" };
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	rmdir(dir);
 	engine_hash_unload();
 }
 
@@ -404,9 +395,5 @@ int main(void)
 	tcase_add_test(t, allowed_names_come_last);
 	tcase_add_test(t, alike_digests);
 	tcase_add_test(t, any_size_is_not_for_all);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

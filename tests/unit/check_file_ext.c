@@ -1,10 +1,10 @@
 /* check_file_ext.c - what a name is taken for, case by case. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file_ext.h"
+#include "unit.h"
 
 static const struct {
 	const char *name;
@@ -230,9 +230,5 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, any_octets);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -1,11 +1,11 @@
 /* check_find.c - find.c against the simplest search there is. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "find.h"
 #include "str.h"
+#include "unit.h"
 
 static const char *simple(const char *hay, size_t n, const char *needle, size_t k, bool any_case)
 {
@@ -113,9 +113,5 @@ int main(void)
 	tcase_add_test(tc, odd_lines);
 	tcase_add_test(tc, any_octets);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,9 +1,9 @@
 /* check_hdr.c - the header scan in every split, and the lines made. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hdr.h"
+#include "unit.h"
 
 static unsigned seed = 1;
 
@@ -324,9 +324,5 @@ int main(void)
 	tcase_add_test(t, received_plain);
 	tcase_add_test(t, received_hostile);
 	tcase_add_test(t, received_dates);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

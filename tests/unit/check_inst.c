@@ -1,11 +1,11 @@
 /* check_inst.c - what postconf says, plans, the way back, lines of esets.cfg. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
 #include "inst_plan.h"
+#include "unit.h"
 
 /* As a plain Debian 12 has them. */
 static const char in_force[] = "content_filter =\nreceive_override_options =\n"
@@ -564,9 +564,5 @@ int main(void)
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		tcase_add_test(c, tests[i]);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

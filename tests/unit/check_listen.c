@@ -1,7 +1,6 @@
 /* check_listen.c - the shared table of server addresses, and listening sockets
  * that are opened, taken over, and given back when one of them fails. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +17,7 @@
 #include "conf.h"
 #include "listen.h"
 #include "split.h"
+#include "unit.h"
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -147,7 +147,7 @@ END_TEST
 /* ---- sockets ------------------------------------------------------------ */
 
 static struct conf conf;
-static char dir[64], why[256];
+static char dir[UNIT_PATH_SIZE], why[256];
 
 static unsigned open_fds(void)
 {
@@ -177,8 +177,7 @@ static int hold_port(uint16_t *port)
 
 static void setup(void)
 {
-	strcpy(dir, P_tmpdir "/check_listen.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	int fd = hold_port(&conf.smtp.listen_port);
 	close(fd);
 	why[0] = '\0';
@@ -350,9 +349,5 @@ int main(void)
 	tcase_set_timeout(sockets, 60);
 	suite_add_tcase(suite, table);
 	suite_add_tcase(suite, sockets);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -2,7 +2,6 @@
  * replaced below, so that the test sees what would have been sent. */
 #include "log.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "str.h"
+#include "unit.h"
 
 static struct {
 	int prio, count;
@@ -424,10 +424,5 @@ int main(void)
 	tcase_add_exit_test(t, test_fatal, 78);
 	tcase_add_test(t, test_threads);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,10 +1,10 @@
 /* check_magic.c - which archives octets may be; do zip readers agree. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "magic.h"
+#include "unit.h"
 #include "zip_dir.h"
 
 struct sample {
@@ -387,9 +387,5 @@ int main(void)
 	tcase_add_test(t, plain_zip);
 	tcase_add_test(t, ends_and_headers_are_found);
 	tcase_add_test(t, header_of_7z);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

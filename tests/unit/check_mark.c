@@ -1,10 +1,10 @@
 /* check_mark.c - the text of the marks. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mark.h"
+#include "unit.h"
 
 static const char *text_of(struct buf *out)
 {
@@ -146,7 +146,6 @@ int main(void)
 {
 	Suite *s = suite_create("mark");
 	TCase *t = tcase_create("mark");
-	SRunner *r = srunner_create(s);
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, subject, 0, (int)(sizeof subjects / sizeof *subjects));
@@ -155,8 +154,5 @@ int main(void)
 	tcase_add_test(t, scores);
 	tcase_add_test(t, dry_run);
 	tcase_add_test(t, no_room);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

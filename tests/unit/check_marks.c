@@ -1,11 +1,11 @@
 /* check_marks.c - marks.c against searches one after the other. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "marks.h"
 #include "split.h"
+#include "unit.h"
 
 static const struct {
 	const char *octets;
@@ -104,9 +104,5 @@ int main(void)
 	tcase_add_test(tc, at_random);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

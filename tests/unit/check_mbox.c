@@ -1,6 +1,5 @@
 /* check_mbox.c - mailboxes cut into messages, in every split; and what is taken
  * for a message or a mailbox at all. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "mail_kind.h"
 #include "mbox.h"
 #include "split.h"
+#include "unit.h"
 
 #define F "From a@b Sat Nov 21 10:00:00 2026\n"
 
@@ -159,9 +159,5 @@ int main(void)
 	tcase_add_test(tc, nothing_is_left_out);
 	tcase_add_test(tc, kind_table);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

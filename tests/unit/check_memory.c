@@ -7,7 +7,6 @@
  * done without one; once with that allocation alone, once with all behind it too.
  * Whatever fails, it is an error, or all of it is there; never a part of it, and no
  * block is left. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include "quar_store.h"
 #include "scan_msg.h"
 #include "smtp_ehlo.h"
+#include "unit.h"
 #include "user_match.h"
 
 /* --- the allocator ---------------------------------------------------------- */
@@ -153,7 +153,7 @@ static void again_and_again(doing_fn doing, unsigned at_least)
 
 /* --- configuration ----------------------------------------------------------- */
 
-static char dir[256], cfg_path[300], user_path[300], store_path[300], said[1000];
+static char dir[UNIT_PATH_SIZE], cfg_path[300], user_path[300], store_path[300], said[1000];
 static char whole[200000];
 
 static void write_file(const char *path, const char *text)
@@ -167,10 +167,7 @@ static void write_file(const char *path, const char *text)
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(dir, sizeof dir, "%s/check_memory.XXXXXX", tmp != NULL ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(cfg_path, sizeof cfg_path, "%s/esets.cfg", dir);
 	snprintf(user_path, sizeof user_path, "%s/users.cfg", dir);
 	snprintf(store_path, sizeof store_path, "%s/quarantine", dir);
@@ -180,14 +177,6 @@ static void setup(void)
 	write_file(user_path, "[black]\naction_av = reject\n[example.org]\nparent_id = black\n"
 		"[a@example.com|b@example.net]\naction_av = accept\n[|example.net]\n"
 		"action_av = defer\n");
-}
-
-static void teardown(void)
-{
-	unlink(cfg_path);
-	unlink(user_path);
-	rmdir(store_path);
-	rmdir(dir);
 }
 
 static void note(void *arg, enum conf_note kind, const char *text)
@@ -466,7 +455,7 @@ int main(void)
 	Suite *s = suite_create("memory");
 	TCase *t = tcase_create("memory");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, configuration);
 	tcase_add_test(t, user_sections);
 	tcase_add_test(t, requests);
@@ -474,9 +463,5 @@ int main(void)
 	tcase_add_test(t, quarantine);
 	tcase_add_test(t, ehlo);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -3,7 +3,6 @@
  * with LF, CRLF and bare CR as line ends and must give the same parts; each
  * is also cut off at every octet, where only the ranges are checked. Then
  * budgets, and sizes at which anything quadratic would be noticed. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "mime.h"
 #include "split.h"
+#include "unit.h"
 
 #define PARTS_MAX 64
 
@@ -793,7 +793,6 @@ int main(void)
 {
 	Suite *s = suite_create("mime");
 	TCase *t = tcase_create("all");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_test(t, plain);
 	tcase_add_test(t, multipart);
@@ -809,8 +808,5 @@ int main(void)
 	tcase_add_test(t, costly_ambiguous);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,8 +1,8 @@
 /* check_net.c - addresses, listening, connecting, descriptor passing. */
 #include "net.h"
+#include "unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,12 +15,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static char dir[64];
+static char dir[UNIT_PATH_SIZE];
 
 static void dir_make(void)
 {
-	strcpy(dir, "check_net.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 }
 
 static void dir_remove(void)
@@ -268,7 +267,6 @@ START_TEST(test_adopt)
 {
 	struct net_endpoint e = { .path = "" }, where;
 	struct net_addr local;
-	char path[] = "/tmp/check_net.adopt";
 
 	net_addr_parse("127.0.0.1", &e.addr);
 	int plain = socket(AF_INET, SOCK_STREAM, 0);
@@ -285,14 +283,14 @@ START_TEST(test_adopt)
 	ck_assert_int_ne(fcntl(plain, F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_ne(fcntl(plain, F_GETFD) & FD_CLOEXEC, 0);
 	close(plain);
-	e = (struct net_endpoint){ .addr.family = AF_UNIX };
-	strcpy(e.path, path);
+	dir_make();
+	e = unix_endpoint();
 	int l = net_listen(&e, 8, SOCK_SEQPACKET, 0600);
 	ck_assert_int_eq(net_adopt(l, SOCK_SEQPACKET, &where), 0);
-	ck_assert_str_eq(where.path, path);
+	ck_assert_str_eq(where.path, e.path);
 	ck_assert_int_eq(where.addr.family, AF_UNIX);
 	close(l);
-	unlink(path);
+	dir_remove();
 	int nameless = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct sockaddr_un any = { .sun_family = AF_UNIX };
 	ck_assert_int_eq(bind(nameless, (struct sockaddr *)&any, sizeof any.sun_family), 0);
@@ -612,10 +610,5 @@ int main(void)
 	tcase_add_loop_test(t, test_cidrs_bad, 0, COUNT(bad_cidrs));
 	tcase_add_test(t, test_cidrs_unix);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,5 +1,4 @@
 /* check_notify.c - what exec_script is told, and how often. */
-#include <check.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "conf.h"
 #include "notify.h"
 #include "proc.h"
+#include "unit.h"
 
 static const char *const rcpts[] = { "b@example.net", "c@example.net" };
 
@@ -172,18 +172,16 @@ END_TEST
 
 /* --- running it ---------------------------------------------------------- */
 
-static char script[64], out[80];
+static char script[UNIT_PATH_SIZE], out[UNIT_PATH_SIZE + 8];
 static struct notify notify;
 static const struct proc_identity own = { .drop = false };
 static struct conf_global conf = { .exec_script = script, .exec_script_rate = 100 };
 
 static void script_make(const char *body)
 {
-	strcpy(script, "/tmp/check_notify.XXXXXX");
-	int fd = mkstemp(script);
+	int fd = unit_file(script);
 
 	snprintf(out, sizeof out, "%s.out", script);
-	ck_assert_int_ge(fd, 0);
 	ck_assert_int_gt(dprintf(fd, "#!/bin/sh\n{ %s; } >>%s\n", body, out), 0);
 	ck_assert_int_eq(fchmod(fd, 0700), 0);
 	close(fd);
@@ -193,8 +191,6 @@ static void script_make(const char *body)
 static void script_end(void)
 {
 	notify_close(&notify);
-	unlink(script);
-	unlink(out);
 }
 
 static unsigned running(void)
@@ -324,9 +320,5 @@ int main(void)
 	tcase_add_test(t, no_records);
 	tcase_add_test(t, rate_holds);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -3,11 +3,11 @@
  * expect() is the specification's figure written down a second time, from the
  * text rather than from the code; the loops then go through every set of av
  * kinds, every as status and every action. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy.h"
+#include "unit.h"
 
 static const enum policy_action finals[] = { POLICY_ACCEPT, POLICY_DISCARD, POLICY_DEFER,
 	POLICY_REJECT };
@@ -217,9 +217,5 @@ int main(void)
 	tcase_add_test(tc, in_doubt_defer);
 	tcase_add_test(tc, names);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

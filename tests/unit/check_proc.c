@@ -1,8 +1,8 @@
 /* check_proc.c - background, pid file, identity, descriptors. Each test runs
  * in a process of its own (check forks), so that it may give itself away. */
 #include "proc.h"
+#include "unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,27 +17,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[64];
+static char dir[UNIT_PATH_SIZE];
 static char path[200];
 
 /* A directory that any user may look into; tests run as root and as others. */
 static const char *in_dir(const char *name)
 {
 	if (dir[0] == '\0') {
-		strcpy(dir, "check_proc.XXXXXX");
-		ck_assert_ptr_nonnull(mkdtemp(dir));
+		unit_dir(dir);
 		ck_assert_int_eq(chmod(dir, 0755), 0);
 	}
 	snprintf(path, sizeof path, "%s/%s", dir, name);
 	return path;
-}
-
-static void dir_remove(void)
-{
-	char cmd[200];
-
-	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-	ck_assert_int_eq(system(cmd), 0);
 }
 
 static struct proc_identity self(void)
@@ -167,7 +158,6 @@ START_TEST(test_make_dir)
 		stat(in_dir("g"), &st);
 		ck_assert(st.st_uid == 1 && st.st_gid == 2);
 	}
-	dir_remove();
 }
 END_TEST
 
@@ -217,7 +207,6 @@ START_TEST(test_try)
 		ck_assert_int_eq(seteuid(0), 0);
 	}
 	ck_assert_int_eq(stat(in_dir("a"), &st), -1);
-	dir_remove();
 }
 END_TEST
 
@@ -260,7 +249,6 @@ START_TEST(test_pidfile)
 	proc_pidfile_close();
 	ck_assert_int_eq(stat(name, &st), -1);
 	proc_pidfile_close();
-	dir_remove();
 }
 END_TEST
 
@@ -276,7 +264,6 @@ START_TEST(test_pidfile_stale)
 	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), 0);
 	ck_assert_int_eq(pid_in(name), getpid());
 	proc_pidfile_close();
-	dir_remove();
 }
 END_TEST
 
@@ -301,7 +288,6 @@ START_TEST(test_pidfile_hostile)
 	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
 	ck_assert_int_eq(stat(target, &st), 0);
 	ck_assert_int_eq(st.st_size, 0);
-	dir_remove();
 }
 END_TEST
 
@@ -468,10 +454,5 @@ int main(void)
 	tcase_add_test(t, test_raise_nofile);
 	tcase_add_test(t, test_title);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

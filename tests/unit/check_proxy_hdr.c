@@ -1,11 +1,11 @@
 /* check_proxy_hdr.c - the PROXY header, versions 1 and 2, both ways. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proxy_hdr.h"
 #include "split.h"
+#include "unit.h"
 
 #define SIG "\r\n\r\n\0\r\nQUIT\n"
 
@@ -314,7 +314,6 @@ int main(void)
 {
 	Suite *suite = suite_create("proxy_hdr");
 	TCase *tc = tcase_create("proxy_hdr");
-	SRunner *sr;
 
 	tcase_add_test(tc, version_1);
 	tcase_add_test(tc, version_1_length);
@@ -326,9 +325,5 @@ int main(void)
 	tcase_add_test(tc, format_v2_octets);
 	tcase_add_test(tc, noise);
 	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -1,5 +1,4 @@
 /* check_quar_meta.c - ids, metadata and filters of the quarantine. */
-#include <check.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <time.h>
 
 #include "quar_meta.h"
+#include "unit.h"
 
 #define H "esets-quarantine/1\n"
 #define ID "20261121-113249-4f3a9c21"
@@ -275,9 +275,5 @@ int main(void)
 	tcase_add_test(t, filters);
 	tcase_add_test(t, times);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

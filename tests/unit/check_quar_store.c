@@ -1,5 +1,4 @@
 /* check_quar_store.c - the files of the quarantine, and its bounds. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -14,27 +13,23 @@
 #include "confine.h"
 #include "digest.h"
 #include "quar_store.h"
+#include "unit.h"
 
 #define HELLO_SHA256 "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
-static char path[64];
+static char path[UNIT_PATH_SIZE];
 static struct quar_store store;
 static char id[QUAR_ID_SIZE], why[QUAR_STORE_WHY];
 
 static void setup(void)
 {
-	snprintf(path, sizeof path, "/tmp/check_quar.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(path));
+	unit_dir(path);
 	quar_store_init(&store, path, 4000, 30);
 }
 
 static void teardown(void)
 {
-	char cmd[100];
-
 	quar_store_fini(&store);
-	snprintf(cmd, sizeof cmd, "rm -rf %s", path);
-	ck_assert_int_eq(system(cmd), 0);
 }
 
 static int message(const char *text, size_t n)
@@ -547,9 +542,5 @@ int main(void)
 	tcase_add_test(t, write_again);
 	tcase_add_test(t, confinement);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,5 +1,4 @@
 /* check_quar_text.c - what esets_quar prints. */
-#include <check.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <time.h>
 
 #include "quar_text.h"
+#include "unit.h"
 
 static const char *const rcpts[] = { "b@example.net", "c\x1b@example.net" };
 static const struct quar_meta plain = {
@@ -116,9 +116,5 @@ int main(void)
 	tcase_add_test(t, json);
 	tcase_add_test(t, octets);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

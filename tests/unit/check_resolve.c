@@ -2,7 +2,6 @@
  * failure, its delay, and that nothing of it stays. net_resolve is wrapped, so
  * that it can be made to hang. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +15,7 @@
 
 #include "proc.h"
 #include "resolve.h"
+#include "unit.h"
 
 #define SECRET_FD 77
 
@@ -254,9 +254,5 @@ int main(void)
 	tcase_add_test(tc, killed_manager);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

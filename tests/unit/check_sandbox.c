@@ -4,7 +4,6 @@
 
 #include "sandbox.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -33,6 +32,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "unit.h"
 
 #define PAGE 4096
 #define KILLED (-1)
@@ -555,9 +555,5 @@ int main(void)
 	t = tcase_create("why");
 	tcase_add_test(t, says_why_not);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -5,7 +5,6 @@
  * thread. Every test checks that no descriptor is left behind. */
 #include "scan_client.h"
 
-#include <check.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -21,10 +20,11 @@
 #include <unistd.h>
 
 #include "net.h"
+#include "unit.h"
 
 #define SIZE 1000
 
-static char dir[64];
+static char dir[UNIT_PATH_SIZE];
 static struct net_endpoint daemon_ep = { .addr = { .family = AF_UNIX } };
 static struct event_base *base;
 static int listen_fd = -1, msg_fd = -1;
@@ -55,8 +55,7 @@ static void listen_with(int backlog)
 
 static void setup(void)
 {
-	strcpy(dir, "check_client.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(daemon_ep.path, sizeof daemon_ep.path, "%s/s", dir);
 	fds_before = open_fds();
 	base = event_base_new();
@@ -70,8 +69,6 @@ static void teardown(void)
 	if (listen_fd >= 0)
 		close(listen_fd);
 	event_base_free(base);
-	unlink(daemon_ep.path);
-	rmdir(dir);
 	ck_assert_uint_eq(open_fds(), fds_before);
 }
 
@@ -980,10 +977,5 @@ int main(void)
 	tcase_add_test(t, test_call);
 	tcase_add_test(t, test_call_unreachable);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,8 +1,8 @@
 /* check_scan_msg.c - the scanner protocol: both directions, whole, cut at
  * each octet, mutated. */
 #include "scan_msg.h"
+#include "unit.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -727,10 +727,5 @@ int main(void)
 	tcase_add_test(t, test_cut);
 	tcase_add_loop_test(t, test_mutated, 0, 2);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

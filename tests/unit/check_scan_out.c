@@ -1,10 +1,10 @@
 /* check_scan_out.c - what esets_scan says: lines, JSON, summary, exit status. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scan_out.h"
+#include "unit.h"
 
 static struct verdict v;
 static struct verdict_part parts[4];
@@ -231,9 +231,5 @@ int main(void)
 	tcase_add_test(tc, summary);
 	tcase_add_test(tc, no_room);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -4,7 +4,6 @@
  * it runs is the one below, which does what the request's name says. */
 #include "server.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -28,6 +27,7 @@
 #include "scan_client.h"
 #include "supervise.h"
 #include "task.h"
+#include "unit.h"
 
 #define SIZE 1000
 #define ALL_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
@@ -39,7 +39,7 @@ struct shared {
 };
 
 static struct shared *sh;
-static char dir[64];
+static char dir[UNIT_PATH_SIZE];
 static struct net_endpoint ep = { .addr = { .family = AF_UNIX } };
 static struct server_access access_list;
 static int listen_fd = -1, msg_fd = -1;
@@ -123,8 +123,7 @@ static pid_t start_worker(struct server_cfg cfg)
 
 static void setup(void)
 {
-	strcpy(dir, "check_server.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	ck_assert_int_eq(chmod(dir, 0755), 0);
 	snprintf(ep.path, sizeof ep.path, "%s/s", dir);
 	listen_fd = net_listen(&ep, 64, SOCK_SEQPACKET, 0666);
@@ -144,8 +143,6 @@ static void teardown(void)
 		}
 	}
 	server_access_fini(&access_list);
-	unlink(ep.path);
-	rmdir(dir);
 }
 
 static int wait_exit(int i)
@@ -816,10 +813,5 @@ int main(void)
 	tcase_add_test(t, test_killed_worker);
 	tcase_add_test(t, test_drain_loses_nothing);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

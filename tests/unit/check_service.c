@@ -1,7 +1,6 @@
 /* check_service.c - what the service manager hears, by a socket of our own. */
 #include "service.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,9 +13,10 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "unit.h"
 
-static char dir[] = "/tmp/check_service.XXXXXX";
-static char path[64];
+static char dir[UNIT_PATH_SIZE];
+static char path[UNIT_PATH_SIZE + 8];
 static int fd = -1;
 
 static void quiet(void)
@@ -193,7 +193,7 @@ END_TEST
 
 static void each_begin(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(path, sizeof path, "%s/notify", dir);
 	quiet();
 }
@@ -201,9 +201,6 @@ static void each_begin(void)
 static void each_end(void)
 {
 	close(fd);
-	unlink(path);
-	rmdir(dir);
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
 }
 
 int main(void)
@@ -219,9 +216,5 @@ int main(void)
 	tcase_add_test(t, nobody);
 	tcase_add_test(t, passed_sockets);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

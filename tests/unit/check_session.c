@@ -1,7 +1,6 @@
 /* check_session.c - the scripted dialogues of tests/unit/sessions, each whole
  * and cut in several ways, and whether together they reach every cell of the
  * transition table. */
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "session_player.h"
 #include "stats.h"
 #include "stats_view.h"
+#include "unit.h"
 
 #define SCRIPTS_MAX 512
 
@@ -130,11 +130,8 @@ int main(int argc, char **argv)
 	tcase_add_test(tc, ends_are_counted);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	int status = unit_run(suite);
 	while (nscripts > 0)
 		free(scripts[--nscripts]);
-	return failed != 0;
+	return status;
 }

@@ -2,11 +2,11 @@
  *
  * What each cell does is shown by the dialogues of check_session; here is what
  * no dialogue can show: that the dangerous actions stand nowhere else. */
-#include <check.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "session_fsm.h"
+#include "unit.h"
 
 static enum session_action action_of(enum session_state s, enum session_event e)
 {
@@ -169,9 +169,5 @@ int main(void)
 	tcase_add_test(tc, reachable);
 	tcase_add_test(tc, names);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

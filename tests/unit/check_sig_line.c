@@ -1,9 +1,9 @@
 /* check_sig_line.c - lines of signature files. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sig_line.h"
+#include "unit.h"
 
 #define MD5 "44d88612fea8a8f36de82e1278abb02f"
 #define SHA1 "3395856ce81f2b7382dee72602f798b642f14140"
@@ -68,13 +68,9 @@ int main(void)
 {
 	Suite *s = suite_create("sig_line");
 	TCase *t = tcase_create("sig_line");
-	SRunner *r = srunner_create(s);
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, line, 0, (int)(sizeof lines / sizeof *lines));
 	tcase_add_test(t, file_names);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,7 +1,7 @@
 /* check_sig_watch.c - when changed signatures are noticed; the time is made up. */
 #include "sig_watch.h"
+#include "unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/check_sig_watch.XXXXXX";
-static char sub[64], other[64];
+static char dir[UNIT_PATH_SIZE];
+static char sub[UNIT_PATH_SIZE + 8], other[UNIT_PATH_SIZE + 8];
 static struct sig_watch w = SIG_WATCH_INIT;
 
 static void in_dir(char out[160], const char *name)
@@ -139,7 +139,7 @@ END_TEST
 
 static void each_begin(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(sub, sizeof sub, "%s/sub", dir);
 	snprintf(other, sizeof other, "%s/other", dir);
 	ck_assert_int_eq(mkdir(sub, 0700), 0);
@@ -149,9 +149,6 @@ static void each_begin(void)
 static void each_end(void)
 {
 	sig_watch_close(&w);
-	rmdir(sub);
-	rmdir(other);
-	rmdir(dir);
 }
 
 int main(void)
@@ -165,9 +162,5 @@ int main(void)
 	tcase_add_test(t, without_end);
 	tcase_add_test(t, directories);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

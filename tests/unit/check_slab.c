@@ -1,5 +1,4 @@
 /* check_slab.c - slab.c: no two things share an octet, and memory comes back. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "slab.h"
+#include "unit.h"
 
 #define MANY 3000
 
@@ -98,9 +98,5 @@ int main(void)
 	tcase_add_loop_test(tc, things_do_not_touch, 0, sizeof sizes / sizeof *sizes);
 	tcase_add_test(tc, memory_comes_back);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

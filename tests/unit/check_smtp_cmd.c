@@ -1,12 +1,12 @@
 /* check_smtp_cmd.c - verbs and how they can be disguised, addresses,
  * parameters, XFORWARD attributes. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtp_cmd.h"
 #include "split.h"
+#include "unit.h"
 
 /* A copy of exactly n octets: sanitizers see a read beyond it. */
 static char *exact(const char *p, size_t n)
@@ -379,9 +379,5 @@ int main(void)
 	tcase_add_test(tc, attributes);
 	tcase_add_test(tc, noise);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

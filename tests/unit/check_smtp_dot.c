@@ -2,7 +2,6 @@
  * written straight from RFC 5321 (smtp_ref.h), on every short string of the
  * octets that matter and on long random ones; and what goes out again must
  * show one message to every server, however lax (I4). */
-#include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "smtp_dot.h"
 #include "smtp_ref.h"
 #include "split.h"
+#include "unit.h"
 
 #define IN_MAX 2048
 
@@ -444,9 +444,5 @@ int main(void)
 	tcase_add_test(tc, sink_fails);
 	tcase_set_timeout(tc, 300);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

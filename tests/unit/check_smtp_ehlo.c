@@ -1,13 +1,13 @@
 /* check_smtp_ehlo.c - which keywords of an EHLO reply the client sees. Each
  * row of the table is played, in three spellings, and the table itself is
  * held against a list of what must never be seen (I1, I6). */
-#include <check.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtp_ehlo.h"
+#include "unit.h"
 
 static const struct smtp_ehlo_cfg plain = { .is_trusted = false };
 
@@ -290,9 +290,5 @@ int main(void)
 	tcase_add_test(tc, found);
 	tcase_add_test(tc, no_room);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -1,12 +1,12 @@
 /* check_smtp_line.c - lines out of octets, in every split, against a plain
  * reference that sees the whole input at once. */
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtp_line.h"
 #include "split.h"
+#include "unit.h"
 
 #define LINES_MAX 64
 
@@ -253,9 +253,5 @@ int main(void)
 	tcase_add_test(tc, random_lines);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -1,11 +1,11 @@
 /* check_smtp_reply.c - replies, whole, octet by octet and cut at random. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtp_reply.h"
 #include "split.h"
+#include "unit.h"
 
 /* All replies of the input: "code:octets" each with its raw lines, then
  * "!why" where it is broken, or "+n" where n octets are left over. */
@@ -220,9 +220,5 @@ int main(void)
 	tcase_add_test(tc, noise);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -1,11 +1,11 @@
 /* check_smtp_send.c - the dialogue of a client that releases a message. */
-#include <check.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtp_send.h"
+#include "unit.h"
 
 static const char *const two[] = { "b@example.net", "c@example.net" };
 static const char *const utf8[] = { "b\xc3\xa9@example.net" };
@@ -203,9 +203,5 @@ int main(void)
 	tcase_add_test(t, jobs_that_cannot_be_sent);
 	tcase_add_test(t, look);
 	suite_add_tcase(s, t);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,6 +1,5 @@
 /* check_spam_replies.c - answers of spamd and rspamd: whole, octet by octet and
  * cut at random; what is one, and what it says. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "score.h"
 #include "spamd_reply.h"
 #include "split.h"
+#include "unit.h"
 
 START_TEST(scores)
 {
@@ -334,7 +334,6 @@ int main(void)
 {
 	Suite *suite = suite_create("spam_replies");
 	TCase *tc = tcase_create("spam_replies");
-	SRunner *sr;
 
 	tcase_add_test(tc, scores);
 	tcase_add_test(tc, spamd);
@@ -346,9 +345,5 @@ int main(void)
 	tcase_add_test(tc, rspamd_depth);
 	tcase_add_test(tc, rspamd_actions);
 	suite_add_tcase(suite, tc);
-	sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

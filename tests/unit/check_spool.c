@@ -1,7 +1,6 @@
 /* check_spool.c - a message on the heap, in a memfd and in a file: the same
  * octets everywhere, a descriptor nobody can write through, and nothing left
  * behind, also where memory, descriptors or disk run out. */
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +18,12 @@
 
 #include "split.h"
 #include "spool.h"
+#include "unit.h"
 
 #define KI 1024u
 #define MI (1024u * KI)
 
-static char dir[64];
+static char dir[UNIT_PATH_SIZE];
 static bool no_tmpfile;   /* a file system that has no O_TMPFILE */
 
 int __real_open(const char *path, int flags, ...);
@@ -44,8 +44,7 @@ int __wrap_open(const char *path, int flags, ...)
 
 static void setup(void)
 {
-	strcpy(dir, P_tmpdir "/check_spool.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	no_tmpfile = false;
 }
 
@@ -427,9 +426,5 @@ int main(void)
 	tcase_add_test(tc, threads);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return unit_run(suite);
 }

@@ -1,7 +1,6 @@
 /* check_stats.c - counters shared by processes and threads. */
 #include "stats.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "stats_view.h"
+#include "unit.h"
 
 #define SLOTS 3
 #define THREADS 4
@@ -512,10 +512,5 @@ int main(void)
 	tcase_add_test(t, test_other_format);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

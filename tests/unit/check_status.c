@@ -2,7 +2,6 @@
  * is printed. */
 #include "status.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,22 +19,16 @@
 #include "sealed.h"
 #include "stats.h"
 #include "status_sock.h"
+#include "unit.h"
 
-static char dir[] = "/tmp/check_status.XXXXXX";
-static char path[64];
+static char dir[UNIT_PATH_SIZE];
+static char path[UNIT_PATH_SIZE + 8];
 static const struct proc_identity self = { .drop = false };
 
 static void set_up(void)
 {
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	unit_dir(dir);
 	snprintf(path, sizeof path, "%s/s", dir);
-}
-
-static void tear_down(void)
-{
-	unlink(path);
-	rmdir(dir);
 }
 
 /* A parent that answers until it is killed. */
@@ -420,7 +413,7 @@ int main(void)
 {
 	Suite *s = suite_create("status");
 	TCase *t = tcase_create("status");
-	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_add_checked_fixture(t, set_up, NULL);
 	tcase_add_test(t, test_hands_out);
 	tcase_add_test(t, test_open_fails);
 	tcase_add_test(t, test_no_answer);
@@ -434,10 +427,5 @@ int main(void)
 	tcase_add_loop_test(t, test_command, 0, 2);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

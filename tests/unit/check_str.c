@@ -1,9 +1,9 @@
 /* check_str.c - str.c: numbers, sizes, masks, lists, text for logs. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "str.h"
+#include "unit.h"
 
 START_TEST(copies)
 {
@@ -237,9 +237,5 @@ int main(void)
 	tcase_add_test(tc, cleaning_cuts);
 	tcase_add_test(tc, hex);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,12 +1,12 @@
 /* check_strictest.c - settings of several recipients laid together: each
  * option, and that nothing passes that one of them would not let pass. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy.h"
 #include "split.h"
 #include "strictest.h"
+#include "unit.h"
 
 static const struct conf_scan none = {
 	.opts = { .ext_exclude = "", .block_ext = "", .allow_hash = "", .allow_name = "" },
@@ -147,9 +147,5 @@ int main(void)
 	tcase_add_loop_test(tc, nothing_passes_that_one_holds, 0, 5);
 	tcase_add_test(tc, strictest_of_each);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -4,7 +4,6 @@
  * what happens into shared memory, the test sends signals and looks. */
 #include "supervise.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +19,7 @@
 
 #include "log.h"
 #include "proc.h"
+#include "unit.h"
 
 #define STARTS_MAX 200
 
@@ -652,10 +652,5 @@ int main(void)
 	tcase_add_test(t, test_helper);
 	tcase_add_test(t, test_early_signal);
 	suite_add_tcase(s, t);
-
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -1,5 +1,4 @@
 /* check_task.c - a request worked off: what is found where, budgets, time. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "engine.h"
 #include "engine_hash.h"
 #include "task.h"
+#include "unit.h"
 
 static const char eicar_a[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$";
 static const char eicar_b[] = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
@@ -878,16 +878,14 @@ START_TEST(gives_up_while_reading)
 }
 END_TEST
 
-static char file_path[64];
+static char file_path[UNIT_PATH_SIZE];
 
 /* A file as a caller may pass it; a named one is unlinked later. */
 static int open_file(bool is_named, mode_t mode)
 {
 	static char message[3 * 4096] = "Subject: x\r\n\r\n";
 
-	strcpy(file_path, "/tmp/check_task.XXXXXX");
-	int fd = mkstemp(file_path);
-	ck_assert_int_ge(fd, 0);
+	int fd = unit_file(file_path);
 	if (!is_named)
 		ck_assert_int_eq(unlink(file_path), 0);
 	ck_assert_int_eq(fchmod(fd, mode), 0);
@@ -920,7 +918,6 @@ START_TEST(cut_short_by_another)
 			verdict_fini(&verdict);
 		}
 		close(fd);
-		unlink(file_path);
 	}
 }
 END_TEST
@@ -1072,9 +1069,5 @@ int main(void)
 	tcase_add_test(t, gives_up_inside_a_walk);
 	tcase_add_test(t, walks_share_a_budget);
 	tcase_add_test(t, no_engine);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

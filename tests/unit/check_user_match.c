@@ -1,7 +1,6 @@
 /* check_user_match.c - addresses in the form that is compared, and which of
  * the user sections holds, against a table and against the specification's
  * own algorithm, section by section. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "addr_plain.h"
 #include "config.h"
 #include "split.h"
+#include "unit.h"
 #include "user_addr.h"
 #include "user_match.h"
 
@@ -414,9 +414,5 @@ int main(void)
 	tcase_add_loop_test(tc, as_the_specification_says, 0, 200);
 	tcase_add_test(tc, many_sections);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

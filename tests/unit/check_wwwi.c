@@ -1,6 +1,5 @@
 /* check_wwwi.c - the pure parts of esets_wwwi: requests, who may ask, metrics,
  * the last hour, texts of strangers as JSON. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "series.h"
 #include "stats.h"
 #include "stats_view.h"
+#include "unit.h"
 #include "web_gate.h"
 #include "web_json.h"
 
@@ -439,9 +439,5 @@ int main(void)
 	tcase_add_test(c, text_is_cut);
 	tcase_add_test(c, meta_as_json);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }
