@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "http_req.h"
+#include "web_req.h"
 
 #define WEB_SECRET_MAX 1000u   /* base64 of name:password */
 
@@ -25,6 +25,6 @@ enum web_answer { WEB_OK, WEB_WRONG_HOST, WEB_WHO };
 int web_gate_init(struct web_gate *g, const char *host, const char *username,
 	const char *password);
 /* The time it takes tells nothing of the password. */
-enum web_answer web_gate_ask(const struct web_gate *g, const struct http_req *r);
+enum web_answer web_gate_ask(const struct web_gate *g, const struct web_req *r);
 
 #endif

@@ -15,7 +15,6 @@
 #include "str.h"
 #include "web_json.h"
 
-#define TYPE_TEXT "text/plain; charset=utf-8"
 #define TYPE_JSON "application/json"
 #define TYPE_HTML "text/html; charset=utf-8"
 #define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
@@ -33,16 +32,6 @@ static struct status_now now(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (struct status_now){ .mono_ms = ts.tv_sec * 1000LL + ts.tv_nsec / 1000000,
 		.wall_s = time(NULL) };
-}
-
-void answer_text(struct answer *a, unsigned status, const char *text)
-{
-	a->status = status;
-	a->type = TYPE_TEXT;
-	a->nonce[0] = '\0';
-	buf_clear(&a->body);
-	if (buf_printf(&a->body, "%s\n", text) < 0)
-		buf_clear(&a->body); /* the status says it as well */
 }
 
 /* --- /metrics ------------------------------------------------------------ */
@@ -213,7 +202,7 @@ static const struct path {
 } paths[] = {
 	{ "/", TYPE_HTML, page },
 	{ "/data.json", TYPE_JSON, data },
-	{ "/healthz", TYPE_TEXT, NULL },
+	{ "/healthz", WEB_TYPE_TEXT, NULL },
 	{ "/metrics", TYPE_METRICS, metrics },
 	{ "/status.json", TYPE_JSON, status_all },
 };
@@ -237,51 +226,4 @@ enum answer_kind answer_make(struct answer *a, const char *path, struct sources 
 	}
 	answer_text(a, 404, "there is no such page");
 	return ANSWER_NOW;
-}
-
-static const char *status_text_of(unsigned status)
-{
-	static const struct { unsigned status; const char *text; } texts[] = {
-		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
-		{ 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 408, "Request Timeout" }, { 413, "Content Too Large" }, { 414, "URI Too Long" },
-		{ 421, "Misdirected Request" }, { 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" },
-	};
-
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		if (texts[i].status == status)
-			return texts[i].text;
-	return "Error";
-}
-
-/* A page may load nothing but its own script, style and data; everything else
- * may load nothing at all, and nobody may frame either. */
-static int put_policy(const struct answer *a, struct buf *out)
-{
-	if (a->nonce[0] == '\0')
-		return buf_append_str(out, "Content-Security-Policy: default-src 'none'; "
-			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n");
-	return buf_printf(out, "Content-Security-Policy: default-src 'none'; "
-		"script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; img-src data:; "
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n", a->nonce,
-		a->nonce);
-}
-
-int answer_head(const struct answer *a, struct buf *out)
-{
-	if (buf_printf(out, "HTTP/1.1 %u %s\r\nServer: esets_wwwi\r\nContent-Type: %s\r\n"
-	    "Content-Length: %zu\r\nConnection: close\r\nCache-Control: no-store\r\n"
-	    "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-	    "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
-	    "Cross-Origin-Opener-Policy: same-origin\r\n", a->status, status_text_of(a->status),
-	    a->type, buf_len(&a->body)) < 0 || put_policy(a, out) < 0)
-		return -1;
-	if (a->status == 401 && buf_append_str(out,
-	    "WWW-Authenticate: Basic realm=\"esets_wwwi\", charset=\"UTF-8\"\r\n") < 0)
-		return -1;
-	if (a->status == 405 && buf_append_str(out, "Allow: GET, HEAD\r\n") < 0)
-		return -1;
-	return buf_append_str(out, "\r\n");
 }

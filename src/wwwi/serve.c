@@ -1,67 +1,41 @@
-/* serve.c - the worker of esets_wwwi: connections, one request each.
+/* serve.c - the worker of esets_wwwi: its loop, who is answered what, and when.
  *
- *   READING --head whole--> (WAITING for the daemon) --> WRITING --> LINGER
- *
- * libevent's evhttp is not used: it bounds neither the number of connections nor
- * the time of a whole request, so a client that sends an octet now and then
- * keeps it busy for good. Here each state has one deadline. Where all places are
- * taken, the oldest connection whose request is not whole gives way.
+ * Requests come from web_http.c and answers go there; pages are made by answers.c.
+ * What has to wait for the daemon waits here, within bounds.
  * One thread; nothing but sources.c blocks, and not for long. */
 #include "wwwi_int.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "http_req.h"
 #include "log.h"
-#include "net.h"
 #include "scan_client.h"
-#include "stats.h"
 #include "str.h"
 
-#define CONNS_MAX 64u
-#define READ_S 10
-#define WRITE_S 30
-#define LINGER_S 2
 #define STOP_S 2
 #define HEALTH_MS 2000u        /* for the daemon's verdict */
 #define HEALTH_FRESH_MS 1000   /* one serves all who ask meanwhile */
-#define PAUSE_S 1              /* no descriptor for a connection */
-
-enum state { READING, WAITING, WRITING, LINGER };
-
-struct web_conn {
-	struct web *w;
-	struct bufferevent *bev;
-	struct event *timer;
-	struct net_addr peer;
-	enum state state;
-	bool is_head;
-	TAILQ_ENTRY(web_conn) link;
-};
+#define WAITING_MAX 64u
 
 struct web {
 	const struct wwwi_cfg *cfg;
 	struct event_base *base;
-	struct event *accept, *again, *stop, *sample, *signal;
+	struct event *stop, *sample, *signal;
 	struct sources *sources;
-	TAILQ_HEAD(web_conns, web_conn) conns;   /* the oldest first */
-	unsigned nconns;
+	struct web_http *http;
 	bool is_stopping;
 	struct log_limit login_limit;
-	/* what the daemon said */
+	/* what the daemon said, and who waits for it */
 	struct scan_client *scanner;
 	struct scan_job *job;
+	struct evhttp_request *waiting[WAITING_MAX];
+	unsigned nwaiting;
 	long long health_ms;
 	bool has_health, is_well;
 	char health[VERDICT_REASON_MAX + 64];
@@ -75,86 +49,27 @@ static long long mono_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* --- connections --------------------------------------------------------- */
-
-static void conn_free(struct web_conn *c)
-{
-	struct web *w = c->w;
-
-	if (c->state == READING)
-		stats_add(ST_HTTP_CUT, 1);
-	TAILQ_REMOVE(&w->conns, c, link);
-	w->nconns--;
-	event_free(c->timer);
-	bufferevent_free(c->bev);
-	free(c);
-	if (w->is_stopping && w->nconns == 0)
-		event_base_loopbreak(w->base);
-}
-
-static void set_state(struct web_conn *c, enum state s, int seconds)
-{
-	const struct timeval t = { .tv_sec = seconds };
-
-	c->state = s;
-	evtimer_add(c->timer, &t);
-}
-
-static void count(unsigned status)
-{
-	stats_add(status == 200 ? ST_HTTP_OK : status == 401 ? ST_HTTP_WHO :
-		status == 503 ? ST_HTTP_UNWELL : ST_HTTP_OTHER, 1);
-}
-
-/* Takes a's body. */
-static void send_answer(struct web_conn *c, struct answer *a)
-{
-	struct buf head = BUF_INIT(4096);
-
-	count(a->status);
-	set_state(c, WRITING, WRITE_S);
-	bool is_ok = answer_head(a, &head) == 0 &&
-		bufferevent_write(c->bev, buf_head(&head), buf_len(&head)) == 0 &&
-		(c->is_head || buf_is_empty(&a->body) ||
-		bufferevent_write(c->bev, buf_head(&a->body), buf_len(&a->body)) == 0);
-	buf_fini(&head);
-	buf_fini(&a->body);
-	if (!is_ok)
-		conn_free(c);
-}
-
-static void send_text(struct web_conn *c, unsigned status, const char *text)
-{
-	struct answer a = { .body = BUF_INIT(ANSWER_MAX) };
-
-	answer_text(&a, status, text);
-	send_answer(c, &a);
-}
-
 /* --- /healthz ------------------------------------------------------------ */
 
 /* Where the agent is to run, it has to. */
-static void health_answer(struct web_conn *c)
+static void health_answer(struct web *w, struct evhttp_request *in)
 {
-	struct web *w = c->w;
-
 	sources_refresh(w->sources, mono_ms());
 	if (!w->is_well) {
-		send_text(c, 503, w->health);
+		web_http_text(in, 503, w->health);
 	} else if (w->cfg->conf->smtp.mod.agent_enabled &&
 	    sources_view(w->sources, SOURCE_AGENT) == NULL) {
 		char text[300];
 		snprintf(text, sizeof text, "esets_smtp: %s", sources_why(w->sources, SOURCE_AGENT));
-		send_text(c, 503, text);
+		web_http_text(in, 503, text);
 	} else {
-		send_text(c, 200, "ok");
+		web_http_text(in, 200, "ok");
 	}
 }
 
 static void on_verdict(void *arg, struct verdict *v, int clean_fd)
 {
 	struct web *w = arg;
-	struct web_conn *c, *next;
 
 	if (clean_fd >= 0)
 		close(clean_fd);
@@ -163,11 +78,8 @@ static void on_verdict(void *arg, struct verdict *v, int clean_fd)
 	w->health_ms = mono_ms();
 	w->is_well = (v->av & VERDICT_AV_UNAVAILABLE) == 0;
 	snprintf(w->health, sizeof w->health, "esets_daemon gives no verdict: %s", v->reason);
-	for (c = TAILQ_FIRST(&w->conns); c != NULL; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (c->state == WAITING)
-			health_answer(c);
-	}
+	while (w->nwaiting > 0)
+		health_answer(w, w->waiting[--w->nwaiting]);
 }
 
 static int health_ask(struct web *w)
@@ -184,178 +96,50 @@ static int health_ask(struct web *w)
 	return w->job != NULL ? 0 : -1;
 }
 
-static void health(struct web_conn *c)
+static void health(struct web *w, struct evhttp_request *in)
 {
-	struct web *w = c->w;
-
-	if (w->job == NULL && w->has_health && mono_ms() - w->health_ms < HEALTH_FRESH_MS) {
-		health_answer(c);
-		return;
-	}
-	set_state(c, WAITING, WRITE_S);
-	if (w->job == NULL && health_ask(w) < 0)
-		send_text(c, 503, "out of memory");
+	if (w->job == NULL && w->has_health && mono_ms() - w->health_ms < HEALTH_FRESH_MS)
+		health_answer(w, in);
+	else if (w->nwaiting == WAITING_MAX)
+		web_http_text(in, 503, "too many wait for this answer");
+	else if (w->job == NULL && health_ask(w) < 0)
+		web_http_text(in, 503, "out of memory");
+	else
+		w->waiting[w->nwaiting++] = in;
 }
 
 /* --- requests ------------------------------------------------------------ */
 
-static void log_login(struct web_conn *c)
+static void log_login(struct web *w, struct evhttp_request *in)
 {
-	char text[NET_ADDR_TEXT];
-
-	if (!log_limited(&c->w->login_limit, 5))
-		return;
-	log_warning("login refused, client=%s", net_addr_text(&c->peer, text));
+	if (log_limited(&w->login_limit, 5))
+		log_warning("login refused, client=%s", web_http_peer(in));
 }
 
-static void serve(struct web_conn *c, const struct http_req *r)
+static void serve(struct evhttp_request *in, const struct web_req *r, void *arg)
 {
-	struct web *w = c->w;
+	struct web *w = arg;
 	struct answer a = { .body = BUF_INIT(ANSWER_MAX) };
 
-	c->is_head = r->method == HTTP_HEAD;
 	switch (web_gate_ask(w->cfg->gate, r)) {
 	case WEB_WRONG_HOST:
-		send_text(c, 421, "no such host here: use an address, localhost or this "
+		web_http_text(in, 421, "no such host here: use an address, localhost or this "
 			"machine's name");
 		return;
 	case WEB_WHO:
 		if (r->auth[0] != '\0')
-			log_login(c);
-		send_text(c, 401, "username and password are needed");
+			log_login(w, in);
+		web_http_text(in, 401, "username and password are needed");
 		return;
 	case WEB_OK:
 		break;
 	}
-	if (r->method == HTTP_OTHER)
-		send_text(c, 405, "GET and HEAD only");
+	if (r->method != WEB_GET && r->method != WEB_HEAD)
+		web_http_text(in, 405, "GET and HEAD only");
 	else if (answer_make(&a, r->path, w->sources, w->cfg->history) == ANSWER_NOW)
-		send_answer(c, &a);
+		web_http_answer(in, &a);
 	else
-		health(c);
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-	struct web_conn *c = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
-	const size_t n = evbuffer_get_length(in);
-	struct http_req r;
-	unsigned status;
-
-	if (c->state != READING) {
-		evbuffer_drain(in, n);
-		return;
-	}
-	const unsigned char *p = evbuffer_pullup(in, -1);
-	int rc = p != NULL ? http_req_parse(p, n, &r, &status) : -1;
-	if (p == NULL)
-		status = 500;
-	if (rc == 0)
-		return;
-	if (rc > 0)
-		serve(c, &r);
-	else
-		send_text(c, status, "this request is not understood");
-	explicit_bzero(&r, sizeof r);
-}
-
-/* All is sent: the client's end of the connection is waited for, as a close with
- * octets unread would be a reset, which may overtake the answer. */
-static void on_written(struct bufferevent *bev, void *arg)
-{
-	struct web_conn *c = arg;
-
-	if (c->state != WRITING)
-		return;
-	shutdown(bufferevent_getfd(bev), SHUT_WR);
-	set_state(c, LINGER, LINGER_S);
-	evbuffer_drain(bufferevent_get_input(bev), evbuffer_get_length(bufferevent_get_input(bev)));
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct web_conn *c = arg;
-
-	(void)bev;
-	/* A client may close its half and wait for the answer. */
-	if ((what & BEV_EVENT_EOF) != 0 && (c->state == WAITING || c->state == WRITING))
-		return;
-	conn_free(c);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	conn_free(arg);
-}
-
-/* --- accepting ----------------------------------------------------------- */
-
-static void make_room(struct web *w)
-{
-	struct web_conn *oldest = TAILQ_FIRST(&w->conns), *c = oldest;
-
-	if (oldest == NULL || w->nconns < CONNS_MAX)
-		return;
-	while (c != NULL && c->state != READING)
-		c = TAILQ_NEXT(c, link);
-	conn_free(c != NULL ? c : oldest);
-}
-
-static void conn_new(struct web *w, int fd, const struct net_addr *peer)
-{
-	struct web_conn *c = calloc(1, sizeof *c);
-
-	if (c != NULL)
-		c->bev = bufferevent_socket_new(w->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (c == NULL || c->bev == NULL) {
-		free(c);
-		close(fd);
-		return;
-	}
-	c->w = w;
-	c->peer = *peer;
-	c->timer = evtimer_new(w->base, on_timer, c);
-	if (c->timer == NULL) {
-		bufferevent_free(c->bev);
-		free(c);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&w->conns, c, link);
-	w->nconns++;
-	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, HTTP_HEAD_MAX + 1);
-	set_state(c, READING, READ_S);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-}
-
-static void on_accept(evutil_socket_t fd, short what, void *arg)
-{
-	const struct timeval pause = { .tv_sec = PAUSE_S };
-	struct web *w = arg;
-	struct net_addr peer;
-
-	(void)what;
-	int conn = net_accept(fd, &peer);
-	if (conn >= 0) {
-		make_room(w);
-		conn_new(w, conn, &peer);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		event_del(w->accept);
-		evtimer_add(w->again, &pause);
-	}
-}
-
-static void on_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct web *w = arg;
-
-	(void)fd;
-	(void)what;
-	if (!w->is_stopping)
-		event_add(w->accept, NULL);
+		health(w, in);
 }
 
 /* --- time and signals ---------------------------------------------------- */
@@ -393,11 +177,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &si, sizeof si) != (ssize_t)sizeof si || w->is_stopping)
 		return;
 	w->is_stopping = true;
-	event_del(w->accept);
-	if (w->nconns == 0)
-		event_base_loopbreak(w->base);
-	else
-		evtimer_add(w->stop, &most);
+	evtimer_add(w->stop, &most);
+	web_http_stop(w->http);
 }
 
 /* --- the worker ---------------------------------------------------------- */
@@ -411,26 +192,23 @@ static int start(struct web *w)
 		return -1;
 	w->sources = sources_new(w->cfg->conf, w->cfg->quarantine_fd);
 	w->scanner = scan_client_new(w->base, w->cfg->conf->global.daemon_sock_path, 1);
-	w->accept = event_new(w->base, w->cfg->listen_fd, EV_READ | EV_PERSIST, on_accept, w);
 	w->signal = event_new(w->base, w->cfg->signal_fd, EV_READ | EV_PERSIST, on_signal, w);
 	w->sample = event_new(w->base, -1, EV_PERSIST, on_sample, w);
-	w->again = evtimer_new(w->base, on_again, w);
 	w->stop = evtimer_new(w->base, on_stop, w);
-	if (w->sources == NULL || w->scanner == NULL || w->accept == NULL || w->signal == NULL ||
-	    w->sample == NULL || w->again == NULL || w->stop == NULL)
+	if (w->sources == NULL || w->scanner == NULL || w->signal == NULL || w->sample == NULL ||
+	    w->stop == NULL)
 		return -1;
 	on_sample(-1, 0, w);
-	return event_add(w->accept, NULL) < 0 || event_add(w->signal, NULL) < 0 ? -1 :
-		event_add(w->sample, &step);
+	w->http = web_http_new(w->base, w->cfg->listen_fd, serve, w);
+	return w->http == NULL || event_add(w->signal, NULL) < 0 ? -1 : event_add(w->sample, &step);
 }
 
 static void fini(struct web *w)
 {
-	struct event *events[] = { w->accept, w->signal, w->sample, w->again, w->stop };
+	struct event *events[] = { w->signal, w->sample, w->stop };
 
-	w->is_stopping = false;
-	while (!TAILQ_EMPTY(&w->conns))
-		conn_free(TAILQ_FIRST(&w->conns));
+	w->nwaiting = 0; /* they go with their connections */
+	web_http_free(&w->http);
 	if (w->job != NULL)
 		scan_job_cancel(&w->job);
 	scan_client_free(&w->scanner);
@@ -447,7 +225,6 @@ int wwwi_serve(const struct wwwi_cfg *cfg)
 	struct web w = { .cfg = cfg };
 	int status = 1;
 
-	TAILQ_INIT(&w.conns);
 	if (start(&w) < 0)
 		log_error("the event loop cannot be started: %s", strerror(errno));
 	else

@@ -101,7 +101,7 @@ static bool is_secret(const char *sent, const char *secret)
 	return other == 0;
 }
 
-enum web_answer web_gate_ask(const struct web_gate *g, const struct http_req *r)
+enum web_answer web_gate_ask(const struct web_gate *g, const struct web_req *r)
 {
 	const char *sent = r->auth;
 

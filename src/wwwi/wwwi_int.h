@@ -1,7 +1,9 @@
 /* wwwi_int.h - what the modules of esets_wwwi share.
  *
  *   main.c     options, start, parent: binds, supervises, serves its own counters
- *   serve.c    worker: connections, one request each
+ *   serve.c    worker: its loop, who is answered what
+ *   web_http.c HTTP by evhttp: connections, one request each, and their bounds
+ *   web_answer.c  the head of each answer
  *   answers.c  what is answered: pages, metrics, JSON
  *   sources.c  where that comes from: tables of counters, index of the quarantine
  */
@@ -17,6 +19,7 @@
 #include "series.h"
 #include "stats_view.h"
 #include "web_gate.h"
+#include "web_req.h"
 
 #define WWWI_THREADS 1u
 
@@ -48,10 +51,11 @@ struct quar_index {
  * call. */
 const struct quar_index *sources_quarantine(struct sources *s, long long mono_ms);
 
-/* --- answers.c ----------------------------------------------------------- */
+/* --- web_answer.c -------------------------------------------------------- */
 
 #define ANSWER_MAX ((size_t)8 << 20)
 #define NONCE_SIZE 33u
+#define WEB_TYPE_TEXT "text/plain; charset=utf-8"
 
 struct answer {
 	unsigned status;
@@ -60,17 +64,46 @@ struct answer {
 	char nonce[NONCE_SIZE]; /* of a page with a script, else "" */
 };
 
+/* A line of text. */
+void answer_text(struct answer *a, unsigned status, const char *text);
+/* The text beside a status. */
+const char *answer_phrase(unsigned status);
+/* Hands put every field of the head. 0, or the first that put does not return 0. */
+int answer_fields(const struct answer *a, int (*put)(void *to, const char *name, const char *value),
+	void *to);
+
+/* --- answers.c ----------------------------------------------------------- */
+
 enum answer_kind { ANSWER_NOW, ANSWER_HEALTH };
 
 /* Fills in a, or says that the daemon must be asked first. */
 enum answer_kind answer_make(struct answer *a, const char *path, struct sources *s,
 	const struct series *history);
-/* A line of text. */
-void answer_text(struct answer *a, unsigned status, const char *text);
-/* Status line and fields. 0, -1 no memory. */
-int answer_head(const struct answer *a, struct buf *out);
-
 extern const char wwwi_page[];  /* page.c; @NONCE@ in it is replaced */
+
+/* --- web_http.c ---------------------------------------------------------- */
+
+struct event_base;
+struct evhttp_request;
+struct web_http;
+
+/* A request: in is to be answered once, at once or later; r holds for this call. */
+typedef void (*web_http_fn)(struct evhttp_request *in, const struct web_req *r, void *arg);
+
+/* Accepts at listen_fd (borrowed). NULL with errno. */
+struct web_http *web_http_new(struct event_base *base, int listen_fd, web_http_fn serve, void *arg);
+/* Closes all; requests that were not answered are gone. */
+void web_http_free(struct web_http **h);
+/* No more requests; leaves the loop when the last answer is sent. */
+void web_http_stop(struct web_http *h);
+/* Takes a's body. The client may have gone. */
+void web_http_answer(struct evhttp_request *in, struct answer *a);
+/* A line of text. */
+void web_http_text(struct evhttp_request *in, unsigned status, const char *text);
+/* The answer takes longer than the half minute that is usual, but not more than this. */
+void web_http_hold(struct web_http *h, struct evhttp_request *in, int seconds);
+/* The client's address as text, valid as long as the request is. */
+const char *web_http_peer(struct evhttp_request *in);
 
 /* --- serve.c ------------------------------------------------------------- */
 
