@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "unit.h"
 #include "wwwi_int.h"
 
 #define PLACES 64
@@ -328,9 +329,5 @@ int main(void)
 	tcase_add_test(c, stops);
 	tcase_add_test(c, freed_at_work);
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }
