@@ -292,9 +292,20 @@ def _on_term(_signum, _frame):
     raise Stopped()
 
 
+def _catch_what_is_ignored():
+    """A shell starts what is in the background with INT ignored, nohup with HUP, and
+    every program under test would inherit that: a signal in the first moment of its
+    start, before it blocks them, would be lost. One that is caught here has its
+    default there, and does as little here as before."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 def main():
     """Runs the cases of the calling program; arguments choose some by name."""
     signal.signal(signal.SIGTERM, _on_term)
+    _catch_what_is_ignored()
     wanted = sys.argv[1:]
     chosen = [c for c in _cases if not wanted or any(w in c.__name__ for w in wanted)]
     base = tempfile.mkdtemp(prefix="t.", dir=os.environ.get("ESETS_SCRATCH"))
