@@ -7,7 +7,8 @@ numbers begin with, or whose names hold, one of the given words; some at a time,
 Prints one line for each test and the output of those that failed, at the end
 `system: N passed, N failed, N skipped` (counted in cases); with -o the three
 numbers also go to a file. Exit status 1 when a case failed. Whatever a test
-leaves running is killed, and counts as a failure of that test."""
+leaves running is killed, and counts as a failure of that test; so does a place
+of the system's own that is there after it and was not before."""
 
 import argparse
 import glob
@@ -23,6 +24,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WAIT_MUCH = ("130", "500")
+SYSTEM_PLACES = ("/run/esets", "/var/lib/esets", "/var/spool/esets")   # the defaults
 MARK = "ESETS_TEST_RUN"   # in the environment of everything a test starts
 
 
@@ -60,6 +62,11 @@ def marked_processes(mark):
     return found
 
 
+def system_places():
+    """Which of the programs' default places are there: no test may make one."""
+    return {path for path in SYSTEM_PLACES if os.path.lexists(path)}
+
+
 def clean_up(mark, scratch):
     """Ends what a test left behind; says what that was."""
     left = []
@@ -86,6 +93,7 @@ def run_one(path, scratch_base, deadline, arguments):
     os.chmod(scratch, 0o755)
     mark = os.path.basename(scratch) + "-%d" % os.getpid()
     env = dict(os.environ, ESETS_SCRATCH=scratch, **{MARK: mark})
+    places = system_places()
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, path, *arguments], env=env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -105,6 +113,9 @@ def run_one(path, scratch_base, deadline, arguments):
     left = clean_up(mark, scratch)
     if left and not result.problem:
         result.problem = "left running: " + ", ".join(left)
+    made = system_places() - places
+    if made and not result.problem:
+        result.problem = "this test, or one beside it, made " + ", ".join(sorted(made))
     result.output = output.decode("utf-8", "replace")
     count(result, process.returncode)
     if not os.environ.get("ESETS_KEEP"):
