@@ -424,7 +424,9 @@ int worker_run(const struct worker_inherit *in)
 			return 1;
 		}
 	}
-	w.fds_own = (unsigned)lowest_free();
+	/* Where none is left just now nobody knows; the reserve is rather too large then. */
+	const int own = lowest_free();
+	w.fds_own = own >= 0 ? (unsigned)own : 0;
 	for (unsigned i = 0; i < n; i++)
 		threads[i].fds_for_clients = descriptors_for_clients(&w);
 	for (; started < n; started++) {
