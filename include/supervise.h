@@ -46,6 +46,8 @@ struct supervise_cb {
 	/* Parent: did the worker in this slot finish a unit of work? Asked when it
 	 * has died, before on_exit. NULL: never. */
 	bool (*is_proven)(void *ctx, unsigned slot);
+	/* Parent: there is a worker in this slot. May be NULL. */
+	void (*on_start)(void *ctx, unsigned slot, pid_t pid);
 	/* Parent: a worker has gone (its slot is free again). May be NULL. */
 	void (*on_exit)(void *ctx, unsigned slot, pid_t pid, int status);
 	/* Parent: called about once a second, and after fd became readable if

@@ -161,6 +161,8 @@ static void start_worker(struct sup *s, unsigned pos)
 	s->pos[pos].slot = slot;
 	s->workers[slot] = (struct worker){ .pid = pid, .state = W_LIVE, .pos = pos,
 		.started_ms = now_ms() };
+	if (s->cfg->cb->on_start != NULL)
+		s->cfg->cb->on_start(s->cfg->ctx, (unsigned)slot, pid);
 	log_info("%s %u started, pid %ld", s->cfg->what, pos, (long)pid);
 }
 

@@ -118,6 +118,8 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
 	e->connect_ms = g->engine_timeout_connect * 1000;
 	e->read_ms = g->engine_timeout_read * 1000;
 	e->max_scans = g->engine_max_scans != 0 ? g->engine_max_scans : g->num_proc * g->num_thrd;
+	for (unsigned alt = 0; alt < ENGINE_GATE_ALTS; alt++)
+		engine_gate_use((unsigned)e->gate + alt, e->max_scans);
 	pthread_mutex_init(&e->lock, NULL);
 	e->n = 0;
 	e->probed_ms = 0;

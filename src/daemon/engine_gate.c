@@ -3,17 +3,22 @@
 #include "engine_gate.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 
 struct gate {
-	_Atomic uint32_t used;                     /* cells that ever were */
 	_Atomic uint32_t cell[ENGINE_GATE_CELLS];  /* 0 free, or slot + 1 */
 };
 
 static struct gate *gates;
 static uint32_t self = 1;
+
+/* The master's own, out of the workers' reach: how many cells of each gate it looks
+ * through, and in which slots there is a worker. */
+static uint32_t most[ENGINE_GATES];
+static bool has_worker[ENGINE_GATE_SLOTS];
 
 int engine_gate_init(void)
 {
@@ -28,36 +33,48 @@ int engine_gate_init(void)
 	return 0;
 }
 
+void engine_gate_use(unsigned g, unsigned max)
+{
+	if (max > ENGINE_GATE_CELLS)
+		max = ENGINE_GATE_CELLS;
+	if (most[g] < max)
+		most[g] = max;
+}
+
 void engine_gate_worker(unsigned slot)
 {
 	self = slot + 1;
 }
 
-void engine_gate_clear(unsigned slot)
+void engine_gate_started(unsigned slot)
 {
-	for (unsigned g = 0; gates != NULL && g < ENGINE_GATES; g++) {
-		uint32_t used = atomic_load(&gates[g].used);
-		for (uint32_t i = 0; i < used && i < ENGINE_GATE_CELLS; i++) {
-			if (atomic_load(&gates[g].cell[i]) == slot + 1)
-				atomic_store(&gates[g].cell[i], 0);
-		}
-	}
+	if (slot < ENGINE_GATE_SLOTS)
+		has_worker[slot] = true;
 }
 
-/* Before the cell is taken, or the master would not find it. */
-static void note_used(struct gate *g, uint32_t n)
+static bool is_somebodys(uint32_t cell)
 {
-	uint32_t was = atomic_load(&g->used);
+	return cell - 1 < ENGINE_GATE_SLOTS && has_worker[cell - 1];
+}
 
-	while (was < n && !atomic_compare_exchange_weak(&g->used, &was, n))
-		;
+void engine_gate_ended(unsigned slot)
+{
+	if (slot < ENGINE_GATE_SLOTS)
+		has_worker[slot] = false;
+	for (unsigned g = 0; gates != NULL && g < ENGINE_GATES; g++) {
+		for (uint32_t i = 0; i < most[g]; i++) {
+			uint32_t was = atomic_load(&gates[g].cell[i]);
+			/* Compared, lest a worker that has just taken it loses it. */
+			if (was != 0 && !is_somebodys(was))
+				atomic_compare_exchange_strong(&gates[g].cell[i], &was, 0);
+		}
+	}
 }
 
 int engine_gate_enter(unsigned g, unsigned max)
 {
 	if (max > ENGINE_GATE_CELLS)
 		max = ENGINE_GATE_CELLS;
-	note_used(&gates[g], max);
 	for (unsigned i = 0; i < max; i++) {
 		uint32_t none = 0;
 		if (atomic_load(&gates[g].cell[i]) == 0 &&

@@ -56,13 +56,20 @@ static bool is_proven(void *ctx, unsigned slot)
 	return slot < m->nslots && answers_of(slot) > m->served[slot];
 }
 
+static void on_start_worker(void *ctx, unsigned slot, pid_t pid)
+{
+	(void)ctx;
+	(void)pid;
+	engine_gate_started(slot);
+}
+
 static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 {
 	struct master *m = ctx;
 
 	(void)pid;
 	(void)status;
-	engine_gate_clear(slot);
+	engine_gate_ended(slot);
 	if (slot < m->nslots)
 		m->served[slot] = answers_of(slot);
 }
@@ -92,6 +99,7 @@ const struct supervise_cb master_callbacks = {
 	.reload = master_reload,
 	.refresh = master_refresh,
 	.is_proven = is_proven,
+	.on_start = on_start_worker,
 	.on_exit = on_exit_worker,
 	.tick = tick,
 	.stopping = stopping,

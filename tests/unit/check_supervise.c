@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -40,12 +41,13 @@ struct start {
 };
 
 struct shared {
-	_Atomic unsigned nstarts, nexits, nreloads, nrefreshes, nticks, nready, nstopping, nproven;
+	_Atomic unsigned nstarts, nexits, nreloads, nrefreshes, nticks, ntold, nready, nstopping, nproven;
 	_Atomic unsigned reload_num;  /* 0: the reload fails */
 	_Atomic bool is_proven, is_stale, refresh_fails;
 	_Atomic int mode;
 	_Atomic bool helper_reaped;
 	struct start starts[STARTS_MAX];
+	struct { pid_t pid; unsigned slot; } told[STARTS_MAX];   /* of starts, to the parent */
 };
 
 static struct shared *sh;
@@ -155,6 +157,15 @@ static bool is_proven(void *ctx, unsigned slot)
 	return sh->is_proven;
 }
 
+static void on_start_worker(void *ctx, unsigned slot, pid_t pid)
+{
+	unsigned n = sh->ntold++;
+
+	(void)ctx;
+	sh->told[n < STARTS_MAX ? n : 0].pid = pid;
+	sh->told[n < STARTS_MAX ? n : 0].slot = slot;
+}
+
 static void on_exit_worker(void *ctx, unsigned slot, pid_t pid, int status)
 {
 	(void)ctx;
@@ -188,7 +199,7 @@ static void stopping(void *ctx)
 }
 
 static const struct supervise_cb cb = { .run = run, .reload = reload, .refresh = refresh, .is_proven = is_proven,
-	.on_exit = on_exit_worker, .tick = tick, .stopping = stopping };
+	.on_start = on_start_worker, .on_exit = on_exit_worker, .tick = tick, .stopping = stopping };
 
 /* --- what the test does --- */
 
@@ -235,6 +246,15 @@ static unsigned alive_from(unsigned first, unsigned n)
 	return alive;
 }
 
+static unsigned slot_told(pid_t pid)
+{
+	for (unsigned i = 0; i < sh->ntold && i < STARTS_MAX; i++) {
+		if (sh->told[i].pid == pid)
+			return sh->told[i].slot;
+	}
+	return UINT_MAX;
+}
+
 /* All of the first n have started and said so. */
 static bool have_started(unsigned n)
 {
@@ -274,10 +294,13 @@ START_TEST(test_start_and_term)
 	kill(pid, _i == 0 ? SIGTERM : SIGINT);
 	expect_end(pid, 0);
 	ck_assert_uint_eq(sh->nstarts, 3);
+	ck_assert_uint_eq(sh->ntold, 3);
 	ck_assert_uint_eq(sh->nexits, 3);
 	ck_assert_uint_eq(sh->nstopping, 1);
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) {
 		ck_assert_int_eq(sh->starts[i].got, SIGTERM);
+		ck_assert_uint_eq(slot_told(sh->starts[i].pid), sh->starts[i].slot);
+	}
 }
 END_TEST
 
