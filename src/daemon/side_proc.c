@@ -15,6 +15,7 @@
 #include "sandbox.h"
 
 #define STOP_MS 5000
+#define KILL_MS 1000
 #define STEP_MS 10
 #define LOG_BURST 10
 
@@ -59,20 +60,31 @@ static void child(const struct side_proc *p, int (*run)(int serve_fd, void *arg)
 	/* NOLINTEND(concurrency-mt-unsafe) */
 }
 
+static void reap_leaving(struct side_proc *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->nleaving; i++) {
+		if (waitpid(p->leaving[i], NULL, WNOHANG) != p->leaving[i])
+			p->leaving[n++] = p->leaving[i];
+	}
+	p->nleaving = n;
+}
+
+/* Nobody takes that long, but for a disk that hangs. */
 static void leave(struct side_proc *p, int sig)
 {
-	unsigned i = 0;
+	reap_leaving(p);
+	pid_t *more = realloc(p->leaving, (p->nleaving + 1) * sizeof *more);
 
-	while (i < SIDE_PROC_LEAVING_MAX && p->leaving[i] != 0)
-		i++;
-	if (i == SIDE_PROC_LEAVING_MAX) /* nobody takes that long, but for a disk that hangs */
+	if (p->nleaving >= SIDE_PROC_LEAVING_MAX || more == NULL)
 		sig = SIGKILL;
 	if (sig != 0)
 		kill(p->pid, sig);
-	if (i < SIDE_PROC_LEAVING_MAX)
-		p->leaving[i] = p->pid;
-	else
-		waitpid(p->pid, NULL, 0);
+	if (more != NULL) { /* else its entry among the processes stays as long as we do */
+		p->leaving = more;
+		p->leaving[p->nleaving++] = p->pid;
+	}
 	p->pid = 0;
 }
 
@@ -98,14 +110,6 @@ void side_proc_let_go(struct side_proc *p)
 	close_pair(p);
 }
 
-static void reap_leaving(struct side_proc *p)
-{
-	for (unsigned i = 0; i < SIDE_PROC_LEAVING_MAX; i++) {
-		if (p->leaving[i] != 0 && waitpid(p->leaving[i], NULL, WNOHANG) == p->leaving[i])
-			p->leaving[i] = 0;
-	}
-}
-
 bool side_proc_tick(struct side_proc *p)
 {
 	int status;
@@ -124,31 +128,26 @@ bool side_proc_tick(struct side_proc *p)
 	return p->pid == 0;
 }
 
-static bool has_leaving(struct side_proc *p)
+static void end_leaving(struct side_proc *p, int sig, int wait_ms)
 {
-	reap_leaving(p);
-	for (unsigned i = 0; i < SIDE_PROC_LEAVING_MAX; i++) {
-		if (p->leaving[i] != 0)
-			return true;
+	for (size_t i = 0; i < p->nleaving; i++)
+		kill(p->leaving[i], sig);
+	for (int ms = 0; ms < wait_ms; ms += STEP_MS) {
+		reap_leaving(p);
+		if (p->nleaving == 0)
+			return;
+		poll(NULL, 0, STEP_MS);
 	}
-	return false;
 }
 
 void side_proc_stop(struct side_proc *p)
 {
-	for (unsigned i = 0; i < SIDE_PROC_LEAVING_MAX; i++) {
-		if (p->leaving[i] != 0)
-			kill(p->leaving[i], SIGTERM);
-	}
 	if (p->pid != 0)
 		leave(p, SIGTERM);
-	for (int ms = 0; ms < STOP_MS && has_leaving(p); ms += STEP_MS)
-		poll(NULL, 0, STEP_MS);
-	for (unsigned i = 0; i < SIDE_PROC_LEAVING_MAX; i++) {
-		if (p->leaving[i] == 0)
-			continue;
-		kill(p->leaving[i], SIGKILL);
-		waitpid(p->leaving[i], NULL, 0);
-	}
+	end_leaving(p, SIGTERM, STOP_MS);
+	end_leaving(p, SIGKILL, KILL_MS);
+	free(p->leaving);
+	p->leaving = NULL;
+	p->nleaving = 0;
 	close_pair(p);
 }
