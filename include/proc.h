@@ -56,9 +56,9 @@ int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *i
 int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_identity *id);
 /* What a start would run into, found without making anything: 0, -1 with the
  * errno that would come. proc_try_dir: a directory as proc_make_dir has it,
- * to be written to. proc_try_file: a pid file (type S_IFREG) or a socket
+ * in which id's user can make files. proc_try_file: a pid file (type S_IFREG) or a socket
  * (S_IFSOCK) at path, whose directory would be made too where makes_dir. */
-int proc_try_dir(const char *path);
+int proc_try_dir(const char *path, const struct proc_identity *id);
 /* May id's user do this (access(2): W_OK | X_OK to make files in a directory)?
  * Tried by a child. 0, -1 with errno. */
 int proc_try_as(const char *path, int mode, const struct proc_identity *id);

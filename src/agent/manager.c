@@ -266,7 +266,7 @@ static int try_places(const struct manager *m)
 {
 	const struct conf_smtp *c = &m->conf->smtp;
 	struct stat st;
-	int err = proc_try_dir(c->spool_dir) < 0 ? errno :
+	int err = proc_try_dir(c->spool_dir, &m->id) < 0 ? errno :
 		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
 	int status = err != 0 ? fail_path(m, "spool_dir", err, c->spool_dir) : 0;
 

@@ -193,31 +193,39 @@ int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_iden
 	return up[0] == '\0' ? 0 : make_dirs(up, mode, id->uid, id->gid);
 }
 
-/* Can a file be made in dir, once up to missing levels of it were made? */
-static int try_dir(const char *dir, unsigned missing)
+/* Can a file be made in dir, once up to missing levels of it were made? There is
+ * left in up, of PATH_MAX octets. */
+static int try_dir(const char *dir, unsigned missing, char *up)
 {
-	char up[PATH_MAX];
-	struct stat st;
+	struct stat st, link;
 
-	if (!str_copy(up, sizeof up, dir)) {
+	if (!str_copy(up, PATH_MAX, dir)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	while (stat(up[0] != '\0' ? up : ".", &st) < 0) {
-		if (errno != ENOENT || missing-- == 0)
+		/* A link to nowhere is in the way of mkdir(2). */
+		if (errno != ENOENT || lstat(up, &link) == 0 || missing-- == 0)
 			return -1;
 		cut_to_parent(up);
 	}
+	if (up[0] == '\0')
+		strcpy(up, ".");
 	if (!S_ISDIR(st.st_mode)) {
 		errno = ENOTDIR;
 		return -1;
 	}
-	return faccessat(AT_FDCWD, up[0] != '\0' ? up : ".", W_OK | X_OK, AT_EACCESS);
+	return faccessat(AT_FDCWD, up, W_OK | X_OK, AT_EACCESS);
 }
 
-int proc_try_dir(const char *path)
+int proc_try_dir(const char *path, const struct proc_identity *id)
 {
-	return try_dir(path, MISSING_LEVELS);
+	char up[PATH_MAX];
+
+	if (try_dir(path, MISSING_LEVELS, up) < 0)
+		return -1;
+	/* What is made will be id's; to what is there it must have a way. */
+	return proc_try_as(up, strcmp(up, path) == 0 ? W_OK | X_OK : X_OK, id);
 }
 
 int proc_try_as(const char *path, int mode, const struct proc_identity *id)
@@ -239,7 +247,7 @@ int proc_try_as(const char *path, int mode, const struct proc_identity *id)
 
 int proc_try_file(const char *path, mode_t type, bool makes_dir)
 {
-	char up[PATH_MAX];
+	char up[PATH_MAX], there[PATH_MAX];
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && (st.st_mode & S_IFMT) != type) {
@@ -249,7 +257,7 @@ int proc_try_file(const char *path, mode_t type, bool makes_dir)
 	}
 	if (parent_of(path, up, sizeof up) < 0)
 		return -1;
-	return try_dir(up, makes_dir ? MISSING_LEVELS : 0);
+	return try_dir(up, makes_dir ? MISSING_LEVELS : 0, there);
 }
 
 static struct {

@@ -86,10 +86,7 @@ static bool is_quarantine_usable(const struct check *k)
 	const char *dir = k->conf->global.scan.quarantine_dir;
 	char text[WHY_SIZE];
 
-	struct stat st;
-
-	if (!start_check_wants_quarantine(k->conf) || (proc_try_dir(dir) == 0 &&
-	    (stat(dir, &st) < 0 || proc_try_as(dir, W_OK | X_OK, k->id) == 0)))
+	if (!start_check_wants_quarantine(k->conf) || proc_try_dir(dir, k->id) == 0)
 		return true;
 	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
 	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));

@@ -169,21 +169,27 @@ static int try_file(const char *name, mode_t type, bool makes_dir)
 /* What a start would run into, and nothing is made. */
 START_TEST(test_try)
 {
+	struct proc_identity id = self();
 	struct stat st;
+	char why[200];
 
 	in_dir("");
 	ck_assert_int_eq(mkdir(in_dir("d"), 0755), 0);
 	ck_assert_int_eq(close(creat(in_dir("file"), 0644)), 0);
 	ck_assert_int_eq(symlink("file", in_dir("link")), 0);
-	ck_assert_int_eq(mknod(in_dir("sock"), S_IFSOCK | 0600, 0), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("d")), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("a/b")), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("a//b/")), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("a/b/c")), -1);
+	ck_assert_int_eq(symlink("nowhere", in_dir("loose")), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("loose"), &id), -1);
 	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_int_eq(proc_try_dir(in_dir("file")), -1);
+	ck_assert_int_eq(proc_try_dir(in_dir("loose/a"), &id), -1);
+	ck_assert_int_eq(mknod(in_dir("sock"), S_IFSOCK | 0600, 0), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("d"), &id), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("a/b"), &id), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("a//b/"), &id), 0);
+	ck_assert_int_eq(proc_try_dir(in_dir("a/b/c"), &id), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(proc_try_dir(in_dir("file"), &id), -1);
 	ck_assert_int_eq(errno, ENOTDIR);
-	ck_assert_int_eq(proc_try_dir(in_dir("file/a")), -1);
+	ck_assert_int_eq(proc_try_dir(in_dir("file/a"), &id), -1);
 	ck_assert_int_eq(errno, ENOTDIR);
 	ck_assert_int_eq(try_file("d/x", S_IFREG, false), 0);
 	ck_assert_int_eq(try_file("a/b/x", S_IFREG, true), 0);
@@ -198,13 +204,20 @@ START_TEST(test_try)
 	ck_assert_int_eq(try_file("link", S_IFREG, true), ELOOP);
 	ck_assert_int_eq(try_file("d", S_IFREG, true), EISDIR);
 	ck_assert_int_eq(proc_try_file("none-of-the-kind", S_IFREG, false), 0);
-	ck_assert_int_eq(proc_try_dir("none-of-the-kind"), 0);
+	ck_assert_int_eq(proc_try_dir("none-of-the-kind", &id), 0);
 	if (geteuid() == 0) {
 		ck_assert_int_eq(setegid(1), 0);
 		ck_assert_int_eq(seteuid(1), 0);
 		ck_assert_int_eq(try_file("d/x", S_IFREG, true), EACCES);
 		ck_assert_int_eq(try_file("d/a/x", S_IFREG, true), EACCES);
 		ck_assert_int_eq(seteuid(0), 0);
+		/* Root may make it, and whoever shall use it has no way there. */
+		ck_assert_int_eq(mkdir(in_dir("shut"), 0700), 0);
+		ck_assert_int_eq(proc_identity_get("nobody", "nogroup", &id, why, sizeof why), 0);
+		ck_assert_int_eq(proc_try_dir(in_dir("shut/x"), &id), -1);
+		ck_assert_int_eq(errno, EACCES);
+		ck_assert_int_eq(proc_try_dir(in_dir("d"), &id), -1);
+		ck_assert_int_eq(errno, EACCES);
 	}
 	ck_assert_int_eq(stat(in_dir("a"), &st), -1);
 }
