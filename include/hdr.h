@@ -15,6 +15,7 @@
 /* Finds the header fields of a message fed in any split, keeping only what
  * the session needs, so that nothing need be read twice. */
 #define HDR_VALUE_MAX 256
+#define HDR_RECEIVED_MAX 1024     /* one with all that TLS adds */
 #define HDR_SUBJECTS_MAX 4
 
 struct hdr_scan {
@@ -26,6 +27,7 @@ struct hdr_scan {
 	char subject[HDR_VALUE_MAX];
 	char date[HDR_VALUE_MAX];
 	char msgid[HDR_VALUE_MAX];
+	char first_received[HDR_RECEIVED_MAX];
 	bool done;                  /* the block has ended */
 	/* Where lines of ours may stand: behind an mbox "From " line of so many
 	 * octets, and with an empty line behind them where the message has no
@@ -47,7 +49,7 @@ struct hdr_scan {
 	char name[32];
 	unsigned name_len;
 	char *value;                /* where the field's value goes, or NULL */
-	unsigned value_len;
+	unsigned value_len, value_max;
 };
 
 void hdr_scan_init(struct hdr_scan *h);
@@ -55,6 +57,11 @@ void hdr_scan_init(struct hdr_scan *h);
 void hdr_scan_push(struct hdr_scan *h, const void *p, size_t n);
 /* The message has no more octets: sets end where the block had none. */
 void hdr_scan_end(struct hdr_scan *h);
+
+/* The name that who wrote a Received field has for the message ("by HOST (Postfix)
+ * with ESMTP id NAME"), into out; "" where it tells none or it does not fit. Returns
+ * out. */
+const char *hdr_received_id(const char *field, char *out, size_t size);
 
 /* "X-Virus-Scanner: ..." as one folded field with CR LF (TAB for the fold).
  * This and the next: 0; -1 no room in out, which is then unchanged. */

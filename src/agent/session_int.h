@@ -64,6 +64,8 @@ struct session_clean {
 	uint64_t at;                 /* read up to here */
 };
 
+#define SESSION_QUEUE_ID_MAX 64
+
 struct session_msg {
 	struct spool *spool;
 	struct smtp_dot dot;
@@ -203,6 +205,9 @@ void session_mail_free(struct session *s);
 void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd);
 size_t session_bdat_input(struct session *s, const char *p, size_t n);
 
+/* The client's name for the message: what XFORWARD said, else what the Received field
+ * on top says, where the client is trusted. "" none. May be in buf. */
+const char *session_mail_queue_id(const struct session *s, char buf[SESSION_QUEUE_ID_MAX]);
 /* Why a message was not accepted, in words for the client. out holds
  * SESSION_WHY_MAX octets; returns it. */
 const char *session_mail_why(const struct session_msg *m, enum policy_level by, char *out);

@@ -122,6 +122,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 	enum log_class c = is_notable(m) && log_wants(LC_SUMM) ? LC_SUMM : LC_SUMMALL;
 	char name[4 * FIELD_MAX + 64], sender[FIELD_MAX], msgid[FIELD_MAX], queue_id[FIELD_MAX];
 	char client[FIELD_MAX], section[FIELD_MAX], queued[FIELD_MAX], peer[NET_ADDR_TEXT];
+	char ident[SESSION_QUEUE_ID_MAX];
 	char recipients[NUMBER_MAX], size[NUMBER_MAX], time[NUMBER_MAX], score[NUMBER_MAX];
 	const struct verdict *v = &m->verdict;
 	const char *addr = s->xforward != NULL && s->xforward->addr[0] != '\0' ?
@@ -155,7 +156,7 @@ static void log_summary(const struct session *s, const struct session_msg *m, co
 		{ "dry_run", LOG_PAIR_TEXT, would_text(m) },
 		{ "quarantine", LOG_PAIR_TEXT, v->quarantine_id },
 		{ "queue_id", LOG_PAIR_TEXT,
-			clean(queue_id, s->xforward != NULL ? s->xforward->ident : "") },
+			clean(queue_id, session_mail_queue_id(s, ident)) },
 		{ "queued_as", LOG_PAIR_TEXT, queued_text(queued, m, outcome) },
 		{ "score", LOG_PAIR_NUMBER, score_text(score, v) },
 	};
@@ -217,7 +218,7 @@ static void count_times(const struct session *s, const char *outcome)
 void session_log_message(const struct session *s, const char *outcome)
 {
 	const struct session_msg *m = s->msg;
-	char sender[FIELD_MAX], rcpt[FIELD_MAX], ident[FIELD_MAX];
+	char sender[FIELD_MAX], rcpt[FIELD_MAX], queue_id[FIELD_MAX], ident[SESSION_QUEUE_ID_MAX];
 
 	count_outcome(outcome);
 	/* A message that was never complete has no outcome of the policy. */
@@ -229,6 +230,6 @@ void session_log_message(const struct session *s, const char *outcome)
 	}
 	log_info("message from=<%s> to=<%s> recipients=%u size=%llu queue_id=%s outcome=%s reply=\"%s\"",
 		clean(sender, m->sender), clean(rcpt, m->first_rcpt), s->envelope.nrcpts_total,
-		(unsigned long long)m->size, s->xforward != NULL ? clean(ident, s->xforward->ident) : "",
-		outcome, m->reply);
+		(unsigned long long)m->size, clean(queue_id, session_mail_queue_id(s, ident)), outcome,
+		m->reply);
 }

@@ -176,6 +176,15 @@ static const char *helo_of(const struct session *s)
 	return s->helo + 4 + strspn(s->helo + 4, " \t\v\f");
 }
 
+const char *session_mail_queue_id(const struct session *s, char buf[SESSION_QUEUE_ID_MAX])
+{
+	if (s->xforward != NULL && s->xforward->ident[0] != '\0')
+		return s->xforward->ident;
+	buf[0] = '\0';
+	return s->is_trusted ? hdr_received_id(s->msg->hdr.first_received, buf,
+		SESSION_QUEUE_ID_MAX) : buf;
+}
+
 /* The addresses of RCPT lines, in one piece of memory. */
 struct rcpt_list {
 	const char *addrs[SCAN_MSG_RCPTS_MAX];
@@ -201,7 +210,7 @@ static struct rcpt_list *rcpt_list_new(char *const *lines, unsigned n)
 static bool start_scan(struct session *s, struct policy_wants wants)
 {
 	struct session_msg *m = s->msg;
-	char peer[NET_ADDR_TEXT], id[40];
+	char peer[NET_ADDR_TEXT], queue_id[SESSION_QUEUE_ID_MAX], id[40];
 	unsigned n = s->envelope.nrcpts < SCAN_MSG_RCPTS_MAX ? s->envelope.nrcpts : SCAN_MSG_RCPTS_MAX;
 	const void *octets = spool_size(m->spool) <= s->env->scan_inline_max ?
 		spool_view(m->spool) : NULL;
@@ -221,7 +230,7 @@ static bool start_scan(struct session *s, struct policy_wants wants)
 		.id = id, .agent = "smtp", .sender = m->sender,
 		.rcpts = list->addrs, .nrcpts = n, .nrcpts_total = s->envelope.nrcpts_total,
 		.client = client_text(s, peer), .helo = helo_of(s),
-		.queue_id = s->xforward != NULL ? s->xforward->ident : "", .name = "",
+		.queue_id = session_mail_queue_id(s, queue_id), .name = "",
 		.is_mail = true, .size = spool_size(m->spool),
 		.is_inline = octets != NULL, .octets = octets,
 		.want_av = wants.av, .want_as = wants.as,

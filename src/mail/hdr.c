@@ -47,15 +47,20 @@ static void field_begin(struct hdr_scan *h)
 
 	h->value = NULL;
 	h->value_len = 0;
+	h->value_max = HDR_VALUE_MAX;
 	h->space = false;
-	if (name_is(h, "received"))
-		h->received++;
-	else if (name_is(h, "x-virus-scanner"))
+	if (name_is(h, "received")) {
+		if (h->received++ == 0) {
+			h->value = h->first_received;
+			h->value_max = HDR_RECEIVED_MAX;
+		}
+	} else if (name_is(h, "x-virus-scanner")) {
 		h->has_xvirus = true;
-	else
+	} else {
 		for (size_t i = 0; i < sizeof want / sizeof *want; i++)
 			if (name_is(h, want[i].name) && want[i].value[0] == '\0')
 				h->value = want[i].value;
+	}
 	if (name_is(h, "subject") && h->nsubjects < HDR_SUBJECTS_MAX)
 		h->subjects[h->nsubjects++] = h->total;
 	h->state = HDR_VALUE;
@@ -71,7 +76,7 @@ static void value_push(struct hdr_scan *h, const char *p, size_t n)
 			h->space = true;
 			continue;
 		}
-		if (h->value_len + 2 >= HDR_VALUE_MAX) {
+		if (h->value_len + 2 >= h->value_max) {
 			h->value[h->value_len] = '\0';
 			h->value = NULL;
 			return;
@@ -170,6 +175,42 @@ int hdr_xvirus_format(struct buf *out)
 }
 
 /* --- Received ------------------------------------------------------------ */
+
+/* Behind a comment, which may hold others, and blanks. */
+static const char *past_comments(const char *p)
+{
+	unsigned depth = 0;
+
+	for (; *p != '\0' && (depth > 0 || *p == '(' || *p == ' '); p++) {
+		if (*p == '(')
+			depth++;
+		else if (*p == ')' && depth > 0)
+			depth--;
+		else if (*p == '\\' && p[1] != '\0')
+			p++;
+	}
+	return p;
+}
+
+/* RFC 5321 4.4: pairs of a word and a value, with comments between, up to the ';'. */
+const char *hdr_received_id(const char *field, char *out, size_t size)
+{
+	const char *p = past_comments(field);
+
+	out[0] = '\0';
+	while (*p != '\0' && *p != ';') {
+		size_t word = strcspn(p, " (;");
+		const char *value = past_comments(p + word);
+		size_t n = strcspn(value, " (;");
+		if (word == 2 && str_ieq_n(p, 2, "id")) {
+			if (n < size)
+				str_copy_n(out, size, value, n);
+			break;
+		}
+		p = past_comments(value + n);
+	}
+	return out;
+}
 
 #define RECEIVED_LINE_MAX 78
 #define RECEIVED_TOKEN_MAX 255

@@ -62,6 +62,53 @@ static void scan_matches(const struct hdr_scan *h, const struct scan_case *c)
 	ck_assert_str_eq(h->msgid, c->msgid);
 }
 
+/* The first Received field, whole as Postfix writes it, and the id in it. */
+START_TEST(received_names_the_message)
+{
+	static const struct { const char *field, *id; } t[] = {
+		{ "from a.example (b [192.0.2.1]) by c (Postfix) with ESMTP id 3CB1FA7C181 for <x@y>; Mon", "3CB1FA7C181" },
+		{ "from a.example (b [192.0.2.1])\r\n\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 "
+		  "bits)\r\n\t key-exchange X25519 server-signature RSA-PSS (4096 bits) server-digest SHA256)\r\n\t"
+		  "(Client did not present a certificate)\r\n\tby c (Postfix) with ESMTPS id 4XyZ12abc\r\n\tfor <x@y>; "
+		  "Mon, 1 Jan 2026 00:00:00 +0000 (UTC)", "4XyZ12abc" },
+		{ "by c (Postfix, from userid 0) id 3CB1FA7C181; Mon", "3CB1FA7C181" },
+		{ "by c ID Q; id no", "Q" }, { "by c; id Q", "" }, { "by c (id Q)", "" }, { "by c (a (id Q) id R) id S", "S" },
+		{ "from id by c id Q", "Q" }, { "by c (\\) id Q) id R", "R" }, { "by c id", "" }, { "by c id ;", "" },
+		{ "", "" }, { "(", "" }, { "\\", "" }, { "id Q", "Q" }, { "by c (open id Q", "" },
+		{ "id 123456789012345678901234567890123456789012345678901234567890123",
+		  "123456789012345678901234567890123456789012345678901234567890123" },
+		{ "id 1234567890123456789012345678901234567890123456789012345678901234", "" },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct hdr_scan h;
+		char id[64];
+
+		hdr_scan_init(&h);
+		hdr_scan_push(&h, "Received: ", 10);
+		for (const char *p = t[i].field; *p != '\0'; p++)
+			hdr_scan_push(&h, p, 1);
+		hdr_scan_push(&h, "\r\nReceived: by z id LATER\r\n\r\n", 29);
+		ck_assert_str_eq(hdr_received_id(h.first_received, id, sizeof id), t[i].id);
+	}
+}
+END_TEST
+
+START_TEST(received_that_is_too_long)
+{
+	struct hdr_scan h;
+	char id[64];
+
+	hdr_scan_init(&h);
+	hdr_scan_push(&h, "Received: by c", 14);
+	for (int i = 0; i < 1000; i++)
+		hdr_scan_push(&h, " (c)", 4);
+	hdr_scan_push(&h, " id Q\r\nSubject: s\r\n\r\n", 21);
+	ck_assert_str_eq(hdr_received_id(h.first_received, id, sizeof id), "");
+	ck_assert_str_eq(h.subject, "s");
+}
+END_TEST
+
 START_TEST(scan_any_split)
 {
 	const struct scan_case *c = &scan_cases[_i];
@@ -316,6 +363,8 @@ int main(void)
 	TCase *t = tcase_create("hdr");
 
 	suite_add_tcase(s, t);
+	tcase_add_test(t, received_names_the_message);
+	tcase_add_test(t, received_that_is_too_long);
 	tcase_add_loop_test(t, scan_any_split, 0, (int)(sizeof scan_cases / sizeof *scan_cases));
 	tcase_add_test(t, scan_long_value_is_cut);
 	tcase_add_loop_test(t, places_of_marks, 0, (int)(sizeof places / sizeof *places));
