@@ -303,24 +303,52 @@ static bool answers(const char *host, unsigned port)
 	return false;
 }
 
-/* HUP to who holds the lock of a pid file; false: nobody does. */
-static bool reload(const char *pid_file)
+/* Who holds the lock of a pid file; 0 nobody. */
+static pid_t holder_of(const char *pid_file)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open(pid_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	bool is_done = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
-		lock.l_pid > 1 && kill(lock.l_pid, SIGHUP) == 0;
+	bool is_held = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 
 	if (fd >= 0)
 		close(fd);
-	return is_done;
+	return is_held ? lock.l_pid : 0;
+}
+
+/* Which process of ours listens at a UNIX socket; 0 none. Its directory may belong to
+ * the user of the workers, who could put a socket of another there. */
+static pid_t listener_at(const char *path)
+{
+	struct net_endpoint at = { .addr.family = AF_UNIX };
+	struct ucred who = { 0 };
+	socklen_t len = sizeof who;
+
+	if (!str_copy(at.path, sizeof at.path, path))
+		return 0;
+	int fd = net_connect(&at, SOCK_SEQPACKET);
+	bool is_ours = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+		who.uid == geteuid();
+	if (fd >= 0)
+		close(fd);
+	return is_ours ? who.pid : 0;
+}
+
+/* HUP to a program that runs; false: none does. Under a service manager it has no pid
+ * file. */
+static bool reload(const struct conf_module *mod)
+{
+	pid_t pid = holder_of(mod->pid_file);
+
+	if (pid <= 1)
+		pid = listener_at(mod->status_sock_path);
+	return pid > 1 && kill(pid, SIGHUP) == 0;
 }
 
 /* After a change of esets.cfg. true: it was read again, or will be at once. */
 static bool reload_suite(const struct tool *t)
 {
-	bool daemon = reload(t->conf->global.mod.pid_file);
-	bool agent = reload(t->conf->smtp.mod.pid_file);
+	bool daemon = reload(&t->conf->global.mod);
+	bool agent = reload(&t->conf->smtp.mod);
 
 	if (daemon || agent)
 		printf("Told to read esets.cfg again:%s%s\n", daemon ? " esets_daemon" : "",

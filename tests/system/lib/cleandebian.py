@@ -100,6 +100,9 @@ def make(path, packages):
 class Debian:
     """A copy of the one in ESETS_DEBIAN, started; ends with the case."""
 
+    NAMESPACES = ("--mount", "--pid", "--net", "--uts")
+    FIRST = "sleep"   # the name of its first process
+
     def __init__(self, t):
         base = os.environ.get("ESETS_DEBIAN")
         if not base:
@@ -111,24 +114,29 @@ class Debian:
         self.root = t.scratch + ".root"   # not inside, or its logs would be shown
         t.at_end(lambda: shutil.rmtree(self.root))
         subprocess.run(["cp", "-a", "--reflink=auto", base, self.root], check=True)
+        self.start()
+
+    def start(self):
         started = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--net", "--uts", "--fork", "--kill-child", "sh", "-c",
+            ["unshare", *self.NAMESPACES, "--fork", "--kill-child", "sh", "-c",
              'hostname "$2" && mount -t proc proc "$1/proc" && '
              'exec env --ignore-signal=CHLD chroot "$1" sleep infinity', "-", self.root, HOST],
             stdin=subprocess.DEVNULL)
-        t.at_end(lambda: (started.kill(), started.wait()))
-        self.init = wait_until(lambda: self._init_of(started.pid), what="the first process")
+        self.t.at_end(lambda: (started.kill(), started.wait()))
+        self.find_init(started.pid)
         with self.network():
             with socket.socket() as any_socket:   # lo: up, running
                 fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
 
-    @staticmethod
-    def _init_of(pid):
+    def find_init(self, unshare):
+        self.init = wait_until(lambda: self._init_of(unshare), what="the first process")
+
+    def _init_of(self, pid):
         with open("/proc/%d/task/%d/children" % (pid, pid)) as source:
             children = source.read().split()
         for child in children:
             with contextlib.suppress(OSError), open("/proc/%s/comm" % child) as source:
-                if source.read() == "sleep\n":
+                if source.read() == self.FIRST + "\n":
                     return int(child)
         return None
 
@@ -151,7 +159,7 @@ class Debian:
             log.flush()
             start = log.seek(0, os.SEEK_END)
             done = subprocess.run(
-                ["nsenter", "--target", str(self.init), "--mount", "--pid", "--net", "--uts",
+                ["nsenter", "--target", str(self.init), *self.NAMESPACES,
                  "--root", "--wd", "env", "-i", *ENVIRONMENT, "sh", "-ec",
                  'cd "$1" && eval "$2"', "-", cwd, script],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=timeout * SLOW)
@@ -194,7 +202,7 @@ def main():
         print("no clean Debian: " + reason)
         sys.exit(SKIPPED)
     try:
-        make(sys.argv[1], readme.downloads())
+        make(sys.argv[1], readme.downloads() + ["systemd-sysv"])
     except AssertionError as error:
         sys.exit(str(error))
 

@@ -78,7 +78,7 @@ class Shown(How):
     pass
 
 
-SYSTEMD = Elsewhere("no systemd runs there; 460-service has the units")
+SYSTEMD = Elsewhere("no systemd runs there; tests/full/615-systemd runs them")
 
 PLAN = (
     ("Try it: two commands", (
@@ -114,8 +114,7 @@ PLAN = (
         ("action_av_overlimit = reject", Options("smtp")),
     )),
     ("Watching it", (
-        ("journalctl -g ", Elsewhere("no systemd runs there; 220-log has what is "
-                                     "in the log")),
+        ("journalctl -g ", SYSTEMD),
         ("esets_smtp --status", Run()),
     )),
     ("Settings for single users", (
