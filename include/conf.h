@@ -98,6 +98,7 @@ struct conf_wwwi {
 	struct conf_module mod;
 	const char *listen_addr, *username, *password;
 	uint16_t listen_port;
+	bool release;                 /* of messages in quarantine, from the page */
 };
 
 struct conf {

@@ -24,7 +24,8 @@ struct proc_identity;
 struct side_proc {
 	const char *what;       /* "quarantine", for the log */
 	const char *title;      /* of the process */
-	int ask_fd, serve_fd;   /* of the workers, of the process */
+	int ask_fd, serve_fd;   /* of the workers, of the process; or serve_fd alone, a socket that
+	                         * it listens at */
 	pid_t pid;              /* 0 none */
 	pid_t *leaving;         /* predecessors that have not ended yet */
 	size_t nleaving;

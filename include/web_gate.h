@@ -24,6 +24,10 @@ enum web_answer { WEB_OK, WEB_WRONG_HOST, WEB_WHO };
  * -1 they are too long. */
 int web_gate_init(struct web_gate *g, const char *host, const char *username,
 	const char *password);
+/* Does a page of ours send it, as far as the browser says? */
+bool web_gate_is_same_origin(const struct web_req *r);
+/* Takes as long as what was sent is long, right or wrong; secret is not "". */
+bool web_gate_is_secret(const char *sent, const char *secret);
 /* The time it takes tells nothing of the password. */
 enum web_answer web_gate_ask(const struct web_gate *g, const struct web_req *r);
 

@@ -213,6 +213,10 @@ static void check_wwwi(const struct checked *k)
 	    !net_addr_is_loopback(&a))
 		conf_note(k->notes, CONF_NOTE_ERROR, at->origin,
 			"listen_addr: beyond loopback only with username and password");
+	if (w->release && w->username[0] == '\0')
+		conf_note(k->notes, CONF_NOTE_ERROR, conf_value_of(vs, "release",
+			CONF_SEC_WWWI)->origin,
+			"release: only with username and password");
 }
 
 static void check_root(const struct checked *k, unsigned section)

@@ -342,6 +342,8 @@ const struct conf_opt conf_opts[] = {
   .help = "name to log in with" },
 { .name = "password", WWWI(password), TEXT("", "TEXT"), .flags = CONF_SECRET,
   .help = "password to log in with" },
+{ .name = "release", WWWI(release), BOOL("no"),
+  .help = "release messages from the page" },
 
 /* --- sections of users ---------------------------------------------------------- */
 { .name = "parent_id", .sections = CONF_SEC_USER, .group = CONF_IN_NONE,

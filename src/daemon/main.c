@@ -70,6 +70,7 @@ static void open_all(struct master *m)
 	if (master_sides_open(m) < 0)
 		log_fatal(1, "sockets between processes: %s", strerror(errno));
 	master_listen(m);
+	master_listen_release(m);
 	if (master_access(&m->access, m->conf) < 0)
 		log_fatal(1, "out of memory");
 	master_counters(m);
@@ -139,8 +140,10 @@ static int run(const struct conf_cli *cli)
 	const bool is_question = cli->check_config || cli->dump_config;
 	struct buf notes = BUF_INIT(NOTES_MAX);
 	struct master m = { .cli = cli, .sock = UNIX_SOCK_INIT, .status = UNIX_SOCK_INIT,
+		.release_sock = UNIX_SOCK_INIT,
 		.quarantine = SIDE_PROC_INIT("quarantine", "esets_daemon/q"),
 		.broker = SIDE_PROC_INIT("broker", "esets_daemon/b"),
+		.release = SIDE_PROC_INIT("release", "esets_daemon/r"),
 		.notify = NOTIFY_INIT, .watch = SIG_WATCH_INIT };
 
 	m.sup = (struct supervise_cfg){ .what = "worker", .extra_fd = -1, .ctx = &m,

@@ -34,11 +34,13 @@ struct master {
 	struct server_access access;
 	struct unix_sock sock;     /* where requests come */
 	struct unix_sock status;
+	struct unix_sock release_sock; /* where esets_wwwi asks for a release, if it may */
 	pid_t pid;                 /* for the parent-death check */
 	uint64_t *served;          /* by slot: answers of its former workers */
 	unsigned nslots;
 	struct side_proc quarantine;
 	struct side_proc broker;   /* where an engine is external, or there is syslog */
+	struct side_proc release;  /* its serve_fd is release_sock's */
 	struct notify notify;
 	struct supervise_cfg sup;
 	struct sig_watch watch;
@@ -52,6 +54,8 @@ extern const struct supervise_cb master_callbacks;
 void master_identity(struct master *m);
 void master_pid_file(struct master *m);
 void master_listen(struct master *m);
+/* Not fatal: without it nothing is released from the page. */
+void master_listen_release(struct master *m);
 void master_counters(struct master *m);
 void master_engines(struct master *m);
 

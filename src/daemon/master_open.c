@@ -2,6 +2,7 @@
 #include "master.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "engine.h"
 #include "log.h"
 #include "net.h"
+#include "release_msg.h"
 #include "service.h"
 #include "start.h"
 #include "start_check.h"
@@ -17,6 +19,7 @@
 #include "str.h"
 
 #define BACKLOG 1024
+#define RELEASE_BACKLOG 16
 #define SLOTS_MIN 64       /* workers a reload may raise num_proc to with counters */
 #define THREADS_MIN 64     /* the same of num_thrd */
 #define WHY_SIZE 512
@@ -87,6 +90,20 @@ void master_listen(struct master *m)
 	if (errno == EADDRINUSE)
 		log_fatal(START_EX_RUNNING, "already running: somebody answers on %s", path);
 	start_check_fatal(m->conf, "daemon_sock_path", "%s: %s", path, strerror(errno));
+}
+
+void master_listen_release(struct master *m)
+{
+	const struct conf_wwwi *w = &m->conf->wwwi;
+	char path[sizeof m->release_sock.at.path + sizeof RELEASE_SUFFIX];
+
+	if (!w->mod.agent_enabled || !w->release || w->username[0] == '\0')
+		return;
+	snprintf(path, sizeof path, "%s%s", m->conf->global.daemon_sock_path, RELEASE_SUFFIX);
+	if (unix_sock_listen(&m->release_sock, path, RELEASE_BACKLOG, &m->id) == 0)
+		m->release.serve_fd = m->release_sock.fd;
+	else
+		log_error("nothing can be released from the page: %s: %s", path, strerror(errno));
 }
 
 void master_counters(struct master *m)

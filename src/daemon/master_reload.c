@@ -74,6 +74,8 @@ int master_reload(void *ctx, unsigned *num_io)
 	conf_changes(m->conf, conf, CONF_PROG_DAEMON, start_note, NULL);
 	start_say_fixed("daemon_sock_path", m->conf->global.daemon_sock_path,
 		conf->global.daemon_sock_path);
+	start_say_fixed("[wwwi] release", m->conf->wwwi.release ? "yes" : "no",
+		conf->wwwi.release ? "yes" : "no");
 	start_say_fixed_module(&m->conf->global.mod, &conf->global.mod);
 	server_access_fini(&m->access);
 	conf_free(&m->conf);

@@ -1,6 +1,6 @@
 /* master_sides.c - processes beside the workers: the one that keeps messages
- * (quarantine.h), the one that connects to engines (broker.h), and exec_script
- * (notify.h); and the sockets on which workers reach them, see master.h. */
+ * (quarantine.h), the one that connects to engines (broker.h), the one that releases
+ * messages (release.h), and exec_script (notify.h); and the sockets on which workers reach them, see master.h. */
 #include "master.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "log.h"
 #include "quarantine.h"
+#include "release.h"
 #include "start_check.h"
 
 static int quarantine_main(int serve_fd, void *arg)
@@ -32,6 +33,12 @@ static void quarantine_start(struct master *m)
 	if (start_check_wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
 		log_error("av_quarantine_dir: %s cannot be made: %s", dir, strerror(errno));
 	side_proc_start(&m->quarantine, quarantine_main, &m->conf->global, &m->id, m->pid);
+}
+
+static void release_start(struct master *m)
+{
+	if (m->release.serve_fd >= 0)
+		side_proc_start(&m->release, release_run, m->conf, &m->id, m->pid);
 }
 
 static void broker_start(struct master *m)
@@ -60,6 +67,7 @@ void master_sides_start(struct master *m)
 {
 	quarantine_start(m);
 	broker_renew(m);
+	release_start(m);
 }
 
 /* Only a worker can have shut it down: the master keeps both ends. */
@@ -104,6 +112,8 @@ void master_sides_tick(struct master *m, bool fd_ready)
 		quarantine_start(m);
 	if (!fd_ready && !m->is_shut && side_proc_tick(&m->broker))
 		broker_start(m);
+	if (!fd_ready && side_proc_tick(&m->release))
+		release_start(m);
 	m->sup.extra_fd = !m->is_shut && notify_tick(&m->notify, &m->conf->global, &m->id) ?
 		m->notify.read_fd : -1;
 }
@@ -112,5 +122,8 @@ void master_sides_stop(struct master *m)
 {
 	side_proc_stop(&m->quarantine);
 	side_proc_stop(&m->broker);
+	unix_sock_remove(&m->release_sock);
+	m->release_sock.fd = -1; /* closed with the process */
+	side_proc_stop(&m->release);
 	notify_close(&m->notify);
 }

@@ -22,6 +22,7 @@
 struct ask {
 	struct sources *s;
 	const struct series *history;
+	const char *token;
 	struct status_now now;
 };
 
@@ -151,7 +152,8 @@ static int put_engines(struct buf *out, const struct stats_view *v)
 static int data(struct answer *a, struct ask *k)
 {
 	const struct quar_index *x = sources_quarantine(k->s, k->now.mono_ms);
-	int rc = buf_printf(&a->body, "{\"now\":%lld,\"programs\":[", k->now.wall_s);
+	int rc = buf_printf(&a->body, "{\"now\":%lld,\"release\":\"%s\",\"programs\":[",
+		k->now.wall_s, k->token);
 
 	if (rc == 0)
 		rc = put_programs(&a->body, k);
@@ -208,9 +210,9 @@ static const struct path {
 };
 
 enum answer_kind answer_make(struct answer *a, const char *path, struct sources *s,
-	const struct series *history)
+	const struct series *history, const char *token)
 {
-	struct ask k = { .s = s, .history = history, .now = now() };
+	struct ask k = { .s = s, .history = history, .token = token, .now = now() };
 
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
 		if (strcmp(path, paths[i].name) != 0)

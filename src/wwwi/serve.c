@@ -10,11 +10,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "quar_meta.h"
+#include "release_msg.h"
 #include "scan_client.h"
 #include "str.h"
 
@@ -22,6 +25,7 @@
 #define HEALTH_MS 2000u        /* for the daemon's verdict */
 #define HEALTH_FRESH_MS 1000   /* one serves all who ask meanwhile */
 #define WAITING_MAX 64u
+#define TOKEN_SIZE 33u
 
 struct web {
 	const struct wwwi_cfg *cfg;
@@ -39,6 +43,10 @@ struct web {
 	long long health_ms;
 	bool has_health, is_well;
 	char health[VERDICT_REASON_MAX + 64];
+	/* the release that is on its way, and what the next has to be asked with */
+	struct release_job *release;
+	struct evhttp_request *releasing;
+	char token[TOKEN_SIZE];
 };
 
 static long long mono_ms(void)
@@ -108,6 +116,55 @@ static void health(struct web *w, struct evhttp_request *in)
 		w->waiting[w->nwaiting++] = in;
 }
 
+/* --- /release ------------------------------------------------------------ */
+
+static void on_released(const struct release_answer *r, void *arg)
+{
+	struct web *w = arg;
+
+	w->release = NULL;
+	web_http_text(w->releasing, r->is_released ? 200 : 502, r->text);
+}
+
+/* From here on it is in order; the daemon checks all it needs for itself. */
+static void release_start(struct web *w, struct evhttp_request *in, struct release_ask *ask)
+{
+	char text[300];
+	const char *why;
+
+	snprintf(ask->by, sizeof ask->by, "%s from %s", w->cfg->conf->wwwi.username,
+		web_http_peer(in));
+	w->release = release_job_start(w->base, w->cfg->conf->global.daemon_sock_path, ask,
+		on_released, w, &why);
+	if (w->release == NULL) {
+		snprintf(text, sizeof text, "esets_daemon cannot be asked: %s", why);
+		web_http_text(in, 502, text);
+		return;
+	}
+	w->releasing = in;
+	web_http_hold(w->http, in, RELEASE_S);
+}
+
+static void release(struct web *w, struct evhttp_request *in, const struct web_req *r)
+{
+	struct release_ask ask = { .id = "" };
+	char token[TOKEN_SIZE], released[24];
+
+	if (!web_gate_is_same_origin(r) ||
+	    web_form_get(r->body, r->body_len, "token", token, sizeof token) < 0 ||
+	    !web_gate_is_secret(token, w->token))
+		web_http_text(in, 403, "this was not asked from the page as it is now: load it again");
+	else if (web_form_get(r->body, r->body_len, "id", ask.id, sizeof ask.id) < 0 ||
+	    !quar_id_is_valid(ask.id) ||
+	    web_form_get(r->body, r->body_len, "released", released, sizeof released) < 0 ||
+	    str_parse_u64(released, &ask.released_s) < 0)
+		web_http_text(in, 400, "this names no message in quarantine");
+	else if (w->release != NULL)
+		web_http_text(in, 503, "another message is being released: try again");
+	else
+		release_start(w, in, &ask);
+}
+
 /* --- requests ------------------------------------------------------------ */
 
 static void log_login(struct web *w, struct evhttp_request *in)
@@ -134,9 +191,11 @@ static void serve(struct evhttp_request *in, const struct web_req *r, void *arg)
 	case WEB_OK:
 		break;
 	}
-	if (r->method != WEB_GET && r->method != WEB_HEAD)
+	if (r->method == WEB_POST && w->token[0] != '\0' && strcmp(r->path, "/release") == 0)
+		release(w, in, r);
+	else if (r->method != WEB_GET && r->method != WEB_HEAD)
 		web_http_text(in, 405, "GET and HEAD only");
-	else if (answer_make(&a, r->path, w->sources, w->cfg->history) == ANSWER_NOW)
+	else if (answer_make(&a, r->path, w->sources, w->cfg->history, w->token) == ANSWER_NOW)
 		web_http_answer(in, &a);
 	else
 		health(w, in);
@@ -183,12 +242,25 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 
 /* --- the worker ---------------------------------------------------------- */
 
+/* Known to who reads the page only, and to no page of another worker. */
+static int make_token(struct web *w)
+{
+	unsigned char random[(TOKEN_SIZE - 1) / 2];
+
+	if (!w->cfg->conf->wwwi.release || w->cfg->gate->basic[0] == '\0')
+		return 0;
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -1;
+	str_hex(w->token, random, sizeof random);
+	return 0;
+}
+
 static int start(struct web *w)
 {
 	const struct timeval step = { .tv_sec = SERIES_STEP_S };
 
 	w->base = event_base_new();
-	if (w->base == NULL)
+	if (w->base == NULL || make_token(w) < 0)
 		return -1;
 	w->sources = sources_new(w->cfg->conf, w->cfg->quarantine_fd);
 	w->scanner = scan_client_new(w->base, w->cfg->conf->global.daemon_sock_path, 1);
@@ -209,6 +281,7 @@ static void fini(struct web *w)
 
 	w->nwaiting = 0; /* they go with their connections */
 	web_http_free(&w->http);
+	release_job_cancel(&w->release);
 	if (w->job != NULL)
 		scan_job_cancel(&w->job);
 	scan_client_free(&w->scanner);

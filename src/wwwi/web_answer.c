@@ -19,10 +19,10 @@ const char *answer_phrase(unsigned status)
 {
 	static const struct { unsigned status; const char *text; } texts[] = {
 		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
-		{ 404, "Not Found" }, { 405, "Method Not Allowed" },
+		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
 		{ 413, "Content Too Large" }, { 414, "URI Too Long" },
 		{ 421, "Misdirected Request" }, { 500, "Internal Server Error" },
-		{ 501, "Not Implemented" }, { 503, "Service Unavailable" },
+		{ 501, "Not Implemented" }, { 502, "Bad Gateway" }, { 503, "Service Unavailable" },
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

@@ -90,8 +90,7 @@ static bool is_ours(const struct web_gate *g, const char *host)
 
 /* --- the password -------------------------------------------------------- */
 
-/* Takes as long as what was sent is long, right or wrong. */
-static bool is_secret(const char *sent, const char *secret)
+bool web_gate_is_secret(const char *sent, const char *secret)
 {
 	const size_t n = strlen(sent), k = strlen(secret);
 	unsigned char other = n != k;
@@ -99,6 +98,20 @@ static bool is_secret(const char *sent, const char *secret)
 	for (size_t i = 0; i < n; i++)
 		other |= (unsigned char)(sent[i] ^ secret[i % k]);
 	return other == 0;
+}
+
+/* --- who sends a form ---------------------------------------------------- */
+
+/* A browser tells it of every form; what is no browser may leave it out. */
+bool web_gate_is_same_origin(const struct web_req *r)
+{
+	const char *origin = r->origin;
+	const size_t scheme = str_istarts(origin, strlen(origin), "http://") ? 7 :
+		str_istarts(origin, strlen(origin), "https://") ? 8 : 0;
+
+	if (r->site[0] != '\0' && !str_ieq(r->site, "same-origin"))
+		return false;
+	return origin[0] == '\0' || (scheme != 0 && str_ieq(origin + scheme, r->host));
 }
 
 enum web_answer web_gate_ask(const struct web_gate *g, const struct web_req *r)
@@ -112,5 +125,5 @@ enum web_answer web_gate_ask(const struct web_gate *g, const struct web_req *r)
 	if (!str_istarts(sent, strlen(sent), "basic "))
 		return WEB_WHO;
 	sent += strlen("basic ");
-	return is_secret(sent + strspn(sent, " "), g->basic) ? WEB_OK : WEB_WHO;
+	return web_gate_is_secret(sent + strspn(sent, " "), g->basic) ? WEB_OK : WEB_WHO;
 }

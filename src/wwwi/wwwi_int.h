@@ -5,6 +5,7 @@
  *   web_http.c HTTP by evhttp: connections, one request each, and their bounds
  *   web_answer.c  the head of each answer
  *   answers.c  what is answered: pages, metrics, JSON
+ *   release_ask.c  asks the daemon to release a message
  *   sources.c  where that comes from: tables of counters, index of the quarantine
  */
 #ifndef ESETS_WWWI_INT_H
@@ -76,9 +77,10 @@ int answer_fields(const struct answer *a, int (*put)(void *to, const char *name,
 
 enum answer_kind { ANSWER_NOW, ANSWER_HEALTH };
 
-/* Fills in a, or says that the daemon must be asked first. */
+/* Fills in a, or says that the daemon must be asked first. token: what a release has
+ * to be asked with, "" none is. */
 enum answer_kind answer_make(struct answer *a, const char *path, struct sources *s,
-	const struct series *history);
+	const struct series *history, const char *token);
 extern const char wwwi_page[];  /* page.c; @NONCE@ in it is replaced */
 
 /* --- web_http.c ---------------------------------------------------------- */
@@ -104,6 +106,21 @@ void web_http_text(struct evhttp_request *in, unsigned status, const char *text)
 void web_http_hold(struct web_http *h, struct evhttp_request *in, int seconds);
 /* The client's address as text, valid as long as the request is. */
 const char *web_http_peer(struct evhttp_request *in);
+
+/* --- release_ask.c ------------------------------------------------------- */
+
+struct release_ask;
+struct release_answer;
+struct release_job;
+
+/* Called once, in the loop; the job is gone then. */
+typedef void (*release_fn)(const struct release_answer *a, void *arg);
+/* Asks at daemon_sock_path's side socket. NULL with a text. */
+struct release_job *release_job_start(struct event_base *base, const char *daemon_sock_path,
+	const struct release_ask *ask, release_fn done, void *arg, const char **why_out);
+void release_job_cancel(struct release_job **j);
+
+#define RELEASE_S 600     /* that a release may take */
 
 /* --- serve.c ------------------------------------------------------------- */
 

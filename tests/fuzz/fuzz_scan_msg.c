@@ -1,9 +1,10 @@
 /* fuzz_scan_msg.c - the scanner protocol on both ends: what was read can be
- * written, and says the same when read again. Input: a packet, taken as a
- * request and as an answer. */
+ * written, and says the same when read again; and that of releases. Input: a packet,
+ * taken as a request and as an answer of both. */
 #include "fuzz.h"
 #include "kv.h"
 #include "quar_meta.h"
+#include "release_msg.h"
 #include "scan_msg.h"
 
 static void same(const struct buf *a, const struct buf *b)
@@ -72,9 +73,32 @@ static void play_verdict(const uint8_t *data, size_t size)
 	buf_fini(&out);
 }
 
+static void play_release(const uint8_t *data, size_t size)
+{
+	struct buf out = BUF_INIT(RELEASE_MSG_MAX);
+	struct release_ask ask, again;
+	struct release_answer answer;
+	const char *why = NULL;
+
+	if (release_ask_parse(data, size, &ask, &why) == 0) {
+		must(quar_id_is_valid(ask.id) && is_clean(ask.by));
+		must(release_ask_format(&ask, &out) == 0);
+		must(release_ask_parse(buf_head(&out), buf_len(&out), &again, &why) == 0);
+		must(strcmp(again.id, ask.id) == 0 && again.released_s == ask.released_s);
+	} else {
+		must(why != NULL);
+	}
+	if (release_answer_parse(data, size, &answer, &why) == 0)
+		must(is_clean(answer.text));
+	else
+		must(!answer.is_released);
+	buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	play_request(data, size);
 	play_verdict(data, size);
+	play_release(data, size);
 	return 0;
 }

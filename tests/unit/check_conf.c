@@ -212,6 +212,7 @@ START_TEST(every_option_is_there)
 		{ CONF_SEC_SMTP, "user_config_recipients", "first" },
 		{ CONF_SEC_WWWI, "listen_addr", "127.0.0.1" }, { CONF_SEC_WWWI, "listen_port", "8080" },
 		{ CONF_SEC_WWWI, "username", "" }, { CONF_SEC_WWWI, "password", "" },
+		{ CONF_SEC_WWWI, "release", "no" },
 		{ CONF_SEC_USER, "parent_id", "" },
 	};
 	size_t n = sizeof(rows) / sizeof(rows[0]);
@@ -1094,6 +1095,9 @@ START_TEST(who_may_look)
 		"E 4: username and password go together: set both or neither\n");
 	expect_said(CONF_PROG_WWWI, WWWI "password = a\n",
 		"E 3: username and password go together: set both or neither\nW 3: " READABLE);
+	expect_said(CONF_PROG_WWWI, WWWI "release = yes\n",
+		"E 3: release: only with username and password\n");
+	expect_said(CONF_PROG_DAEMON, WWWI "release = yes\n", "");
 	expect_said(CONF_PROG_WWWI, WWWI "username = \"a:b\"\npassword = c\n",
 		"E 3: username: holds a colon\nW 4: " READABLE);
 	expect_said(CONF_PROG_WWWI, WWWI "listen_addr = localhost\n",

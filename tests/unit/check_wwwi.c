@@ -168,6 +168,41 @@ START_TEST(login)
 }
 END_TEST
 
+static const struct { const char *host, *origin, *site; bool is_ok; } origins[] = {
+	{ "localhost:8080", "http://localhost:8080", "same-origin", true },
+	{ "localhost:8080", "HTTP://LOCALHOST:8080", "", true }, { "localhost", "", "", true },
+	{ "[::1]:8080", "http://[::1]:8080", "", true }, { "mx", "https://mx", "Same-Origin", true },
+	{ "localhost:8080", "", "same-origin", true },
+	{ "localhost:8080", "http://localhost", "", false },
+	{ "localhost", "http://localhost:8080", "", false }, { "localhost", "null", "", false },
+	{ "localhost", "localhost", "", false }, { "localhost", "http://", "", false },
+	{ "localhost", "ftp://localhost", "", false }, { "localhost", "http://localhost.", "", false },
+	{ "localhost", "http://attacker.example", "same-origin", false },
+	{ "localhost", "http://localhost", "cross-site", false },
+	{ "localhost", "http://localhost", "same-site", false },
+	{ "localhost", "http://localhost", "none", false },
+	{ "localhost", "", "same-origin, none", false }, { "", "http://", "", true },
+};
+
+START_TEST(origin)
+{
+	const struct web_req r = { .method = WEB_POST, .host = origins[_i].host,
+		.origin = origins[_i].origin, .site = origins[_i].site };
+
+	ck_assert_msg(web_gate_is_same_origin(&r) == origins[_i].is_ok, "%s", origins[_i].origin);
+}
+END_TEST
+
+START_TEST(secret)
+{
+	ck_assert(web_gate_is_secret("0123456789abcdef", "0123456789abcdef"));
+	ck_assert(!web_gate_is_secret("", "0123456789abcdef"));
+	ck_assert(!web_gate_is_secret("0123456789abcde", "0123456789abcdef"));
+	ck_assert(!web_gate_is_secret("0123456789abcdeF", "0123456789abcdef"));
+	ck_assert(!web_gate_is_secret("0123456789abcdef0123456789abcdef", "0123456789abcdef"));
+}
+END_TEST
+
 START_TEST(login_is_bounded)
 {
 	char word[WEB_SECRET_MAX + 10];
@@ -393,6 +428,8 @@ int main(void)
 	tcase_add_loop_test(c, host, 0, COUNT(hosts));
 	tcase_add_loop_test(c, login, 0, COUNT(logins));
 	tcase_add_test(c, login_is_bounded);
+	tcase_add_loop_test(c, origin, 0, COUNT(origins));
+	tcase_add_test(c, secret);
 	tcase_add_test(c, metrics_of_a_table);
 	tcase_add_test(c, gauges);
 	tcase_add_test(c, rates_and_quantiles);

@@ -55,7 +55,12 @@ class Wwwi:
             sock.sendall(octets)
             return read_all(sock)
 
-    def ask(self, path, method="GET", host=None, login=None, **fields):
+    @property
+    def release_path(self):
+        """Where esets_daemon is asked to release a message."""
+        return self.suite.sock_path + ".release"
+
+    def ask(self, path, method="GET", host=None, login=None, body=None, **fields):
         """(status, fields, body)"""
         http_client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15 * SLOW)
         try:
@@ -63,7 +68,7 @@ class Wwwi:
                 fields["Host"] = host
             if login is not None:
                 fields["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
-            http_client.request(method, path, headers=fields)
+            http_client.request(method, path, body, headers=fields)
             answer = http_client.getresponse()
             return answer.status, answer.headers, answer.read().decode("utf-8")
         finally:
@@ -74,8 +79,8 @@ class Wwwi:
         check_eq(got, status, "%s: %s" % (path, body[:300]))
         return body
 
-    def data(self):
-        return json.loads(self.text("/data.json"))
+    def data(self, **kw):
+        return json.loads(self.text("/data.json", **kw))
 
 
 def read_all(sock):

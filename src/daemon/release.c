@@ -1,0 +1,224 @@
+/* release.c - releases messages from the quarantine, see release.h.
+ *
+ * One thread, one request after the other: the next one waits in the socket. What
+ * is sent is esets_quar's (quar_release.h), to the server of this configuration and
+ * the recipients that the message had; who asks names a message, and nothing else.
+ * It is released when the server has said 2xx, and then that is noted beside it; a
+ * request that does not know of an earlier release is refused, so that one asked
+ * twice sends one mail. Can change nothing but what lies in the quarantine, and run
+ * no program. */
+#include "release.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "confine.h"
+#include "log.h"
+#include "net.h"
+#include "quar_dir.h"
+#include "quar_release.h"
+#include "release_msg.h"
+#include "str.h"
+
+#define ASK_MS 2000          /* for a request to come behind its connection */
+#define STRANGER_MS 50
+#define LOG_BURST 10
+
+struct releaser {
+	const struct conf *conf;
+	int dir;                 /* the quarantine; -1 not open yet */
+	uid_t wwwi;              /* who may ask beside our own user */
+	struct log_limit broken;
+};
+
+/* The directory may be made later than we start. */
+static int open_dir(struct releaser *r)
+{
+	if (r->dir >= 0)
+		return 0;
+	r->dir = quar_dir_open(r->conf->global.scan.quarantine_dir);
+	if (r->dir < 0)
+		return -1;
+	if (confine_to_dir(r->dir) < 0)
+		log_debug("release: this kernel cannot confine the process: %s", strerror(errno));
+	return 0;
+}
+
+/* What we are confined to is gone: a successor opens what has its name now. */
+static bool is_gone(const struct releaser *r)
+{
+	struct stat st;
+
+	return r->dir >= 0 && (fstat(r->dir, &st) < 0 || st.st_nlink == 0);
+}
+
+/* As esets_quar's line. */
+static void log_release(const struct release_ask *a, const struct quar_meta *m, uid_t uid,
+	const char *result)
+{
+	char to[200] = "", clean[256], number[16];
+	size_t at = 0;
+
+	for (unsigned i = 0; i < m->nrcpts && at + 32 < sizeof to; i++)
+		at += (size_t)snprintf(to + at, sizeof to - at, "%s%s", i > 0 ? ", " : "", m->rcpts[i]);
+	snprintf(number, sizeof number, "%lu", (unsigned long)uid);
+	const struct log_pair pairs[] = {
+		{ "quarantine", LOG_PAIR_TEXT, a->id }, { "action", LOG_PAIR_TEXT, "release" },
+		{ "to", LOG_PAIR_TEXT, str_clean(clean, sizeof clean, to, strlen(to)) },
+		{ "result", LOG_PAIR_TEXT, result }, { "by", LOG_PAIR_TEXT, a->by },
+		{ "uid", LOG_PAIR_NUMBER, number },
+	};
+	log_pairs(LC_INFO, LOG_NOTICE, pairs, sizeof pairs / sizeof pairs[0]);
+}
+
+static void note(struct releaser *r, struct quar_meta *m, struct release_answer *out)
+{
+	m->released_s = (uint64_t)time(NULL);
+	if (quar_dir_rewrite_meta(r->dir, m) == 0)
+		snprintf(out->text, sizeof out->text, "released to %u recipient%s", m->nrcpts,
+			m->nrcpts == 1 ? "" : "s");
+	else
+		snprintf(out->text, sizeof out->text, "released, but that could not be noted: %s",
+			strerror(errno));
+}
+
+static void release(struct releaser *r, const struct release_ask *a, uid_t uid,
+	struct release_answer *out)
+{
+	struct scan_msg_store store;
+	char why[QUAR_RELEASE_WHY];
+	struct quar_meta m;
+
+	if (open_dir(r) < 0) {
+		snprintf(out->text, sizeof out->text, "the quarantine: %s", strerror(errno));
+		return;
+	}
+	if (quar_dir_read_meta(r->dir, a->id, &m, &store, why, sizeof why) < 0) {
+		str_clean(out->text, sizeof out->text, why, strlen(why));
+		m = (struct quar_meta){ .nrcpts = 0 };
+		log_release(a, &m, uid, out->text);
+		return;
+	}
+	if (m.released_s != a->released_s) {
+		str_copy(out->text, sizeof out->text, "it was released meanwhile");
+	} else {
+		out->is_released = quar_release(&r->conf->smtp, r->dir, &m, NULL, 0, why) == 0;
+		if (out->is_released)
+			note(r, &m, out);
+		else
+			str_clean(out->text, sizeof out->text, why, strlen(why));
+	}
+	log_release(a, &m, uid, out->text);
+	scan_msg_store_fini(&store);
+}
+
+/* --- requests ------------------------------------------------------------ */
+
+static void answer(int conn, const struct release_answer *a)
+{
+	struct buf out = BUF_INIT(RELEASE_MSG_MAX);
+
+	if (release_answer_format(a, &out) < 0 ||
+	    send(conn, buf_head(&out), buf_len(&out), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_info("release: nobody waits for the answer: %s", a->text);
+	buf_fini(&out);
+}
+
+static bool may_ask(const struct releaser *r, int conn, uid_t *uid_out)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	*uid_out = peer.uid;
+	return peer.uid == geteuid() || peer.uid == r->wwwi;
+}
+
+static void serve(struct releaser *r, int conn)
+{
+	struct pollfd p = { .fd = conn, .events = POLLIN };
+	struct release_answer out = { .text = "this user may not ask" };
+	unsigned char mem[RELEASE_MSG_MAX + 1];
+	struct release_ask a;
+	uid_t uid = (uid_t)-1;
+	const bool may = may_ask(r, conn, &uid);
+	const char *why = NULL;
+
+	/* Of a stranger it is read as well: unread, it would take our answer with it. */
+	ssize_t n = poll(&p, 1, may ? ASK_MS : STRANGER_MS) > 0 ?
+		recv(conn, mem, sizeof mem, MSG_DONTWAIT) : 0;
+	if (n <= 0 && may)
+		return; /* gone, or too slow */
+	if (!may) {
+		why = "it may not ask";
+	} else if (release_ask_parse(mem, (size_t)n, &a, &why) < 0) {
+		snprintf(out.text, sizeof out.text, "bad request: %s", why);
+	} else {
+		why = NULL;
+		out.text[0] = '\0';
+		release(r, &a, uid, &out);
+	}
+	if (why != NULL && log_limited(&r->broken, LOG_BURST))
+		log_warning("release: a request of uid %ld is refused: %s", (long)uid, why);
+	answer(conn, &out);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static uid_t uid_of(const char *user)
+{
+	/* cppcheck-suppress getpwnamCalled ; NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	const struct passwd *pw = getpwnam(user);
+
+	return pw != NULL ? pw->pw_uid : geteuid();
+}
+
+int release_run(int listen_fd, void *conf)
+{
+	struct releaser r = { .conf = conf, .dir = -1 };
+	struct pollfd p[2] = { { .fd = open_signals(), .events = POLLIN },
+		{ .fd = listen_fd, .events = POLLIN } };
+	struct net_addr peer;
+
+	if (p[0].fd < 0) {
+		log_error("release: %s", strerror(errno));
+		return 1;
+	}
+	r.wwwi = uid_of(r.conf->wwwi.mod.user);
+	while (poll(p, 2, -1) < 0 || p[0].revents == 0) {
+		if (is_gone(&r))
+			break;
+		if (p[1].revents == 0)
+			continue;
+		int conn = net_accept(listen_fd, &peer);
+		if (conn >= 0) {
+			serve(&r, conn);
+			close(conn);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			poll(NULL, 0, 100);
+		}
+	}
+	if (r.dir >= 0)
+		close(r.dir);
+	close(p[0].fd);
+	return 0;
+}
