@@ -162,7 +162,10 @@ static struct bufferevent *on_new(struct event_base *base, void *arg)
 
 static void leave_if_idle(struct web_http *h)
 {
-	if (h->is_stopping && oldest(h, ASKED) == NULL)
+	if (!h->is_stopping)
+		return;
+	sweep(h);
+	if (oldest(h, READING) == NULL && oldest(h, ASKED) == NULL)
 		event_base_loopbreak(h->base);
 }
 
@@ -380,13 +383,8 @@ struct web_http *web_http_new(struct event_base *base, int listen_fd, web_http_f
 
 void web_http_stop(struct web_http *h)
 {
-	struct conn *c;
-
 	h->is_stopping = true;
 	evconnlistener_disable(h->listener);
-	sweep(h);
-	while ((c = oldest(h, READING)) != NULL)
-		cut(c);
 	leave_if_idle(h);
 }
 

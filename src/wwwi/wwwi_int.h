@@ -96,7 +96,8 @@ typedef void (*web_http_fn)(struct evhttp_request *in, const struct web_req *r, 
 struct web_http *web_http_new(struct event_base *base, int listen_fd, web_http_fn serve, void *arg);
 /* Closes all; requests that were not answered are gone. */
 void web_http_free(struct web_http **h);
-/* No more requests; leaves the loop when the last answer is sent. */
+/* No more connections; leaves the loop when those that are there have their
+ * answers. One that never asks is the caller's to end. */
 void web_http_stop(struct web_http *h);
 /* Takes a's body. The client may have gone. */
 void web_http_answer(struct evhttp_request *in, struct answer *a);
