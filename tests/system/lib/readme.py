@@ -113,6 +113,9 @@ PLAN = (
                                                      "470-esets-inst runs it")),
         ("action_av_overlimit = reject", Options("smtp")),
     )),
+    ("Options that matter", (
+        ("action_av_infected (reject)", Shown("a table; 605-readme compares its defaults")),
+    )),
     ("Watching it", (
         ("journalctl -g ", SYSTEMD),
         ("esets_smtp --status", Run()),
@@ -168,6 +171,8 @@ PLAN = (
         ("faults  ", Shown("figures")),
         ("result after 250 s", Shown("figures")),
         ("tests/bench/run --build ", Shown("a usage; 510-bench runs it")),
+        ("perf record ", Elsewhere("needs a load and, of the kernel, counters")),
+        ("ESETS_WRAPPER=", Elsewhere("tests/run --full runs tests under valgrind")),
     )),
 )
 
