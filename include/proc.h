@@ -67,6 +67,9 @@ int proc_try_file(const char *path, mode_t type, bool makes_dir);
 unsigned long proc_raise_nofile(void);
 /* Closes every descriptor >= 3 that is not in keep[n]. */
 void proc_close_others(const int *keep, size_t n);
+/* All signals at their default and none blocked: before another program is run
+ * in a child. */
+void proc_signals_default(void);
 void proc_set_title(const char *name); /* PR_SET_NAME, 15 octets */
 
 #endif

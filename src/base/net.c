@@ -118,17 +118,25 @@ static int bind_unix(int fd, const struct net_endpoint *e, int type, unsigned mo
 	return -1;
 }
 
-int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode)
+/* A socket of the endpoint's family, and its address. -1 with errno. */
+static int socket_for(const struct net_endpoint *e, int type, struct sockaddr_storage *ss_out,
+	socklen_t *len_out)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(e, &ss);
-	int rc;
-
-	if (len == 0) {
+	*len_out = endpoint_to_sockaddr(e, ss_out);
+	if (*len_out == 0) {
 		errno = EAFNOSUPPORT;
 		return -1;
 	}
-	int fd = socket(e->addr.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return socket(e->addr.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int rc;
+	int fd = socket_for(e, type, &ss, &len);
+
 	if (fd < 0)
 		return -1;
 	if (e->addr.family == AF_UNIX) {
@@ -200,13 +208,9 @@ int net_try_addr(const struct net_addr *a)
 int net_connect(const struct net_endpoint *e, int type)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = endpoint_to_sockaddr(e, &ss);
+	socklen_t len;
+	int fd = socket_for(e, type, &ss, &len);
 
-	if (len == 0) {
-		errno = EAFNOSUPPORT;
-		return -1;
-	}
-	int fd = socket(e->addr.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (e->addr.family != AF_UNIX)

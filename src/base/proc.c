@@ -500,6 +500,16 @@ void proc_close_others(const int *keep, size_t n)
 	log_reopen();
 }
 
+void proc_signals_default(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void proc_set_title(const char *name)
 {
 	prctl(PR_SET_NAME, name, 0, 0, 0);

@@ -60,16 +60,6 @@ void notify_close(struct notify *n)
 
 /* --- the child ------------------------------------------------------------------ */
 
-static void signals_default(void)
-{
-	sigset_t none;
-
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
 static int std_to_null(void)
 {
 	int fd = open("/dev/null", O_RDWR);
@@ -84,7 +74,7 @@ static void child(const char *path, struct notify_env *env, const struct proc_id
 {
 	char *argv[] = { (char *)path, NULL };
 
-	signals_default();
+	proc_signals_default();
 	umask(077);
 	/* The kernel's own end of it, should the master be gone by then. */
 	alarm(RUN_S + 5);

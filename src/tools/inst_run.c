@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "proc.h"
 #include "str.h"
 
 #define RUN_MS 60000
@@ -51,22 +52,12 @@ static long long now_ms(void)
 
 /* --- the child ------------------------------------------------------------------- */
 
-static void signals_default(void)
-{
-	sigset_t none;
-
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
 __attribute__((noreturn))
 static void child(const char *const argv[], int out, int err)
 {
 	int in = open("/dev/null", O_RDONLY);
 
-	signals_default();
+	proc_signals_default();
 	umask(022);
 	if (in >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0 &&
 	    close_range(3, UINT_MAX, 0) == 0 && setsid() >= 0 && chdir("/") == 0)
