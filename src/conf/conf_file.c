@@ -23,6 +23,8 @@
 #include "buf.h"
 #include "str.h"
 
+#define SCANNER_ROOM 65536u     /* its buffers are of 16 KiB */
+
 /* A body on its way through libconfuse. */
 struct body {
 	struct conf_reader *r;
@@ -96,6 +98,17 @@ static cfg_t *make_cfg(unsigned section)
 	return cfg;
 }
 
+/* Is there memory for a piece of text of that size? libconfuse's scanner ends the
+ * process where it gets none, and with it every worker that serves: what it will
+ * take is taken, and given back, before. */
+static bool has_room(size_t n)
+{
+	void *volatile room = malloc(SCANNER_ROOM + 2 * n); /* not to be optimised away */
+
+	free(room);
+	return room != NULL;
+}
+
 /* Hands the collected body to libconfuse and empties it. 0, -1 no memory. */
 static int body_flush(struct body *b)
 {
@@ -106,7 +119,7 @@ static int body_flush(struct body *b)
 	if (b->section != 0 && b->has_options) {
 		if (*cfg == NULL)
 			*cfg = make_cfg(b->section);
-		if (*cfg == NULL || buf_append(&b->text, "", 1) < 0)
+		if (*cfg == NULL || buf_append(&b->text, "", 1) < 0 || !has_room(buf_len(&b->text)))
 			return -1;
 		current = b;
 		/* Errors were reported where they were found; if it fails without

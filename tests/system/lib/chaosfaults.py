@@ -27,12 +27,12 @@ class Control:
     """The shim's page (chaosshim.c)."""
 
     def __init__(self, t):
-        path = t.write("control", bytes(8))
+        path = t.write("control", bytes(12))
         self.shim = t.path("chaosshim.so")
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chaosshim.c")
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", self.shim, source], check=True)
         with open(path, "r+b") as page:
-            self.page = mmap.mmap(page.fileno(), 8)
+            self.page = mmap.mmap(page.fileno(), 12)
         self.environment = ["env", "LD_PRELOAD=" + self.shim, "CHAOS_CONTROL=" + path]
 
     def set(self, offset, form, value):
@@ -43,6 +43,9 @@ class Control:
 
     def jump(self, seconds):
         self.set(4, "=i", seconds)
+
+    def fail_over(self, octets):
+        self.set(8, "=I", octets)
 
 
 class Faults:

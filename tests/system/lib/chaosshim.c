@@ -1,9 +1,9 @@
 /* chaosshim.c - for LD_PRELOAD under tests/chaos: allocations that fail and a
  * wall clock that jumps, as far as the file CHAOS_CONTROL says at the moment.
- * Those of two libraries do not fail, which use some without a look. A crash in
+ * Those of three libraries do not fail, which use some without a look. A crash in
  * libarchive, which the daemon survives, would hide one of ours. libseccomp says that
  * all is well and has left rules out, exit_group for one, or makes its filter for
- * ever. */
+ * ever. libconfuse ends the process; we look for memory before we call it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,10 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* one_of: one allocation in so many fails, 0: none; jump_s: added to the clock. */
+/* one_of: one allocation in so many fails, 0: none; jump_s: added to the clock; over:
+ * all of more octets fail, 0: none. */
 struct control {
 	uint32_t one_of;
 	int32_t jump_s;
+	uint32_t over;
 };
 
 static const struct control none;
@@ -48,10 +50,11 @@ static int is_exempt(const void *caller)
 	Dl_info info;
 
 	return dladdr(caller, &info) != 0 && (strstr(info.dli_fname, "libarchive") != NULL ||
-		strstr(info.dli_fname, "libseccomp") != NULL);
+		strstr(info.dli_fname, "libseccomp") != NULL ||
+		strstr(info.dli_fname, "libconfuse") != NULL);
 }
 
-static int fails(const void *caller)
+static int is_chosen(void)
 {
 	static _Thread_local uint64_t x;
 	uint32_t one_of = control->one_of;
@@ -63,7 +66,16 @@ static int fails(const void *caller)
 	x ^= x << 13;
 	x ^= x >> 7;
 	x ^= x << 17;
-	if ((x >> 20) % one_of != 0 || is_exempt(caller))
+	return (x >> 20) % one_of == 0;
+}
+
+static int fails(size_t size, const void *caller)
+{
+	const uint32_t over = control->over;
+
+	if (!(over != 0 && size > over) && !is_chosen())
+		return 0;
+	if (is_exempt(caller))
 		return 0;
 	errno = ENOMEM;
 	return 1;
@@ -71,17 +83,19 @@ static int fails(const void *caller)
 
 void *malloc(size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+	return fails(size, __builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+	return fails(count * size, __builtin_return_address(0)) ? NULL :
+		__libc_calloc(count, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-	return size != 0 && fails(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
+	return size != 0 && fails(size, __builtin_return_address(0)) ? NULL :
+		__libc_realloc(old, size);
 }
 
 int clock_gettime(clockid_t id, struct timespec *ts)
