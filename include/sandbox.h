@@ -27,7 +27,8 @@ enum sandbox_kind {
 /* Puts the filter on this process, for good, and on all its threads to come: to
  * be called before there are any. 0; -1 with the reason in *why_out (static
  * text): built without libseccomp, confine_why_not, or the kernel's. Nothing
- * has changed then. Sets PR_SET_NO_NEW_PRIVS. */
+ * has changed then. Sets PR_SET_NO_NEW_PRIVS. Where memory is short it ends the
+ * process, whose parent starts another when there may be more. */
 int sandbox_enter(enum sandbox_kind kind, const char **why_out);
 
 #endif

@@ -10,6 +10,7 @@
 #include "sandbox.h"
 
 #include "confine.h"
+#include "log.h"
 
 #ifdef HAVE_LIBSECCOMP
 
@@ -21,6 +22,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +36,7 @@
 #define ALL (SCANNER | AGENT | WWWI)
 #define EVERY (ALL | SIDE)
 
+#define LIBRARY_ROOM (2u << 20)  /* a filter takes 0.7 MiB to make */
 #define SOCK_KIND 0xf        /* of socket's second argument, less its flags */
 
 enum answer { ALLOW, REFUSE, UNKNOWN, FATAL };
@@ -365,11 +368,22 @@ static int fill(scmp_filter_ctx f, enum sandbox_kind kind)
 	return rc;
 }
 
+/* libseccomp that gets no memory may say that all is well, and have left rules out. */
+static void want_room(void)
+{
+	void *volatile room = malloc(LIBRARY_ROOM); /* not to be optimised away */
+
+	if (room == NULL)
+		log_fatal(1, "no memory for a filter of system calls");
+	free(room);
+}
+
 int sandbox_enter(enum sandbox_kind kind, const char **why_out)
 {
 	*why_out = confine_why_not();
 	if (*why_out != NULL)
 		return -1;
+	want_room();
 	scmp_filter_ctx f = seccomp_init(kind == SANDBOX_SIDE ? SCMP_ACT_ALLOW :
 		SCMP_ACT_ERRNO(ENOSYS));
 	int rc = f != NULL ? fill(f, kind) : -ENOMEM;
