@@ -211,6 +211,8 @@ static int reload(void *ctx, unsigned *num_io)
 	}
 	conf_changes(p->conf, conf, CONF_PROG_WWWI, start_note, NULL);
 	start_say_fixed_module(&p->conf->wwwi.mod, &conf->wwwi.mod);
+	if (conf->wwwi.release && !p->conf->wwwi.release)
+		log_warning("release: esets_daemon has to be restarted once before it releases messages");
 	if (fd != p->listen_fd)
 		close(p->listen_fd);
 	p->listen_fd = fd;

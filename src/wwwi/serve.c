@@ -137,7 +137,8 @@ static void release_start(struct web *w, struct evhttp_request *in, struct relea
 	w->release = release_job_start(w->base, w->cfg->conf->global.daemon_sock_path, ask,
 		on_released, w, &why);
 	if (w->release == NULL) {
-		snprintf(text, sizeof text, "esets_daemon cannot be asked: %s", why);
+		snprintf(text, sizeof text, "esets_daemon cannot be asked: %s (it has to run, and to be "
+			"restarted once after release = yes was set)", why);
 		web_http_text(in, 502, text);
 		return;
 	}
