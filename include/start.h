@@ -33,6 +33,12 @@ void start_log(enum conf_program program, const struct conf *c, bool to_stderr);
  * NULL: everything. */
 void start_note(void *arg, enum conf_note kind, const char *text);
 
+/* conf_load for a program that starts, or is asked about its configuration. Its
+ * remarks, those as grave as least, wait until the log is as the configuration
+ * says: its form, too. Where that is wrong, or for a mere question, they go where
+ * start_log_early says. NULL: it is not valid. */
+struct conf *start_load(const struct conf_cli *cli, enum conf_note least);
+
 /* --check-config has found nothing: says so on stdout. */
 void start_say_in_order(enum conf_program program, const struct conf *c);
 /* agent_enabled, for programs that have it; if not, stdout and the service

@@ -25,12 +25,12 @@ static int with_conf(const struct conf_cli *cli, struct conf *conf)
 static int run(const struct conf_cli *cli)
 {
 	const bool is_question = cli->check_config || cli->dump_config;
-	enum conf_note least = cli->dump_config ? CONF_NOTE_WARNING : CONF_NOTE_INFO;
 
 	start_log_early(CONF_PROG_SMTP, !is_question);
 	if (!is_question)
 		supervise_block_signals(); /* from here on none ends us half started */
-	struct conf *conf = conf_load(cli, start_note, &least);
+	struct conf *conf = start_load(cli,
+		cli->dump_config ? CONF_NOTE_WARNING : CONF_NOTE_INFO);
 	return conf == NULL ? CONF_EX_CONFIG : with_conf(cli, conf);
 }
 

@@ -405,10 +405,8 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 {
 	struct manager m = { .cli = cli, .conf = conf, .resolve = RESOLVE_INIT,
 		.status = UNIX_SOCK_INIT };
-	int status;
+	int status = start_identity(CONF_PROG_SMTP, conf, &m.id);
 
-	start_log(CONF_PROG_SMTP, conf, true);
-	status = start_identity(CONF_PROG_SMTP, conf, &m.id);
 	if (status == 0 && !cli->foreground && proc_daemonize() < 0)
 		status = fail("daemonize", strerror(errno), 1);
 	if (status == 0)

@@ -15,45 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "engine.h"
 #include "log.h"
 #include "master.h"
 #include "start.h"
 #include "start_check.h"
-
-#define NOTES_MAX 65536
-
-/* --- remarks on the configuration ---------------------------------------- */
-
-/* Errors are said at once; the rest waits for the configuration to say where
- * the log is. */
-static void on_note(void *arg, enum conf_note kind, const char *text)
-{
-	struct buf *kept = arg;
-	size_t n = strlen(text) + 1;
-	unsigned char *room = kind == CONF_NOTE_ERROR ? NULL : buf_reserve(kept, n + 1);
-
-	if (room == NULL) {
-		start_note(NULL, kind, text);
-		return;
-	}
-	room[0] = (unsigned char)kind;
-	memcpy(room + 1, text, n);
-	buf_commit(kept, n + 1);
-}
-
-static void notes_say(struct buf *kept)
-{
-	const unsigned char *p;
-
-	while ((p = buf_head(kept)) != NULL && !buf_is_empty(kept)) {
-		const char *text = (const char *)p + 1;
-		start_note(NULL, (enum conf_note)p[0], text);
-		buf_consume(kept, strlen(text) + 2);
-	}
-	buf_fini(kept);
-}
 
 /* --- life cycle ---------------------------------------------------------- */
 
@@ -110,15 +76,12 @@ static int check(struct master *m)
 }
 
 /* The configuration is read: what was asked for? */
-static int with_conf(struct master *m, struct buf *notes)
+static int with_conf(struct master *m)
 {
 	if (m->cli->dump_config) {
 		conf_dump(m->conf, CONF_PROG_DAEMON, stdout);
 		return 0;
 	}
-	if (!m->cli->check_config)
-		start_log(CONF_PROG_DAEMON, m->conf, true);
-	notes_say(notes);
 	master_identity(m);
 	if (!start_check_paths(m->conf, m->cli, &m->id))
 		return CONF_EX_CONFIG;
@@ -138,7 +101,6 @@ static void master_fini(struct master *m)
 static int run(const struct conf_cli *cli)
 {
 	const bool is_question = cli->check_config || cli->dump_config;
-	struct buf notes = BUF_INIT(NOTES_MAX);
 	struct master m = { .cli = cli, .sock = UNIX_SOCK_INIT, .status = UNIX_SOCK_INIT,
 		.release_sock = UNIX_SOCK_INIT,
 		.quarantine = SIDE_PROC_INIT("quarantine", "esets_daemon/q"),
@@ -152,10 +114,9 @@ static int run(const struct conf_cli *cli)
 	start_log_early(CONF_PROG_DAEMON, !is_question);
 	if (!is_question)
 		supervise_block_signals(); /* from here on none ends us half started */
-	m.conf = conf_load(cli, on_note, &notes);
-	int status = m.conf == NULL ? CONF_EX_CONFIG : with_conf(&m, &notes);
+	m.conf = start_load(cli, cli->dump_config ? CONF_NOTE_ERROR : CONF_NOTE_INFO);
+	int status = m.conf == NULL ? CONF_EX_CONFIG : with_conf(&m);
 	master_fini(&m);
-	buf_fini(&notes);
 	return status;
 }
 

@@ -9,12 +9,14 @@
 #include <sys/stat.h>
 #include <syslog.h>
 
+#include "buf.h"
 #include "log.h"
 #include "service.h"
 #include "status.h"
 #include "status_sock.h"
 
 #define WHY_SIZE 512
+#define NOTES_MAX 65536
 
 /* --- which program it is --------------------------------------------------- */
 
@@ -72,6 +74,39 @@ void start_note(void *arg, enum conf_note kind, const char *text)
 		log_warning("%s", text);
 	else
 		log_info("%s", text);
+}
+
+/* A conf_note_fn: into a buf, grade and text; what finds no room is said at once. */
+static void note_keep(void *arg, enum conf_note kind, const char *text)
+{
+	struct buf *kept = arg;
+	const size_t n = strlen(text) + 1;
+	unsigned char *room = buf_reserve(kept, n + 1);
+
+	if (room == NULL) {
+		start_note(NULL, kind, text);
+		return;
+	}
+	room[0] = (unsigned char)kind;
+	memcpy(room + 1, text, n);
+	buf_commit(kept, n + 1);
+}
+
+struct conf *start_load(const struct conf_cli *cli, enum conf_note least)
+{
+	struct buf kept = BUF_INIT(NOTES_MAX);
+	struct conf *c = conf_load(cli, note_keep, &kept);
+	const unsigned char *p;
+
+	if (c != NULL && !cli->check_config && !cli->dump_config)
+		start_log(cli->program, c, true);
+	while ((p = buf_head(&kept)) != NULL && !buf_is_empty(&kept)) {
+		const char *text = (const char *)p + 1;
+		start_note(&least, (enum conf_note)p[0], text);
+		buf_consume(&kept, strlen(text) + 2);
+	}
+	buf_fini(&kept);
+	return c;
 }
 
 /* --- main ------------------------------------------------------------------ */

@@ -364,13 +364,12 @@ static int with_conf(struct parent *p)
 static int run(const struct conf_cli *cli)
 {
 	const bool is_question = cli->check_config || cli->dump_config;
-	enum conf_note least = cli->dump_config ? CONF_NOTE_ERROR : CONF_NOTE_INFO;
 	struct parent p = { .cli = cli, .listen_fd = -1, .status = UNIX_SOCK_INIT };
 
 	start_log_early(CONF_PROG_WWWI, !is_question);
 	if (!is_question)
 		supervise_block_signals(); /* from here on none ends us half started */
-	p.conf = conf_load(cli, start_note, &least);
+	p.conf = start_load(cli, cli->dump_config ? CONF_NOTE_ERROR : CONF_NOTE_INFO);
 	int status = p.conf == NULL ? CONF_EX_CONFIG : with_conf(&p);
 	conf_free(&p.conf);
 	return status;

@@ -15,7 +15,8 @@ STEP = 10    # seconds between two samples
 class Wwwi:
     """Counters of all programs, a quarantine, and esets_wwwi that shows them."""
 
-    def __init__(self, t, suite_class, options=None, start=True, smtp=None, **kw):
+    def __init__(self, t, suite_class, options=None, start=True, smtp=None, glob=None,
+                 **kw):
         self.t = t
         run = t.path("run")
         self.port = free_port()
@@ -25,7 +26,7 @@ class Wwwi:
         self.suite = suite_class(
             t, smtp={"av_quarantine_enabled": True,
                      "status_sock_path": os.path.join(run, "agent.status"), **(smtp or {})},
-            glob={"status_sock_path": os.path.join(run, "daemon.status")},
+            glob={"status_sock_path": os.path.join(run, "daemon.status"), **(glob or {})},
             more=self.config(), start=start, **kw)
         self.process = Process(t, "esets_wwwi", "wwwi",
                                ["--foreground", "-c", self.suite.config_path])
