@@ -9,11 +9,13 @@
 #include "buf.h"
 #include "stats_view.h"
 
-/* Exit status of --status, as the LSB has it for init scripts. */
+/* Exit status of --status, as the LSB has it for init scripts; 150 is the first that
+ * it leaves to programs. */
 enum status_exit {
 	STATUS_EX_RUNNING = 0,
 	STATUS_EX_NOT_RUNNING = 3,
-	STATUS_EX_UNKNOWN = 4      /* not for this user, no answer, no configuration */
+	STATUS_EX_UNKNOWN = 4,     /* not for this user, no answer, no configuration */
+	STATUS_EX_NO_DAEMON = 150  /* it runs, but the daemon that it was to tell of does not */
 };
 
 struct status_now {

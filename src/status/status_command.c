@@ -55,6 +55,24 @@ static enum status_exit ask_one(const char *program, const char *path, form_fn f
 	return STATUS_EX_UNKNOWN;
 }
 
+/* The agent's lines end with how its scanner does. False: that does not run, or
+ * cannot be asked. */
+static bool tell_daemon(const struct status_ask *ask, FILE *out)
+{
+	struct buf text = BUF_INIT(STATUS_SIZE_MAX);
+	char why[WHY_MAX] = "";
+	const bool runs = ask_one("esets_daemon", ask->daemon_path, status_text_engines, &text,
+		why) == STATUS_EX_RUNNING;
+
+	if (runs)
+		/* -Wanalyzer-null-argument: what runs gave text */
+		(void)fwrite(buf_head(&text), 1, buf_len(&text), out);
+	else
+		fprintf(out, "\nesets_daemon: %s (%s)\n", why, ask->daemon_path);
+	buf_fini(&text);
+	return runs;
+}
+
 enum status_exit status_command(const struct status_ask *ask, FILE *out)
 {
 	struct buf text = BUF_INIT(STATUS_SIZE_MAX);
@@ -70,15 +88,9 @@ enum status_exit status_command(const struct status_ask *ask, FILE *out)
 			ask->program, status == STATUS_EX_NOT_RUNNING ? "false" : "null", why);
 	else
 		fprintf(out, "%s: %s (%s)\n", ask->program, why, ask->path);
-	buf_clear(&text);
-	if (ask->daemon_path != NULL && !ask->json) {
-		if (ask_one("esets_daemon", ask->daemon_path, status_text_engines, &text, why) ==
-		    STATUS_EX_RUNNING)
-			/* -Wanalyzer-null-argument: what runs gave text */
-			(void)fwrite(buf_head(&text), 1, buf_len(&text), out);
-		else
-			fprintf(out, "\nesets_daemon: %s (%s)\n", why, ask->daemon_path);
-	}
+	if (ask->daemon_path != NULL && !ask->json && !tell_daemon(ask, out) &&
+	    status == STATUS_EX_RUNNING)
+		status = STATUS_EX_NO_DAEMON;
 	buf_fini(&text);
 	/* Whoever reads half of it must not take it for the whole. */
 	return fflush(out) != 0 || ferror(out) ? STATUS_EX_UNKNOWN : status;

@@ -158,7 +158,7 @@ static void put_octets(struct out *o, const char *name)
 {
 	char text[ITEM_MAX];
 
-	put(o, "%-*s%s", INDENT, "octets", octets_text(text, (double)value(o, name, "")));
+	put(o, "%-*s%s", INDENT, "data", octets_text(text, (double)value(o, name, "")));
 	put_rate(o, name, true);
 	put(o, "\n");
 }
@@ -180,10 +180,10 @@ static void put_times(struct out *o, const char *title, const char *name)
 		(double)t.sum_us / (double)t.count), (unsigned long long)t.count);
 }
 
-static void put_times_head(struct out *o)
+static void put_times_head(struct out *o, const char *what)
 {
 	put(o, "\n%-*s%10s%10s%10s%10s%12s\n", INDENT, "time", "half in", "90 % in", "99 % in",
-		"mean", "messages");
+		"mean", what);
 }
 
 static void put_verdicts(struct out *o)
@@ -217,7 +217,7 @@ static void put_agent(struct out *o)
 	put_rows(o, "policy", "actions_total");
 	put_verdicts(o);
 	put_rows(o, "sessions ended", "sessions_total");
-	put_times_head(o);
+	put_times_head(o, "messages");
 	put_times(o, "scanner", "scan_seconds");
 	put_times(o, "server", "server_seconds");
 	put_times(o, "in all", "message_seconds");
@@ -258,16 +258,17 @@ static void put_engines(struct out *o)
 
 static void put_daemon(struct out *o)
 {
-	put_rows(o, "requests", "requests_total");
-	put(o, "%-*s%llu", INDENT, "at work now",
-		(unsigned long long)value(o, "requests_active", ""));
+	put(o, "%-*s%llu", INDENT, "requests",
+		(unsigned long long)value(o, "requests_total", "answered"));
 	put_rate(o, "requests_total", false);
-	put(o, "\n");
+	put(o, "; %llu at work now\n", (unsigned long long)value(o, "requests_active", ""));
 	put_octets(o, "scanned_bytes_total");
 	put(o, "%-*s%llu\n", INDENT, "objects", (unsigned long long)value(o, "objects_total", ""));
+	put(o, "\n");
+	put_rows(o, "requests", "requests_total");
 	put_verdicts(o);
 	put_rows(o, "quarantine", "quarantine_total");
-	put_times_head(o);
+	put_times_head(o, "requests");
 	put_times(o, "at work", "scan_seconds");
 	put(o, "\n");
 	put_engines(o);

@@ -321,6 +321,29 @@ START_TEST(test_text_says)
 }
 END_TEST
 
+/* What is counted stands beside its rate and under its name. */
+START_TEST(test_text_daemon)
+{
+	ck_assert_int_eq(stats_init(STATS_DAEMON, 1, 1), 0);
+	stats_parent_tick(1000);
+	stats_thread(0, 0);
+	stats_add(ST_REQUESTS, 30);
+	stats_add(ST_REQUESTS_BROKEN, 2);
+	stats_add(ST_REQUESTS_ACTIVE, 1);
+	stats_add(ST_SCAN_BYTES, 792);
+	stats_time(ST_DAEMON_TIME, 1500);
+	char *text = told(status_text, 61000);
+	static const char *const says[] = {
+		"\nrequests        30, 0.5 a second; 1 at work now\n",
+		"\ndata            792 octets, 13 octets a second\n", "\nobjects         0\n",
+		"\nrequests        answered 30, broken 2\n", "      mean    requests\n",
+	};
+	for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+		ck_assert_msg(strstr(text, says[i]) != NULL, "no \"%s\" in\n%s", says[i], text);
+	free(text);
+}
+END_TEST
+
 START_TEST(test_text_engines)
 {
 	ck_assert_int_eq(stats_init(STATS_DAEMON, 1, 1), 0);
@@ -396,7 +419,8 @@ START_TEST(test_command)
 		"{\"program\": \"esets_smtp\", \"running\": false, \"error\": "));
 	pid_t pid = parent_new(STATS_AGENT);
 	rewind(out);
-	ck_assert_int_eq(status_command(&ask, out), STATUS_EX_RUNNING);
+	ck_assert_int_eq(status_command(&ask, out), _i == 0 ? STATUS_EX_NO_DAEMON :
+		STATUS_EX_RUNNING);
 	fflush(out);
 	ck_assert_ptr_nonnull(strstr(text, _i == 0 ? "esets_smtp " : "\"esets_smtp_workers\""));
 	if (_i == 0) /* at the daemon's place is the agent */
@@ -421,6 +445,7 @@ int main(void)
 	tcase_add_loop_test(t, test_impostor, 0, 7);
 	tcase_add_loop_test(t, test_text_fits, 0, 2 * (int)(sizeof amounts / sizeof amounts[0]));
 	tcase_add_test(t, test_text_says);
+	tcase_add_test(t, test_text_daemon);
 	tcase_add_loop_test(t, test_text_engines, 0, 2);
 	tcase_add_loop_test(t, test_json, 0, 2);
 	tcase_add_test(t, test_no_room);
