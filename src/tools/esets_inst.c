@@ -26,6 +26,10 @@
 #define EX_NOT_DONE 1        /* nothing was changed */
 #define EX_CHECK_FAILED 2    /* it was, but mail does not go as it should */
 
+/* The queues whose mail is to forget the filter. Not "hold": mail that somebody holds
+ * back would be let go. */
+#define REQUEUED "incoming active deferred"
+
 struct tool {
 	const char *config_path, *postfix_dir, *rcpt;
 	enum inst_mode mode;
@@ -174,6 +178,36 @@ static void print_plan(const struct tool *t)
 	if (t->plan.nnotes > 0)
 		printf("\n");
 	fflush(stdout);
+}
+
+/* A word of a command as a shell takes it. */
+static void print_word(const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+		"/._-+,:@%";
+
+	if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+		fputs(word, stdout);
+		return;
+	}
+	for (putchar('\''); *word != '\0'; word++)
+		*word == '\'' ? fputs("'\\''", stdout) : putchar(*word);
+	putchar('\'');
+}
+
+/* A command of ours, on the same files as this one, to the end of the line. */
+static void print_command(const struct tool *t, const char *option)
+{
+	printf("esets_inst");
+	if (t->config_path != NULL) {
+		printf(" -c ");
+		print_word(t->config_path);
+	}
+	if (t->postfix_dir != NULL) {
+		printf(" --postfix-config ");
+		print_word(t->postfix_dir);
+	}
+	printf(" %s\n", option);
 }
 
 static bool ask(const char *question)
@@ -333,22 +367,37 @@ static pid_t listener_at(const char *path)
 	return is_ours ? who.pid : 0;
 }
 
-/* HUP to a program that runs; false: none does. Under a service manager it has no pid
- * file. */
-static bool reload(const struct conf_module *mod)
+/* A signal to a program that runs, 0 none; false: none runs. Under a service manager it
+ * has no pid file. */
+static bool signal_to(const struct conf_module *mod, int sig)
 {
 	pid_t pid = holder_of(mod->pid_file);
 
 	if (pid <= 1)
 		pid = listener_at(mod->status_sock_path);
-	return pid > 1 && kill(pid, SIGHUP) == 0;
+	return pid > 1 && kill(pid, sig) == 0;
+}
+
+/* With this esets.cfg esets_smtp would not start, and one that runs refuses to read it. */
+static bool is_agent_off(const struct tool *t)
+{
+	return !t->conf->smtp.mod.agent_enabled || t->conf->smtp.listen_addr[0] == '\0';
 }
 
 /* After a change of esets.cfg. true: it was read again, or will be at once. */
 static bool reload_suite(const struct tool *t)
 {
-	bool daemon = reload(&t->conf->global.mod);
-	bool agent = reload(&t->conf->smtp.mod);
+	bool daemon = signal_to(&t->conf->global.mod, SIGHUP);
+	bool agent = signal_to(&t->conf->smtp.mod, is_agent_off(t) ? 0 : SIGHUP);
+
+	if (is_agent_off(t)) {
+		if (daemon)
+			printf("Told to read esets.cfg again: esets_daemon\n");
+		if (agent)
+			printf("esets_smtp runs on with the settings it had, and nothing sends it mail: stop "
+				"it.\n");
+		return false;
+	}
 
 	if (daemon || agent)
 		printf("Told to read esets.cfg again:%s%s\n", daemon ? " esets_daemon" : "",
@@ -392,26 +441,32 @@ static int check(struct tool *t, bool is_reloading)
 		.agent_port = t->plan.agent_port, .front_host = host, .front_port = port,
 		.rcpt = t->rcpt != NULL ? t->rcpt : rcpt, .postfix_dir = t->site.dir,
 		.expects_discard = t->conf->smtp.scan.actions.av_infected == POLICY_DISCARD,
-		.is_reloading = is_reloading, .scan_s = t->conf->smtp.scan.opts.timeout_s };
+		.is_dry_run = t->conf->smtp.policy_dry_run, .is_reloading = is_reloading,
+		.scan_s = t->conf->smtp.scan.opts.timeout_s };
 	printf("Test mails to %s:\n", c.rcpt);
 	fflush(stdout);
-	return inst_check_run(&c) ? 0 : EX_CHECK_FAILED;
+	if (inst_check_run(&c))
+		return 0;
+	printf("esets_trouble(7) has the usual reasons.\n");
+	return EX_CHECK_FAILED;
 }
 
-/* When the changes are made: what is still to be done, and test mails. */
-static int after_change(struct tool *t, bool is_reloading)
+/* When there is nothing (more) to be changed: what is still to be done, and test mails. */
+static int after_change(struct tool *t, bool is_changed, bool is_reloading)
 {
 	bool is_running = inst_site_is_running(&t->site);
 	bool is_agent = answers(t->plan.agent_host, t->plan.agent_port);
 
 	if (!is_running)
-		printf("Postfix does not run: the next start takes the changes up.\n");
+		printf("Postfix does not run: %s.\n", is_changed ?
+			"the next start takes the changes up" : "nothing was tested");
 	if (!is_agent)
 		printf("esets_smtp does not answer at %s, port %u: start it and esets_daemon\n"
 			"(systemctl enable --now esets-daemon esets-smtp, or service esets start). Until\n"
-			"then mail waits%s. Then: esets_inst --check\n", t->plan.agent_host,
-			t->plan.agent_port, t->mode == INST_AFTER_QUEUE ? " in Postfix's queue" :
-			" at its senders");
+			"then mail waits%s. Then: ", t->plan.agent_host, t->plan.agent_port,
+			t->mode == INST_AFTER_QUEUE ? " in Postfix's queue" : " at its senders");
+	if (!is_agent)
+		print_command(t, "--check");
 	if (!is_running || !is_agent)
 		return t->is_check ? EX_CHECK_FAILED : 0;
 	return t->no_check ? 0 : check(t, is_reloading);
@@ -458,11 +513,11 @@ static int make_plan(struct tool *t)
 }
 
 /* The new esets.cfg holds from here on. */
-static int reread(struct tool *t)
+static int reread(struct tool *t, const char *path)
 {
 	conf_free(&t->conf);
 	conf_cli_fini(&t->cli);
-	t->conf = load(t->config_path, &t->cli, on_note, NULL);
+	t->conf = load(path, &t->cli, on_note, NULL);
 	return t->conf != NULL ? 0 : CONF_EX_CONFIG;
 }
 
@@ -477,7 +532,7 @@ static int hook(struct tool *t)
 	if (t->plan.nsteps == 0 && inst_plan_level(&t->plan) != INST_FATAL) {
 		printf("esets_smtp is hooked into Postfix (%s); nothing is to be changed.\n",
 			inst_mode_name(t->mode));
-		return t->is_dry_run || geteuid() != 0 ? 0 : after_change(t, false);
+		return t->is_dry_run || geteuid() != 0 ? 0 : after_change(t, false, false);
 	}
 	if (!may_go_on(t, &status))
 		return status;
@@ -489,13 +544,20 @@ static int hook(struct tool *t)
 	}
 	if (inst_apply(&t->state, &t->site, &t->plan, t->mode, &t->config, why) < 0)
 		return not_done(why);
-	printf("Changed. esets_inst --undo undoes it.\n");
+	printf("Changed. To undo it: ");
+	print_command(t, "--undo");
 	if (inst_plan_has(&t->plan, INST_CONF)) {
 		is_reloading = reload_suite(t);
-		if (reread(t) != 0)
+		if (reread(t, t->config_path) != 0)
 			return EX_CHECK_FAILED;
 	}
-	return after_change(t, is_reloading);
+	return after_change(t, true, is_reloading);
+}
+
+/* What was queued while the filter was hooked in goes to it, and to nothing else. */
+static bool is_mail_left(const struct tool *t)
+{
+	return t->state.journal.mode == INST_AFTER_QUEUE && inst_site_has_mail(&t->site);
 }
 
 static int unhook(struct tool *t)
@@ -512,6 +574,10 @@ static int unhook(struct tool *t)
 	if (status != 0 && !t->keep_config)
 		return not_done("esets.cfg cannot be put back; --keep-config leaves it as it is");
 	inst_plan_undo(&t->plan, j, &t->postfix, t->keep_config ? NULL : t->config.text);
+	if (is_mail_left(t))
+		inst_plan_note(&t->plan, INST_NOTE, "There is mail in the queue, and it remembers the "
+			"filter: behind --undo it would wait. To have it scanned, let the queue run empty "
+			"first (postqueue -f, postqueue -p).");
 	print_plan(t);
 	if (!may_go_on(t, &status))
 		return status;
@@ -520,11 +586,14 @@ static int unhook(struct tool *t)
 	if (inst_undo(&t->state, &t->site, &t->plan, &t->config, why) < 0)
 		return not_done(why);
 	printf("Undone: mail no longer goes to esets_smtp.\n");
-	if (inst_plan_has(&t->plan, INST_CONF))
+	if (inst_plan_has(&t->plan, INST_CONF) && reread(t, t->config.path) == 0)
 		reload_suite(t);
-	if (j->mode == INST_AFTER_QUEUE && inst_site_has_mail(&t->site))
+	if (is_mail_left(t)) {
 		printf("There is mail in the queue, and it remembers the filter: it waits. To send it on\n"
-			"without being scanned: postsuper -c %s -r ALL deferred\n", t->site.dir);
+			"without being scanned: postsuper -c ");
+		print_word(t->site.dir);
+		printf(" -r ALL " REQUEUED "\n");
+	}
 	return 0;
 }
 
@@ -534,7 +603,7 @@ static int check_only(struct tool *t)
 	if (!t->state.journal.is_there && t->plan.nsteps > 0)
 		printf("NOTE: esets_inst has not hooked the filter into this Postfix.\n");
 	t->no_check = false;
-	return after_change(t, false);
+	return after_change(t, false, false);
 }
 
 static int run(struct tool *t)

@@ -152,7 +152,8 @@ static bool check_infected(const struct inst_check *c, const char *host, unsigne
 		poll(NULL, 0, RELOAD_POLL_MS);
 	}
 	if (o.is_taken && !is_discarded)
-		return say(false, what, o.text, "GOES THROUGH");
+		return say(false, what, o.text, c->is_dry_run ?
+			"GOES THROUGH (policy_dry_run = yes: so does everything)" : "GOES THROUGH");
 	if (!is_discarded && strstr(o.text, "EICAR") == NULL && strstr(o.text, "Eicar") == NULL)
 		return say(false, what, o.text, "does not go through, but nothing says that it was "
 			"recognised");

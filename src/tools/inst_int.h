@@ -103,6 +103,7 @@ struct inst_check {
 	const char *rcpt;
 	const char *postfix_dir;
 	bool expects_discard;        /* what the agent is to do */
+	bool is_dry_run;             /* it delivers all, policy_dry_run */
 	bool is_reloading;           /* it was told so just now */
 	unsigned scan_s;             /* a verdict takes at most */
 };

@@ -552,8 +552,8 @@ void inst_plan(struct inst_plan *out, enum inst_mode mode, const struct inst_age
 
 	memset(out, 0, sizeof *out);
 	if (j->is_there && j->mode != mode) {
-		inst_plan_note(out, INST_FATAL, "the filter is hooked in as %s; undo that first (--undo)",
-			inst_mode_name(j->mode));
+		inst_plan_note(out, INST_FATAL, "the filter is hooked in as %s; undo that first: "
+			"esets_inst(8), CHANGING THE MODE", inst_mode_name(j->mode));
 		return;
 	}
 	find_places(&m);
