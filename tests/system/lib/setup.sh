@@ -5,8 +5,8 @@
 # build works on a copy in a scratch directory that goes away at the end.
 
 BUILD_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libevent-dev libconfuse-dev libssl-dev libarchive-dev libseccomp-dev"
-TEST_PACKAGES="check python3 systemd postfix libidn2-dev clamav-daemon spamd rspamd haproxy iproute2 prometheus"
-FULL_PACKAGES="clang valgrind xz-utils mandoc patch build-essential debhelper lintian debootstrap chromium chromium-driver"
+TEST_PACKAGES="check python3 systemd postfix libidn2-dev clamav-daemon spamd rspamd haproxy iproute2 prometheus groff-base mandoc"
+FULL_PACKAGES="clang valgrind xz-utils patch build-essential debhelper lintian debootstrap chromium chromium-driver"
 ANALYZE_PACKAGES="clang-tidy cppcheck"
 
 say() {
