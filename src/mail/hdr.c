@@ -192,21 +192,46 @@ static const char *past_comments(const char *p)
 	return p;
 }
 
-/* RFC 5321 4.4: pairs of a word and a value, with comments between, up to the ';'. */
+/* How long a word is, or a string in quotes. */
+static size_t word_len(const char *p)
+{
+	size_t n = 1;
+
+	if (p[0] != '"')
+		return strcspn(p, " (;");
+	while (p[n] != '\0' && p[n] != '"')
+		n += p[n] == '\\' && p[n + 1] != '\0' ? 2 : 1;
+	return n + (p[n] == '"');
+}
+
+/* Of nothing but letters, digits and what else mail servers take for such names. */
+static bool is_plain_id(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!((str_lower(p[i]) >= 'a' && str_lower(p[i]) <= 'z') ||
+		    (p[i] >= '0' && p[i] <= '9') || (p[i] != '\0' && strchr("-_.+=:@/", p[i]) != NULL)))
+			return false;
+	return n > 0;
+}
+
+/* RFC 5321 4.4: pairs of a word and a value, with comments between, up to the ';'. What
+ * stands before the server's own name is the client's word. */
 const char *hdr_received_id(const char *field, char *out, size_t size)
 {
 	const char *p = past_comments(field);
+	bool has_by = false;
 
 	out[0] = '\0';
 	while (*p != '\0' && *p != ';') {
-		size_t word = strcspn(p, " (;");
+		size_t word = word_len(p);
 		const char *value = past_comments(p + word);
-		size_t n = strcspn(value, " (;");
-		if (word == 2 && str_ieq_n(p, 2, "id")) {
-			if (n < size)
+		size_t n = word_len(value);
+		if (has_by && word == 2 && str_ieq_n(p, 2, "id")) {
+			if (n < size && is_plain_id(value, n))
 				str_copy_n(out, size, value, n);
 			break;
 		}
+		has_by |= word == 2 && str_ieq_n(p, 2, "by");
 		p = past_comments(value + n);
 	}
 	return out;

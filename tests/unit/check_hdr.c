@@ -74,10 +74,13 @@ START_TEST(received_names_the_message)
 		{ "by c (Postfix, from userid 0) id 3CB1FA7C181; Mon", "3CB1FA7C181" },
 		{ "by c ID Q; id no", "Q" }, { "by c; id Q", "" }, { "by c (id Q)", "" }, { "by c (a (id Q) id R) id S", "S" },
 		{ "from id by c id Q", "Q" }, { "by c (\\) id Q) id R", "R" }, { "by c id", "" }, { "by c id ;", "" },
-		{ "", "" }, { "(", "" }, { "\\", "" }, { "id Q", "Q" }, { "by c (open id Q", "" },
-		{ "id 123456789012345678901234567890123456789012345678901234567890123",
+		{ "", "" }, { "(", "" }, { "\\", "" }, { "id Q", "" }, { "by c (open id Q", "" },
+		{ "from \"x by c id FAKE\" (b) by c id Q", "Q" }, { "from \"x\\\" by c id FAKE\" by c id Q", "Q" },
+		{ "from x id FAKE by c id Q", "Q" }, { "from \"x by c id FAKE", "" }, { "from \"", "" },
+		{ "by c id FAKE\"", "" }, { "by c id Q\xe2\x80\xaeR", "" }, { "by c id 1abcDe-000001-XY", "1abcDe-000001-XY" },
+		{ "by c id 123456789012345678901234567890123456789012345678901234567890123",
 		  "123456789012345678901234567890123456789012345678901234567890123" },
-		{ "id 1234567890123456789012345678901234567890123456789012345678901234", "" },
+		{ "by c id 1234567890123456789012345678901234567890123456789012345678901234", "" },
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
