@@ -61,8 +61,21 @@ int quar_dir_write_meta(int dir, const struct quar_meta *m);
 /* Gives the temporary file its name, for good. 0, -1 with errno. */
 int quar_dir_commit(int dir, const char *id, enum quar_file tmp);
 /* Puts this in place of the metadata that is there, with the same owner. 0, -1
- * with errno: the old one stays. */
+ * with errno: the old one stays. Who does not know all of what others have noted
+ * meanwhile wants quar_dir_note. */
 int quar_dir_rewrite_meta(int dir, const struct quar_meta *m);
+/* Notes that the message was released, or has come again, at now_s, in what the
+ * metadata says at that moment: one process at a time, whoever else notes what.
+ * 0 and by how many octets the file has grown (may be NULL); -1 with errno, EAGAIN
+ * where others were at it for some seconds (released) or 0.2 s (come again): nothing
+ * is noted. */
+enum quar_note { QUAR_NOTE_RELEASED, QUAR_NOTE_SEEN };
+int quar_dir_note(int dir, const char *id, enum quar_note what, uint64_t now_s,
+	long long *grown_out);
+/* Claims a message for the time of its release, until the descriptor that comes back
+ * is closed. -1 with errno: EWOULDBLOCK another process has it, else as
+ * quar_dir_open_file. */
+int quar_dir_claim(int dir, const char *id);
 /* Metadata first. 0; -1 with errno, ENOENT when nothing of it was there. */
 int quar_dir_remove(int dir, const char *id);
 

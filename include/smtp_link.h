@@ -4,6 +4,7 @@
 #ifndef ESETS_SMTP_LINK_H
 #define ESETS_SMTP_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
 struct smtp_link {
 	int fd;
 	long long timeout_ms;      /* of one step; to be set at any time */
+	long long end_ms;          /* of all of them; 0: no end */
 	struct smtp_reply reply;   /* the last one */
 	char in[8192];
 	size_t have;               /* octets of in that are not taken yet */
@@ -23,6 +25,11 @@ struct smtp_link {
 int smtp_link_open(struct smtp_link *l, const char *list, const char *list_name, uint16_t port,
 	long long timeout_ms, char *why, size_t why_size);
 void smtp_link_close(struct smtp_link *l);
+/* All that follows takes at most so long from now on. */
+void smtp_link_limit(struct smtp_link *l, long long most_ms);
+/* Has the server said nothing that has not been taken? What it says before it is asked
+ * is no answer. False: l->why. */
+bool smtp_link_is_quiet(struct smtp_link *l);
 /* All of it. 0, -1 with l->why. */
 int smtp_link_send(struct smtp_link *l, const void *data, size_t n);
 /* The next whole reply, in l->reply. 1, -1 with l->why. */

@@ -5,8 +5,9 @@
  * the recipients that the message had; who asks names a message, and nothing else.
  * It is released when the server has said 2xx, and then that is noted beside it; a
  * request that does not know of an earlier release is refused, so that one asked
- * twice sends one mail. Can change nothing but what lies in the quarantine, and run
- * no program. */
+ * twice sends one mail. A message is claimed for as long as it takes: a predecessor of
+ * an earlier configuration, or esets_quar, may be at it. Can change nothing but what
+ * lies in the quarantine, and run no program. */
 #include "release.h"
 
 #include <errno.h>
@@ -31,9 +32,10 @@
 #include "release_msg.h"
 #include "str.h"
 
-#define ASK_MS 2000          /* for a request to come behind its connection */
+#define ASK_MS 200           /* for a request to come behind its connection */
 #define STRANGER_MS 50
 #define LOG_BURST 10
+#define MOST_MS 540000       /* esets_wwwi waits for 600 s */
 
 struct releaser {
 	const struct conf *conf;
@@ -55,12 +57,18 @@ static int open_dir(struct releaser *r)
 	return 0;
 }
 
-/* What we are confined to is gone: a successor opens what has its name now. */
+/* What we are confined to is gone, or another one has its name: a successor opens
+ * that. */
 static bool is_gone(const struct releaser *r)
 {
-	struct stat st;
+	struct stat st, now;
 
-	return r->dir >= 0 && (fstat(r->dir, &st) < 0 || st.st_nlink == 0);
+	if (r->dir < 0)
+		return false;
+	if (fstat(r->dir, &st) < 0 || st.st_nlink == 0)
+		return true;
+	return stat(r->conf->global.scan.quarantine_dir, &now) == 0 &&
+		(now.st_dev != st.st_dev || now.st_ino != st.st_ino);
 }
 
 /* As esets_quar's line. */
@@ -82,10 +90,9 @@ static void log_release(const struct release_ask *a, const struct quar_meta *m, 
 	log_pairs(LC_INFO, LOG_NOTICE, pairs, sizeof pairs / sizeof pairs[0]);
 }
 
-static void note(struct releaser *r, struct quar_meta *m, struct release_answer *out)
+static void note(struct releaser *r, const struct quar_meta *m, struct release_answer *out)
 {
-	m->released_s = (uint64_t)time(NULL);
-	if (quar_dir_rewrite_meta(r->dir, m) == 0)
+	if (quar_dir_note(r->dir, m->id, QUAR_NOTE_RELEASED, (uint64_t)time(NULL), NULL) == 0)
 		snprintf(out->text, sizeof out->text, "released to %u recipient%s", m->nrcpts,
 			m->nrcpts == 1 ? "" : "s");
 	else
@@ -93,34 +100,60 @@ static void note(struct releaser *r, struct quar_meta *m, struct release_answer 
 			strerror(errno));
 }
 
-static void release(struct releaser *r, const struct release_ask *a, uid_t uid,
+/* The log has it before the server hears of it: who ends us in between leaves that. */
+static void send_it(struct releaser *r, const struct release_ask *a, const struct quar_meta *m,
+	uid_t uid, struct release_answer *out)
+{
+	char why[QUAR_RELEASE_WHY];
+
+	log_release(a, m, uid, "begun");
+	out->is_released = quar_release(&r->conf->smtp, r->dir, m, NULL, 0, MOST_MS, why) == 0;
+	if (out->is_released)
+		note(r, m, out);
+	else
+		str_clean(out->text, sizeof out->text, why, strlen(why));
+}
+
+static void release_claimed(struct releaser *r, const struct release_ask *a, uid_t uid,
 	struct release_answer *out)
 {
 	struct scan_msg_store store;
 	char why[QUAR_RELEASE_WHY];
 	struct quar_meta m;
 
-	if (open_dir(r) < 0) {
-		snprintf(out->text, sizeof out->text, "the quarantine: %s", strerror(errno));
-		return;
-	}
 	if (quar_dir_read_meta(r->dir, a->id, &m, &store, why, sizeof why) < 0) {
 		str_clean(out->text, sizeof out->text, why, strlen(why));
 		m = (struct quar_meta){ .nrcpts = 0 };
 		log_release(a, &m, uid, out->text);
 		return;
 	}
-	if (m.released_s != a->released_s) {
+	if (m.released_s != a->released_s)
 		str_copy(out->text, sizeof out->text, "it was released meanwhile");
-	} else {
-		out->is_released = quar_release(&r->conf->smtp, r->dir, &m, NULL, 0, why) == 0;
-		if (out->is_released)
-			note(r, &m, out);
-		else
-			str_clean(out->text, sizeof out->text, why, strlen(why));
-	}
+	else
+		send_it(r, a, &m, uid, out);
 	log_release(a, &m, uid, out->text);
 	scan_msg_store_fini(&store);
+}
+
+static void release(struct releaser *r, const struct release_ask *a, uid_t uid,
+	struct release_answer *out)
+{
+	const struct quar_meta none = { .nrcpts = 0 };
+
+	if (open_dir(r) < 0) {
+		snprintf(out->text, sizeof out->text, "the quarantine: %s", strerror(errno));
+		return;
+	}
+	int claim = quar_dir_claim(r->dir, a->id);
+	if (claim >= 0 || errno == ENOENT || errno == EINVAL || errno == ELOOP) {
+		release_claimed(r, a, uid, out); /* which says what is wrong with the file */
+	} else {
+		str_copy(out->text, sizeof out->text, errno == EWOULDBLOCK ? "it is being released" :
+			strerror(errno));
+		log_release(a, &none, uid, out->text);
+	}
+	if (claim >= 0)
+		close(claim);
 }
 
 /* --- requests ------------------------------------------------------------ */
@@ -146,6 +179,14 @@ static bool may_ask(const struct releaser *r, int conn, uid_t *uid_out)
 	return peer.uid == geteuid() || peer.uid == r->wwwi;
 }
 
+/* Who has gone would not learn of it. */
+static bool has_gone(int conn)
+{
+	struct pollfd p = { .fd = conn, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 static void serve(struct releaser *r, int conn)
 {
 	struct pollfd p = { .fd = conn, .events = POLLIN };
@@ -159,8 +200,8 @@ static void serve(struct releaser *r, int conn)
 	/* Of a stranger it is read as well: unread, it would take our answer with it. */
 	ssize_t n = poll(&p, 1, may ? ASK_MS : STRANGER_MS) > 0 ?
 		recv(conn, mem, sizeof mem, MSG_DONTWAIT) : 0;
-	if (n <= 0 && may)
-		return; /* gone, or too slow */
+	if ((n <= 0 && may) || has_gone(conn))
+		return; /* or too slow */
 	if (!may) {
 		why = "it may not ask";
 	} else if (release_ask_parse(mem, (size_t)n, &a, &why) < 0) {

@@ -10,14 +10,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kv.h"
 #include "str.h"
+
+#define SEEN_WAIT_MS 200
+#define RELEASED_WAIT_MS 5000  /* the quarantine may be at it nearly all the time */
 
 static const char *const suffixes[QUAR_FILE_COUNT] = {
 	[QUAR_FILE_MESSAGE] = ".eml", [QUAR_FILE_META] = ".meta",
@@ -325,6 +330,89 @@ int quar_dir_rewrite_meta(int dir, const struct quar_meta *m)
 	errno = error;
 	return -1;
 }
+
+/* --- more than one process --------------------------------------------------- */
+
+/* Of the whole directory, for the moment that a rewrite takes: through a
+ * description of its own, as dir's may be shared. */
+static int lock_notes(int dir, unsigned most_ms)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (unsigned ms = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; ms++) {
+		if ((errno == EWOULDBLOCK || errno == EINTR) && ms < most_ms) {
+			poll(NULL, 0, 1);
+			continue;
+		}
+		int error = errno;
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return fd;
+}
+
+static int rewrite_noted(int dir, const char *id, enum quar_note what, uint64_t now_s)
+{
+	struct scan_msg_store store;
+	struct quar_meta m;
+	char why[160];
+
+	if (quar_dir_read_meta(dir, id, &m, &store, why, sizeof why) < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (what == QUAR_NOTE_RELEASED) {
+		m.released_s = now_s;
+	} else {
+		m.seen += m.seen < UINT32_MAX;
+		m.last_s = now_s;
+	}
+	int rc = quar_dir_rewrite_meta(dir, &m), error = errno;
+	scan_msg_store_fini(&store);
+	errno = error;
+	return rc;
+}
+
+static long long meta_size(int dir, const char *id)
+{
+	char name[QUAR_NAME_SIZE];
+	struct stat st;
+
+	return quar_dir_name(name, id, QUAR_FILE_META) &&
+		fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (long long)st.st_size : 0;
+}
+
+int quar_dir_note(int dir, const char *id, enum quar_note what, uint64_t now_s,
+	long long *grown_out)
+{
+	int lock = lock_notes(dir, what == QUAR_NOTE_SEEN ? SEEN_WAIT_MS : RELEASED_WAIT_MS);
+
+	if (lock < 0)
+		return -1;
+	const long long was = meta_size(dir, id);
+	int rc = rewrite_noted(dir, id, what, now_s), error = errno;
+	if (rc == 0 && grown_out != NULL)
+		*grown_out = meta_size(dir, id) - was;
+	close(lock);
+	errno = error;
+	return rc;
+}
+
+int quar_dir_claim(int dir, const char *id)
+{
+	uint64_t size;
+	int fd = quar_dir_open_file(dir, id, QUAR_FILE_MESSAGE, &size);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* --- removing ---------------------------------------------------------------- */
 
 int quar_dir_remove(int dir, const char *id)
 {

@@ -64,7 +64,9 @@ static int send_content(struct smtp_link *l, int fd, uint64_t size, bool is_stuf
 	smtp_stuff_init(&stuff);
 	for (uint64_t at = 0; rc == 0 && at < size;) {
 		ssize_t n = pread(fd, mem, size - at < CHUNK ? (size_t)(size - at) : CHUNK, (off_t)at);
-		if (n <= 0) {
+		if (!smtp_link_is_quiet(l)) {
+			rc = -1;
+		} else if (n <= 0) {
 			l->why = "the message cannot be read";
 			rc = -1;
 		} else if (is_stuffed) {
@@ -77,7 +79,7 @@ static int send_content(struct smtp_link *l, int fd, uint64_t size, bool is_stuf
 	}
 	const char *end = smtp_stuff_end(&stuff);
 	if (rc == 0 && is_stuffed)
-		rc = smtp_link_send(l, end, strlen(end));
+		rc = smtp_link_is_quiet(l) ? smtp_link_send(l, end, strlen(end)) : -1;
 	free(mem);
 	return rc;
 }
@@ -86,7 +88,8 @@ static int send_content(struct smtp_link *l, int fd, uint64_t size, bool is_stuf
 
 static int act(struct smtp_link *l, struct smtp_send *s, enum smtp_send_step step, int fd)
 {
-	if (step != SMTP_SEND_BODY && smtp_link_send(l, s->line, strlen(s->line)) < 0)
+	if (!smtp_link_is_quiet(l) ||
+	    (step != SMTP_SEND_BODY && smtp_link_send(l, s->line, strlen(s->line)) < 0))
 		return -1;
 	if (step == SMTP_SEND_LINE)
 		return 0;
@@ -111,7 +114,7 @@ static void talk(struct smtp_link *l, struct smtp_send *s, int fd, const struct 
 }
 
 static int release_open(const struct conf_smtp *c, int fd, const struct smtp_send_job *job,
-	char why[QUAR_RELEASE_WHY])
+	long long most_ms, char why[QUAR_RELEASE_WHY])
 {
 	struct smtp_link l;
 	struct smtp_send s;
@@ -123,6 +126,8 @@ static int release_open(const struct conf_smtp *c, int fd, const struct smtp_sen
 	if (smtp_link_open(&l, c->server_addr, "server_addr", c->server_port,
 	    c->timeout_banner * 1000LL, why, QUAR_RELEASE_WHY) < 0)
 		return -1;
+	if (most_ms != 0)
+		smtp_link_limit(&l, most_ms);
 	if (send_proxy_header(&l, c) < 0)
 		smtp_send_lost(&s, l.why);
 	else
@@ -133,7 +138,7 @@ static int release_open(const struct conf_smtp *c, int fd, const struct smtp_sen
 }
 
 int quar_release(const struct conf_smtp *c, int dir, const struct quar_meta *m,
-	const char *const *rcpts, unsigned nrcpts, char why[QUAR_RELEASE_WHY])
+	const char *const *rcpts, unsigned nrcpts, long long most_ms, char why[QUAR_RELEASE_WHY])
 {
 	struct smtp_send_look content;
 	char host[256] = "localhost";
@@ -154,7 +159,7 @@ int quar_release(const struct conf_smtp *c, int dir, const struct quar_meta *m,
 			.rcpts = rcpts != NULL ? rcpts : m->rcpts,
 			.nrcpts = rcpts != NULL ? nrcpts : m->nrcpts, .size = m->size,
 			.has_8bit = content.has_8bit, .has_bare = content.has_bare };
-		rc = release_open(c, fd, &job, why);
+		rc = release_open(c, fd, &job, most_ms, why);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -326,12 +326,10 @@ static bool again(struct quar_store *s, struct quar_entry *e, const struct quar_
 	if (quar_dir_read_meta(s->dir, e->id, &old, &store, why, sizeof why) < 0)
 		return false;
 	bool is = is_same(&old, m, sha256);
-	uint64_t was = meta_octets(&old);
-	old.seen += old.seen < UINT32_MAX;
-	old.last_s = (uint64_t)now_s;
-	if (is && quar_dir_rewrite_meta(s->dir, &old) == 0) {
-		e->octets += meta_octets(&old) - was;
-		s->list.octets += meta_octets(&old) - was;
+	long long grown;
+	if (is && quar_dir_note(s->dir, e->id, QUAR_NOTE_SEEN, (uint64_t)now_s, &grown) == 0) {
+		e->octets += (uint64_t)grown; /* modulo 2^64: it may have shrunk */
+		s->list.octets += (uint64_t)grown;
 		if (was_fresh)
 			note_change(s);
 	}

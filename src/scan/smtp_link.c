@@ -24,7 +24,7 @@ static long long now_ms(void)
 static int wait_for(struct smtp_link *l, short events, long long end_ms)
 {
 	struct pollfd p = { .fd = l->fd, .events = events };
-	long long left = end_ms - now_ms();
+	long long left = (l->end_ms != 0 && l->end_ms < end_ms ? l->end_ms : end_ms) - now_ms();
 
 	int n = poll(&p, 1, left > 0 ? (int)left : 0);
 	if (n == 0)
@@ -32,6 +32,21 @@ static int wait_for(struct smtp_link *l, short events, long long end_ms)
 	else if (n < 0)
 		l->why = strerror(errno);
 	return n > 0 ? 0 : -1;
+}
+
+void smtp_link_limit(struct smtp_link *l, long long most_ms)
+{
+	l->end_ms = now_ms() + most_ms;
+}
+
+bool smtp_link_is_quiet(struct smtp_link *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+	if (l->have == 0 && poll(&p, 1, 0) == 0)
+		return true;
+	l->why = "the server speaks before it is asked, or has gone";
+	return false;
 }
 
 int smtp_link_send(struct smtp_link *l, const void *data, size_t n)

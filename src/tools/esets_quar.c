@@ -261,12 +261,11 @@ static int delete_one(struct tool *t, const char *id)
 	return why == NULL ? 0 : complain(id, why);
 }
 
-static int after_release(struct tool *t, struct quar_meta *m)
+static int after_release(struct tool *t, const struct quar_meta *m)
 {
 	if (t->wants_delete)
 		return delete_one(t, m->id);
-	m->released_s = (uint64_t)time(NULL);
-	if (quar_dir_rewrite_meta(t->dir, m) < 0) {
+	if (quar_dir_note(t->dir, m->id, QUAR_NOTE_RELEASED, (uint64_t)time(NULL), NULL) < 0) {
 		char why[160];
 		snprintf(why, sizeof why, "released, but that could not be noted: %s", strerror(errno));
 		return complain(m->id, why);
@@ -286,7 +285,7 @@ static void recipients_text(const struct tool *t, const struct quar_meta *m, cha
 		at += (size_t)snprintf(out + at, size - at, "%s%s", i > 0 ? ", " : "", list[i]);
 }
 
-static int release_one(struct tool *t, const char *id)
+static int release_claimed(struct tool *t, const char *id)
 {
 	char to[200];
 	char why[QUAR_RELEASE_WHY];
@@ -296,7 +295,8 @@ static int release_one(struct tool *t, const char *id)
 
 	if (!read_meta(t, id, &m, &store))
 		return EX_SOME_FAILED;
-	int rc = quar_release(&t->conf->smtp, t->dir, &m, t->nto > 0 ? t->to : NULL, t->nto, why);
+	int rc = quar_release(&t->conf->smtp, t->dir, &m, t->nto > 0 ? t->to : NULL, t->nto, 0,
+		why);
 	recipients_text(t, &m, to, sizeof to);
 	log_action("release", id, to, rc == 0 ? "released" : why);
 	if (rc == 0) {
@@ -306,6 +306,19 @@ static int release_one(struct tool *t, const char *id)
 		status = complain(id, why);
 	}
 	scan_msg_store_fini(&store);
+	return status;
+}
+
+static int release_one(struct tool *t, const char *id)
+{
+	int claim = quar_dir_claim(t->dir, id);
+
+	if (claim < 0 && errno == EWOULDBLOCK)
+		return complain(id, "it is being released");
+	/* What else is wrong with the file shows in a moment. */
+	int status = release_claimed(t, id);
+	if (claim >= 0)
+		close(claim);
 	return status;
 }
 

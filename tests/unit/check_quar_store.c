@@ -520,6 +520,59 @@ START_TEST(confinement)
 }
 END_TEST
 
+/* Two processes note what is not the same: each finds what the other did. */
+START_TEST(notes_of_two)
+{
+	struct quar_meta m = meta(5), back;
+	struct scan_msg_store mem;
+	long long grown = 0;
+	int status;
+
+	store.max_octets = 1u << 20;
+	ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		for (unsigned i = 0; i < 200; i++) {
+			while (quar_dir_note(store.dir, id, QUAR_NOTE_SEEN, 1795260800, &grown) < 0)
+				if (errno != EAGAIN)
+					_exit(1);
+		}
+		_exit(0);
+	}
+	for (unsigned i = 1; i <= 200; i++)
+		ck_assert_int_eq(quar_dir_note(store.dir, id, QUAR_NOTE_RELEASED, i, NULL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ck_assert_int_eq(quar_dir_read_meta(store.dir, id, &back, &mem, why, sizeof why), 0);
+	ck_assert_uint_eq(back.seen, 201);
+	ck_assert_uint_eq(back.released_s, 200);
+	scan_msg_store_fini(&mem);
+	ck_assert_int_eq(quar_dir_note(store.dir, id, QUAR_NOTE_RELEASED, 1795260900, &grown), 0);
+	ck_assert_int_eq(grown, (long long)strlen("1795260900") - (long long)strlen("200"));
+	ck_assert_int_lt(quar_dir_note(store.dir, "20260101-000000-00000000", QUAR_NOTE_SEEN, 1, NULL),
+		0);
+}
+END_TEST
+
+START_TEST(claims)
+{
+	struct quar_meta m = meta(5);
+
+	store.max_octets = 1u << 20;
+	ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
+	int one = quar_dir_claim(store.dir, id);
+	ck_assert_int_ge(one, 0);
+	ck_assert_int_lt(quar_dir_claim(store.dir, id), 0);
+	ck_assert_int_eq(errno, EWOULDBLOCK);
+	close(one);
+	one = quar_dir_claim(store.dir, id);
+	ck_assert_int_ge(one, 0);
+	close(one);
+	ck_assert_int_lt(quar_dir_claim(store.dir, "20260101-000000-00000000"), 0);
+	ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("quar_store");
@@ -541,6 +594,8 @@ int main(void)
 	tcase_add_test(t, hostile_files);
 	tcase_add_test(t, write_again);
 	tcase_add_test(t, confinement);
+	tcase_add_test(t, notes_of_two);
+	tcase_add_test(t, claims);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }
