@@ -457,6 +457,16 @@ static void on_note(void *arg, enum conf_note kind, const char *text)
 		fprintf(stderr, "esets_quar: %s\n", text);
 }
 
+/* Behind a command too, and before esets.cfg is read, which is not for everybody. */
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
 static int run(struct tool *t, int argc, char **argv)
 {
 	const struct command *c = argc > 0 ? find_command(argv[0]) : NULL;
@@ -465,6 +475,8 @@ static int run(struct tool *t, int argc, char **argv)
 	if (c == NULL)
 		return usage_error(argc > 0 ? "unknown command" : "a command is missing",
 			argc > 0 ? argv[0] : NULL);
+	if (wants_help(argc, argv))
+		return fputs(usage_text, stdout) < 0;
 	t->conf = conf_load(&t->cli, on_note, NULL);
 	if (t->conf == NULL)
 		return CONF_EX_CONFIG;
