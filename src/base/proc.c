@@ -364,7 +364,7 @@ static int lookup_user(const char *user, struct proc_identity *out, char *why, s
 	} else {
 		/* The usual reason: nobody has made the account yet. */
 		snprintf(why, size, rc == 0 ? "user: no such user %s: make it, for example with "
-			"useradd --system --user-group --no-create-home %s" : "user: %s: %s",
+			"adduser --system --group --no-create-home %s" : "user: %s: %s",
 			rc == 0 ? user : strerror(rc), user);
 	}
 	free(mem);

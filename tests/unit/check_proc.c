@@ -318,7 +318,7 @@ START_TEST(test_identity_get)
 	}
 	ck_assert_int_eq(proc_identity_get("no-such-user", "root", &id, why, sizeof why), -1);
 	ck_assert_str_eq(why, "user: no such user no-such-user: make it, for example with "
-		"useradd --system --user-group --no-create-home no-such-user");
+		"adduser --system --group --no-create-home no-such-user");
 	ck_assert_int_eq(proc_identity_get("root", "no-such-group", &id, why, sizeof why), -1);
 	ck_assert_str_eq(why, "group: no such group no-such-group: make it, for example with "
 		"groupadd --system no-such-group");
