@@ -115,18 +115,42 @@ static void make_plain(char *text)
 	}
 }
 
-/* A service, an option a line. */
-static void print_service(char sign, const char *line)
+/* The next piece of a service: what stands before the first option, or an option; what
+ * is behind it, or NULL. */
+static const char *next_piece(const char *line, size_t *len_out)
 {
-	const char *next;
+	const char *next = strstr(line, " -o ");
 
-	for (;; line = next + 1) {
-		next = strstr(line, " -o ");
-		printf("  %c %s%.*s\n", sign, line[0] == '-' ? "    " : "",
-			next != NULL ? (int)(next - line) : (int)strlen(line), line);
-		if (next == NULL)
-			return;
+	*len_out = next != NULL ? (size_t)(next - line) : strlen(line);
+	return next != NULL ? next + 1 : NULL;
+}
+
+static bool has_piece(const char *line, const char *piece, size_t n)
+{
+	size_t len;
+
+	for (const char *next; line != NULL; line = next) {
+		next = next_piece(line, &len);
+		if (len == n && memcmp(line, piece, n) == 0)
+			return true;
 	}
+	return false;
+}
+
+/* A service, an option a line; of another that takes its place, or whose place it takes,
+ * only what that does not have. Returns how many lines both have. */
+static size_t print_service(char sign, const char *line, const char *other)
+{
+	size_t len, same = 0;
+
+	for (const char *next; line != NULL; line = next) {
+		next = next_piece(line, &len);
+		if (has_piece(other, line, len))
+			same++;
+		else
+			printf("  %c %s%.*s\n", sign, line[0] == '-' ? "    " : "", (int)len, line);
+	}
+	return same;
 }
 
 static void print_side(const struct inst_step *s, char sign, bool is_there, const char *raw)
@@ -138,11 +162,25 @@ static void print_side(const struct inst_step *s, char sign, bool is_there, cons
 	str_copy(text, sizeof text, raw);
 	make_plain(text);
 	if (s->kind == INST_MASTER)
-		print_service(sign, text);
+		print_service(sign, text, NULL);
 	else if (s->kind == INST_CONF)
 		printf("  %c %s\n", sign, text);
 	else
 		printf("  %c %s =%s%s\n", sign, s->name, text[0] != '\0' ? " " : "", text);
+}
+
+/* A service that is there, and is to be another: what differs. */
+static void print_difference(const struct inst_step *s)
+{
+	char was[INST_TEXT_MAX], becomes[INST_TEXT_MAX];
+
+	str_copy(was, sizeof was, s->was);
+	str_copy(becomes, sizeof becomes, s->becomes);
+	make_plain(was);
+	make_plain(becomes);
+	printf("    %s\n", s->name);
+	print_service('-', was, becomes);
+	printf("    (%zu lines are in both)\n", print_service('+', becomes, was));
 }
 
 static void print_kind(const struct tool *t, enum inst_kind kind, const char *path,
@@ -155,6 +193,10 @@ static void print_kind(const struct tool *t, enum inst_kind kind, const char *pa
 		const struct inst_step *s = &t->plan.steps[i];
 		if (s->kind != kind)
 			continue;
+		if (kind == INST_MASTER && s->had && s->has) {
+			print_difference(s);
+			continue;
+		}
 		print_side(s, '-', s->had, s->was);
 		print_side(s, '+', s->has, s->becomes);
 	}
