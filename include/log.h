@@ -4,7 +4,8 @@
  * without one, the process) that the calling thread has set; no message
  * spells it out. Peer text goes through str_clean first. With log_format json
  * a line is one object with the members class, id and msg; of a line of pairs
- * (log_pairs) each pair is a member instead of msg.
+ * (log_pairs) each pair is a member instead of msg, of an event (log_event) beside
+ * it. On stderr timestamp and program, which syslog adds by itself, stand first.
  * Thread-safe after log_open; the context is per thread. */
 #ifndef ESETS_LOG_H
 #define ESETS_LOG_H
@@ -75,15 +76,20 @@ enum log_pair_kind {
 	LOG_PAIR_BARE,     /* text: key=value    JSON: a string */
 	LOG_PAIR_TEXT,     /* text: key="value"  JSON: a string */
 	LOG_PAIR_NUMBER,   /* text: key="value"  JSON: a number; null where it is "" */
+	LOG_PAIR_PATH,     /* text: key=<value>  JSON: a string */
+	LOG_PAIR_COUNT,    /* text: key=value    JSON: a number; null where it is "" */
 };
 struct log_pair {
-	const char *key;        /* not class, id or msg */
+	const char *key;        /* not timestamp, program, class, id or msg */
 	enum log_pair_kind kind;
 	const char *value;      /* as str_clean leaves it; a number as JSON writes it */
 };
 /* A line of class c, whose priority is the caller's (summary lines: the
  * specification's LOG_WARNING for an action other than accept). */
 void log_pairs(enum log_class c, int prio, const struct log_pair *pairs, unsigned n);
+/* A line `event key=value ...`; in JSON msg is the event, a word of at most 32
+ * octets that needs no escapes. */
+void log_event(enum log_class c, const char *event, const struct log_pair *pairs, unsigned n);
 /* The two renderers. What does not fit is left out from the first pair on that
  * does not: the rest is whole. JSON: members with commas between, no braces. The
  * length, and a NUL behind it. */

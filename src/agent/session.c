@@ -75,10 +75,8 @@ void session_fini(struct session *s)
 
 void session_start(struct session *s)
 {
-	char peer[NET_ADDR_TEXT];
-
 	session_log_ctx(s);
-	(s->is_check ? log_debug : log_info)("connect client=%s", net_addr_text(&s->client, peer));
+	session_log_connect(s);
 	s->env->ops->dial(s);
 }
 
@@ -113,8 +111,6 @@ void session_event(struct session *s, enum session_event e)
 
 void session_close(struct session *s, enum session_end why)
 {
-	char peer[NET_ADDR_TEXT];
-
 	if (s->state == ST_CLOSE)
 		return;
 	session_set_state(s, ST_CLOSE);
@@ -131,11 +127,7 @@ void session_close(struct session *s, enum session_end why)
 	if (!ends[why].is_error)
 		stats_add(ST_SESSIONS_DONE, 1);
 	session_log_ctx(s);
-	(s->is_check && s->msgs == 0 ? log_debug : log_info)(
-		"close client=%s reason=%s messages=%u in=%llu out=%llu time=%.3f",
-		net_addr_text(&s->client, peer), ends[why].name, s->msgs,
-		(unsigned long long)s->octets_in, (unsigned long long)s->octets_out,
-		(double)(s->env->now_ms - s->start_ms) / 1000.0);
+	session_log_close(s, ends[why].name);
 }
 
 void session_drop_server(struct session *s)

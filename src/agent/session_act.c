@@ -39,7 +39,7 @@ static void orphan_message(struct session *s, const char *reply, const char *out
 {
 	session_drop_server(s);
 	if (reply != NULL) {
-		str_copy(s->msg->reply, sizeof s->msg->reply, reply);
+		str_clean(s->msg->reply, sizeof s->msg->reply, reply, strlen(reply));
 		session_say(s, reply);
 	}
 	finish_message(s, outcome);

@@ -236,5 +236,7 @@ void session_send_check(struct session *s);
 
 /* session_log.c */
 void session_log_message(const struct session *s, const char *outcome);
+void session_log_connect(const struct session *s);
+void session_log_close(const struct session *s, const char *reason);
 
 #endif

@@ -219,6 +219,7 @@ void session_log_message(const struct session *s, const char *outcome)
 {
 	const struct session_msg *m = s->msg;
 	char sender[FIELD_MAX], rcpt[FIELD_MAX], queue_id[FIELD_MAX], ident[SESSION_QUEUE_ID_MAX];
+	char recipients[NUMBER_MAX], size[NUMBER_MAX];
 
 	count_outcome(outcome);
 	/* A message that was never complete has no outcome of the policy. */
@@ -228,8 +229,53 @@ void session_log_message(const struct session *s, const char *outcome)
 		log_parts(m);
 		log_summary(s, m, outcome);
 	}
-	log_info("message from=<%s> to=<%s> recipients=%u size=%llu queue_id=%s outcome=%s reply=\"%s\"",
-		clean(sender, m->sender), clean(rcpt, m->first_rcpt), s->envelope.nrcpts_total,
-		(unsigned long long)m->size, clean(queue_id, session_mail_queue_id(s, ident)), outcome,
-		m->reply);
+	if (!log_wants(LC_INFO))
+		return;
+	snprintf(recipients, sizeof recipients, "%u", s->envelope.nrcpts_total);
+	snprintf(size, sizeof size, "%llu", (unsigned long long)m->size);
+	const struct log_pair pairs[] = {
+		{ "from", LOG_PAIR_PATH, clean(sender, m->sender) },
+		{ "to", LOG_PAIR_PATH, clean(rcpt, m->first_rcpt) },
+		{ "recipients", LOG_PAIR_COUNT, recipients },
+		{ "size", LOG_PAIR_COUNT, size },
+		{ "queue_id", LOG_PAIR_BARE, clean(queue_id, session_mail_queue_id(s, ident)) },
+		{ "outcome", LOG_PAIR_BARE, outcome },
+		{ "reply", LOG_PAIR_TEXT, m->reply },
+	};
+	log_event(LC_INFO, "message", pairs, sizeof pairs / sizeof pairs[0]);
+}
+
+/* A balancer that only looks whether somebody answers does so all day. */
+void session_log_connect(const struct session *s)
+{
+	const enum log_class c = s->is_check ? LC_DEBUG : LC_INFO;
+	char peer[NET_ADDR_TEXT];
+
+	if (!log_wants(c))
+		return;
+	const struct log_pair client = { "client", LOG_PAIR_BARE, net_addr_text(&s->client, peer) };
+	log_event(c, "connect", &client, 1);
+}
+
+void session_log_close(const struct session *s, const char *reason)
+{
+	const enum log_class c = s->is_check && s->msgs == 0 ? LC_DEBUG : LC_INFO;
+	char peer[NET_ADDR_TEXT];
+	char messages[NUMBER_MAX], in[NUMBER_MAX], out[NUMBER_MAX], time[NUMBER_MAX];
+
+	if (!log_wants(c))
+		return;
+	snprintf(messages, sizeof messages, "%u", s->msgs);
+	snprintf(in, sizeof in, "%llu", (unsigned long long)s->octets_in);
+	snprintf(out, sizeof out, "%llu", (unsigned long long)s->octets_out);
+	snprintf(time, sizeof time, "%.3f", (double)(s->env->now_ms - s->start_ms) / 1000.0);
+	const struct log_pair pairs[] = {
+		{ "client", LOG_PAIR_BARE, net_addr_text(&s->client, peer) },
+		{ "reason", LOG_PAIR_BARE, reason },
+		{ "messages", LOG_PAIR_COUNT, messages },
+		{ "in", LOG_PAIR_COUNT, in },
+		{ "out", LOG_PAIR_COUNT, out },
+		{ "time", LOG_PAIR_COUNT, time },
+	};
+	log_event(c, "close", pairs, sizeof pairs / sizeof pairs[0]);
 }

@@ -23,6 +23,7 @@
 
 #define LOG_TEXT_MAX 4096              /* of a message, before it is escaped */
 #define LOG_ID_MAX 32
+#define WHEN_MAX 40
 #define LOG_REST_MAX 7680              /* of a line behind class and id; syslog takes 8192 */
 #define LOG_LINE_MAX (LOG_REST_MAX + 256)
 #define LOG_WINDOW_MS 60000
@@ -284,8 +285,13 @@ static size_t put_pairs(char *out, size_t size, const struct log_pair *pairs, un
 
 static bool put_text(char *out, size_t size, const struct log_pair *p)
 {
-	const char *quote = p->kind == LOG_PAIR_BARE ? "" : "\"";
-	int n = snprintf(out, size, "%s=%s%s%s", p->key, quote, p->value, quote);
+	static const char *const quotes[][2] = {
+		[LOG_PAIR_BARE] = { "", "" }, [LOG_PAIR_TEXT] = { "\"", "\"" },
+		[LOG_PAIR_NUMBER] = { "\"", "\"" }, [LOG_PAIR_PATH] = { "<", ">" },
+		[LOG_PAIR_COUNT] = { "", "" },
+	};
+	int n = snprintf(out, size, "%s=%s%s%s", p->key, quotes[p->kind][0], p->value,
+		quotes[p->kind][1]);
 
 	return n >= 0 && (size_t)n < size;
 }
@@ -293,7 +299,7 @@ static bool put_text(char *out, size_t size, const struct log_pair *p)
 static bool put_json(char *out, size_t size, const struct log_pair *p)
 {
 	char value[LOG_TEXT_MAX];
-	const char *quote = p->kind == LOG_PAIR_NUMBER ? "" : "\"";
+	const char *quote = p->kind == LOG_PAIR_NUMBER || p->kind == LOG_PAIR_COUNT ? "" : "\"";
 
 	if (!json_inside(value, sizeof value, p->value))
 		return false;
@@ -336,11 +342,27 @@ static void line_compose(char *line, size_t size, enum log_class c, const char *
 	snprintf(line, size, "{\"class\":\"%s\",\"id\":\"%s\",%s}", class_names[c], id_json, rest);
 }
 
+/* "2026-11-21T11:32:49.123Z" (RFC 3339, UTC) */
+static const char *now_text(char text[WHEN_MAX])
+{
+	struct timespec ts = { .tv_sec = 0 };
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	const size_t n = gmtime_r(&ts.tv_sec, &tm) == NULL ? 0 :
+		strftime(text, WHEN_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, WHEN_MAX - n, ".%03ldZ", ts.tv_nsec / 1000000);
+	return text;
+}
+
+/* Program and time are what syslog would have given the line. */
 static void stderr_write(const char *line)
 {
-	char out[LOG_LINE_MAX + 64];
-	int n = snprintf(out, sizeof out, "%s%s%s\n", g_log.cfg.json ? "" : g_log.ident,
-		g_log.cfg.json ? "" : ": ", line);
+	char out[LOG_LINE_MAX + 128], when[WHEN_MAX];
+	int n = g_log.cfg.json ?
+		snprintf(out, sizeof out, "{\"timestamp\":\"%s\",\"program\":\"%s\",%s\n",
+			now_text(when), g_log.ident, line + 1) :
+		snprintf(out, sizeof out, "%s: %s\n", g_log.ident, line);
 
 	if (n >= (int)sizeof out) {
 		n = (int)sizeof out - 1;
@@ -425,6 +447,20 @@ void log_pairs(enum log_class c, int prio, const struct log_pair *pairs, unsigne
 		log_pairs_text(rest, sizeof rest, pairs, n);
 	flatten(rest); /* a value that nobody has cleaned */
 	emit(c, prio, true, g_log.cfg.to_stderr, rest);
+}
+
+void log_event(enum log_class c, const char *event, const struct log_pair *pairs, unsigned n)
+{
+	char members[LOG_REST_MAX - 64], rest[LOG_REST_MAX];
+	const bool json = g_log.cfg.json;
+
+	if (!log_wants(c))
+		return;
+	const char *gap = put_pairs(members, sizeof members, pairs, n, json ? "," : " ",
+		json ? put_json : put_text) == 0 ? "" : json ? "," : " ";
+	snprintf(rest, sizeof rest, json ? "\"msg\":\"%s\"%s%s" : "%s%s%s", event, gap, members);
+	flatten(rest); /* a value that nobody has cleaned */
+	emit(c, class_prios[c], true, g_log.cfg.to_stderr, rest);
 }
 
 bool log_limited(struct log_limit *l, unsigned burst)

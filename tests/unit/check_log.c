@@ -219,13 +219,32 @@ START_TEST(test_long)
 }
 END_TEST
 
+/* What is captured, without the time and the program that stderr has in front. */
+static const char *captured_json(void)
+{
+	static char line[10000];
+	static const char behind[] = "\",\"program\":\"esets_test\",";
+	const char *p = captured();
+	struct tm tm = { .tm_sec = 0 };
+
+	ck_assert_int_eq(strncmp(p, "{\"timestamp\":\"", 14), 0);
+	const char *end = strptime(p + 14, "%Y-%m-%dT%H:%M:%S", &tm);
+	ck_assert_ptr_nonnull(end);
+	ck_assert_int_le(labs(timegm(&tm) - time(NULL)), 60);
+	ck_assert(end[0] == '.' && end[4] == 'Z' && strspn(end + 1, "0123456789") == 3);
+	ck_assert_int_eq(strncmp(end + 5, behind, strlen(behind)), 0);
+	snprintf(line, sizeof line, "{%s", end + 5 + strlen(behind));
+	return line;
+}
+
 START_TEST(test_json)
 {
 	capture_begin();
-	open_with(-1, ~0u, true, true);
+	open_with(LOG_USER, ~0u, true, true);
 	log_ctx_set("x\"y");
 	log_warning("a \"b\" \\ c\n\x01 \xc3\xa4 \xff end");
-	ck_assert_str_eq(captured(), "{\"class\":\"warning\",\"id\":\"x\\\\\\\"y\",\"msg\":"
+	ck_assert_int_eq(strncmp(sys.line, "{\"class\":", 9), 0); /* syslog has its own */
+	ck_assert_str_eq(captured_json(), "{\"class\":\"warning\",\"id\":\"x\\\\\\\"y\",\"msg\":"
 		"\"a \\\"b\\\" \\\\ c\\u000a\\u0001 \xc3\xa4 \\u00ff end\"}\n");
 }
 END_TEST
@@ -264,8 +283,34 @@ START_TEST(test_pairs)
 		log_pairs(LC_SUMM, LOG_NOTICE, pairs, 4);
 		snprintf(want, sizeof want, "{\"class\":\"summ\",\"id\":\"id\",\"a\":\"x\",\"b\":\"%s\","
 			"\"c\":-1.500,\"d\":null}\n", cases[i].json);
-		ck_assert_str_eq(captured(), want);
+		ck_assert_str_eq(captured_json(), want);
 	}
+}
+END_TEST
+
+START_TEST(test_event)
+{
+	static const struct log_pair pairs[] = { { "a", LOG_PAIR_BARE, "x" },
+		{ "b", LOG_PAIR_PATH, "y\\x0a" }, { "c", LOG_PAIR_COUNT, "12" },
+		{ "d", LOG_PAIR_TEXT, "250 z" }, { "e", LOG_PAIR_COUNT, "" } };
+
+	capture_begin();
+	open_with(LOG_USER, 1u << LC_INFO, true, _i != 0);
+	log_ctx_set("id");
+	log_event(LC_INFO, "word", pairs, 5);
+	ck_assert_int_eq(sys.prio, LOG_USER | LOG_INFO);
+	if (_i == 0)
+		ck_assert_str_eq(captured(), "esets_test: info[id]: word a=x b=<y\\x0a> c=12 "
+			"d=\"250 z\" e=\n");
+	else
+		ck_assert_str_eq(captured_json(), "{\"class\":\"info\",\"id\":\"id\",\"msg\":\"word\","
+			"\"a\":\"x\",\"b\":\"y\\u000a\",\"c\":12,\"d\":\"250 z\",\"e\":null}\n");
+	log_event(LC_INFO, "alone", pairs, 0);
+	ck_assert_str_eq(_i == 0 ? captured() : captured_json(), _i == 0 ?
+		"esets_test: info[id]: alone\n" :
+		"{\"class\":\"info\",\"id\":\"id\",\"msg\":\"alone\"}\n");
+	log_event(LC_DEBUG, "not wanted", pairs, 5);
+	ck_assert_str_eq(captured(), "");
 }
 END_TEST
 
@@ -418,6 +463,7 @@ int main(void)
 	tcase_add_loop_test(t, test_long, 0, 2);
 	tcase_add_test(t, test_json);
 	tcase_add_test(t, test_pairs);
+	tcase_add_loop_test(t, test_event, 0, 2);
 	tcase_add_test(t, test_pairs_too_long);
 	tcase_add_test(t, test_context);
 	tcase_add_test(t, test_limited);
