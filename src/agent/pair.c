@@ -14,6 +14,7 @@
 #include "stats.h"
 #include "worker_int.h"
 
+#define DAEMON_BURST 10  /* lines a minute where it comes and goes */
 #define FLUSH_ROUNDS 8   /* then others get their turn */
 #define DIRECT_TURN (1u << 20)   /* octets, the same */
 
@@ -117,11 +118,30 @@ static void op_hangup(struct session *s)
 
 /* ---- the scanner --------------------------------------------------------- */
 
+/* What each message met is in its summary; this is for whoever watches the daemon.
+ * A verdict of its own, unavailable too, has an id, or names its engines. */
+static void note_daemon(struct worker *w, const struct verdict *v)
+{
+	static struct log_limit limit;
+	const bool is_away = v->av == VERDICT_AV_UNAVAILABLE && v->id[0] == '\0' &&
+		v->vdb[0] == '\0';
+
+	if (atomic_load(&w->is_daemon_away) == is_away ||
+	    atomic_exchange(&w->is_daemon_away, is_away) == is_away ||
+	    !log_limited(&limit, DAEMON_BURST))
+		return;
+	if (is_away)
+		log_warning("esets_daemon gives no verdicts: %s", v->reason);
+	else
+		log_info("esets_daemon gives verdicts again");
+}
+
 static void on_scanned(void *arg, struct verdict *v, int clean_fd)
 {
 	struct pair *p = arg;
 
 	worker_clock(p->t);
+	note_daemon(p->t->worker, v);
 	session_on_verdict(&p->s, v, clean_fd);
 	pair_update(p);
 }

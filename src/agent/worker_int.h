@@ -27,6 +27,7 @@ struct worker {                     /* one per process, constant for threads */
 	char hostname[256];
 	unsigned fds_own;               /* descriptors in use before any session */
 	atomic_uint listening;          /* threads that still use the sockets */
+	atomic_bool is_daemon_away;     /* it was said in the log; nothing else asks */
 };
 
 enum worker_phase { WORKER_RUN, WORKER_DRAIN, WORKER_STOP };
