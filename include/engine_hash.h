@@ -29,6 +29,9 @@ void engine_hash_unload(void);
 unsigned long engine_hash_count(void);
 /* Unix time of the newest of its files, 0 there are none. */
 long long engine_hash_time(void);
+/* A file without a single good line was passed over: it would not be, were something
+ * in force. */
+bool engine_hash_has_broken_file(void);
 /* FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted.
  * Where several signatures fit, one whose name is not in allow_name (a list as
  * allow.h has it) comes first. */

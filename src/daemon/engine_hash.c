@@ -43,6 +43,7 @@ struct db {
 	size_t names_len, names_cap;
 	size_t last_name;        /* many lines in a row have the same name */
 	unsigned bad_lines;
+	bool has_broken_file;    /* not one of its lines is a signature */
 	unsigned files;          /* that hold signatures */
 	time_t newest;           /* change of the newest of them */
 };
@@ -237,6 +238,7 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 	if (db == NULL) {
 		log_warning("%s: none of its lines is a signature; with it a reload is refused",
 			path);
+		d->has_broken_file = true;
 		return 0;
 	}
 	snprintf(why, why_size, "%s: none of its lines is a signature", path);
@@ -435,6 +437,11 @@ unsigned long engine_hash_count(void)
 long long engine_hash_time(void)
 {
 	return db != NULL && db->files > 0 ? (long long)db->newest : 0;
+}
+
+bool engine_hash_has_broken_file(void)
+{
+	return db != NULL && db->has_broken_file;
 }
 
 /* ---- looking up -------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "engine_hash.h"
 #include "log.h"
 #include "master.h"
 #include "start.h"
@@ -71,7 +72,10 @@ static int check(struct master *m)
 	start_try_status(m->cli, m->conf); /* no mistake that keeps the daemon from starting */
 	master_engines(m); /* reads the signatures, and says which lines it skips */
 	engines_watch(&(struct engine_call){ .deadline_ms = LLONG_MAX }); /* who does not answer */
-	start_say_in_order(CONF_PROG_DAEMON, m->conf);
+	if (engine_hash_has_broken_file())
+		printf("%s: good enough for a start, but a reload would be refused\n", m->conf->path);
+	else
+		start_say_in_order(CONF_PROG_DAEMON, m->conf);
 	return 0;
 }
 

@@ -304,6 +304,7 @@ START_TEST(broken_file)
 	write_file("a.sha256", text);
 	write_file("b.txt", "<html>\nsorry\n");
 	load(1);
+	ck_assert(engine_hash_has_broken_file());
 	write_file("a.sha256", "# nothing in it\n");
 	ck_assert_int_eq(engine_hash_load(dir, why, sizeof why), -1);
 	ck_assert_ptr_nonnull(strstr(why, "b.txt: none of its lines is a signature"));
