@@ -24,8 +24,10 @@
 #define STOP_S 2
 #define HEALTH_MS 2000u        /* for the daemon's verdict */
 #define HEALTH_FRESH_MS 1000   /* one serves all who ask meanwhile */
-#define WAITING_MAX 64u
+#define WAITING_MAX 32u
 #define TOKEN_SIZE 33u
+
+_Static_assert(WAITING_MAX + LOGIN_HELD_MAX + 1 < WEB_PLACES, "see web_http_fn");
 
 struct web {
 	const struct wwwi_cfg *cfg;
@@ -35,6 +37,7 @@ struct web {
 	struct web_http *http;
 	bool is_stopping;
 	struct log_limit login_limit;
+	struct login_brake *brake;
 	/* what the daemon said, and who waits for it */
 	struct scan_client *scanner;
 	struct scan_job *job;
@@ -168,10 +171,15 @@ static void release(struct web *w, struct evhttp_request *in, const struct web_r
 
 /* --- requests ------------------------------------------------------------ */
 
-static void log_login(struct web *w, struct evhttp_request *in)
+static void refuse_login(struct web *w, struct evhttp_request *in, const struct web_req *r)
 {
+	if (r->auth[0] == '\0') { /* a browser's first */
+		web_http_text(in, 401, LOGIN_TEXT);
+		return;
+	}
 	if (log_limited(&w->login_limit, 5))
 		log_warning("login refused, client=%s", web_http_peer(in));
+	login_brake_refuse(w->brake, in);
 }
 
 static void serve(struct evhttp_request *in, const struct web_req *r, void *arg)
@@ -185,9 +193,7 @@ static void serve(struct evhttp_request *in, const struct web_req *r, void *arg)
 			"machine's name");
 		return;
 	case WEB_WHO:
-		if (r->auth[0] != '\0')
-			log_login(w, in);
-		web_http_text(in, 401, "username and password are needed");
+		refuse_login(w, in, r);
 		return;
 	case WEB_OK:
 		break;
@@ -265,11 +271,12 @@ static int start(struct web *w)
 		return -1;
 	w->sources = sources_new(w->cfg->conf, w->cfg->quarantine_fd);
 	w->scanner = scan_client_new(w->base, w->cfg->conf->global.daemon_sock_path, 1);
+	w->brake = login_brake_new(w->base);
 	w->signal = event_new(w->base, w->cfg->signal_fd, EV_READ | EV_PERSIST, on_signal, w);
 	w->sample = event_new(w->base, -1, EV_PERSIST, on_sample, w);
 	w->stop = evtimer_new(w->base, on_stop, w);
-	if (w->sources == NULL || w->scanner == NULL || w->signal == NULL || w->sample == NULL ||
-	    w->stop == NULL)
+	if (w->sources == NULL || w->scanner == NULL || w->brake == NULL || w->signal == NULL ||
+	    w->sample == NULL || w->stop == NULL)
 		return -1;
 	on_sample(-1, 0, w);
 	w->http = web_http_new(w->base, w->cfg->listen_fd, serve, w);
@@ -282,6 +289,7 @@ static void fini(struct web *w)
 
 	w->nwaiting = 0; /* they go with their connections */
 	web_http_free(&w->http);
+	login_brake_free(&w->brake);
 	release_job_cancel(&w->release);
 	if (w->job != NULL)
 		scan_job_cancel(&w->job);

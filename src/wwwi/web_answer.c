@@ -21,7 +21,7 @@ const char *answer_phrase(unsigned status)
 		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
 		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
 		{ 413, "Content Too Large" }, { 414, "URI Too Long" },
-		{ 421, "Misdirected Request" }, { 500, "Internal Server Error" },
+		{ 421, "Misdirected Request" }, { 429, "Too Many Requests" }, { 500, "Internal Server Error" },
 		{ 501, "Not Implemented" }, { 502, "Bad Gateway" }, { 503, "Service Unavailable" },
 	};
 

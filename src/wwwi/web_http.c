@@ -1,18 +1,24 @@
 /* web_http.c - HTTP for esets_wwwi: libevent's evhttp, and the bounds that it lacks.
  *
- *   accept --> READING --whole--> ASKED (answered now, or later) --> closed
+ *   accept --> READING --whole--> PENDING --> ANSWERED --gone out--> closed
  *
  * evhttp 2.1 bounds a head, a body and the time between two octets. It bounds
- * neither the number of connections nor the time of a whole request, and while an
- * answer is too long to go out at once it keeps whatever comes in (300 MB in two
- * seconds were seen) and takes a client that has closed its half for gone. Hence:
+ * neither the number of connections nor the time of a whole request nor the line
+ * with the length of a chunk, which it reads from its start with every octet.
+ * While an answer is too long to go out at once it keeps whatever comes in (300 MB
+ * in two seconds were seen) and takes a client that has closed its half for gone;
+ * and behind an answer to CONNECT it does not close. Hence:
  *   - There is a fixed number of places. Each holds a reference to the bufferevent
  *     that evhttp gets for a connection (evhttp_set_bevcb); one whose callbacks are
  *     unset is evhttp's no longer. With all places taken the oldest connection
- *     whose request is not whole gives way.
- *   - Each state has one deadline. It ends the connection by the event that evhttp
- *     would get from a timeout of its own.
- *   - While a request is answered nothing is read: one connection is one request.
+ *     whose request is not whole gives way, then the oldest that does not read its
+ *     answer. Those that wait for theirs stay: serve.c keeps them fewer than places.
+ *   - The states follow each other as drawn, each with one deadline. It ends the
+ *     connection by the event that evhttp would get from a timeout of its own.
+ *   - Where more comes, though what evhttp has left there is longer than a request,
+ *     the connection ends.
+ *   - While a request is answered nothing is read, and when the answer has gone out
+ *     the connection ends: one connection is one request.
  * What evhttp refuses by itself (400, 413, 501) it answers itself, in constant
  * text. Knows nothing of pages. */
 #include "wwwi_int.h"
@@ -30,23 +36,24 @@
 #include "log.h"
 #include "stats.h"
 
-#define CONNS_MAX 64u
 #define READ_S 10
 #define WRITE_S 30
 #define PAUSE_S 1          /* no descriptor for a connection */
 #define HEAD_MAX 8192
 #define BODY_MAX 1024
 #define METHODS (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | \
-	EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | \
-	EVHTTP_REQ_PATCH)  /* those we do not serve get our own 405 */
+	EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH)
+	/* those we do not serve get our own 405; CONNECT would make us a proxy */
 
-enum state { FREE, READING, ASKED };
+/* In the order in which they give way. */
+enum state { FREE, READING, ANSWERED, PENDING };
 
 struct conn {
 	struct web_http *h;
 	struct bufferevent *bev;   /* a reference; NULL if FREE */
 	struct event *timer;
 	enum state state;
+	bool has_nul;              /* an octet 0 has come: evhttp ends a text there */
 	unsigned long age;         /* the smaller, the older */
 };
 
@@ -55,12 +62,58 @@ struct web_http {
 	struct evhttp *http;
 	struct evconnlistener *listener;   /* http's */
 	struct event *again;
-	struct conn conns[CONNS_MAX];
+	struct conn conns[WEB_PLACES];
 	unsigned long next_age;
 	bool is_stopping;
 	web_http_fn serve;
 	void *arg;
 };
+
+static void set_state(struct conn *c, enum state s, int seconds)
+{
+	const struct timeval t = { .tv_sec = seconds };
+
+	c->state = s;
+	evtimer_add(c->timer, &t);
+}
+
+/* --- what goes in and out ------------------------------------------------ */
+
+/* evhttp is to have taken what it can before more comes. (A watermark would have its
+ * callback called without end.) */
+static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct evbuffer_ptr from;
+	struct conn *c = arg;
+
+	if (info->n_added > 0 && evbuffer_ptr_set(in, &from, info->orig_size, EVBUFFER_PTR_SET) == 0 &&
+	    evbuffer_search(in, "", 1, &from).pos >= 0)
+		c->has_nul = true;
+	if (info->n_added > 0 && info->orig_size > HEAD_MAX + BODY_MAX)
+		event_active(c->timer, EV_TIMEOUT, 1);
+}
+
+/* Whatever evhttp means to do behind an answer, and whoever made that, the timer is
+ * first. "100 Continue" is none: evhttp goes on to read. */
+static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info, void *arg)
+{
+	bufferevent_data_cb on_read = NULL;
+	struct conn *c = arg;
+
+	if (info->n_added > 0 && c->state == PENDING)
+		set_state(c, ANSWERED, WRITE_S);
+	bufferevent_getcb(c->bev, &on_read, NULL, NULL, NULL);
+	if (info->n_deleted == 0 || evbuffer_get_length(out) > 0 || on_read != NULL)
+		return;
+	c->state = ANSWERED;
+	event_active(c->timer, EV_TIMEOUT, 1);
+}
+
+static int watch(struct conn *c)
+{
+	return evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c) == NULL ||
+		evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c) == NULL ? -1 : 0;
+}
 
 /* --- places -------------------------------------------------------------- */
 
@@ -70,16 +123,10 @@ static void release_place(struct conn *c)
 		stats_add(ST_HTTP_CUT, 1);
 	c->state = FREE;
 	event_del(c->timer);
+	evbuffer_remove_cb(bufferevent_get_input(c->bev), on_input, c);
+	evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
 	bufferevent_decref(c->bev);
 	c->bev = NULL;
-}
-
-static void set_state(struct conn *c, enum state s, int seconds)
-{
-	const struct timeval t = { .tv_sec = seconds };
-
-	c->state = s;
-	evtimer_add(c->timer, &t);
 }
 
 /* evhttp has let go of it, which it tells only of those that were asked of us. */
@@ -103,16 +150,9 @@ static void cut(struct conn *c)
 	bufferevent_decref(bev);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	cut(arg);
-}
-
 static void sweep(struct web_http *h)
 {
-	for (unsigned i = 0; i < CONNS_MAX; i++)
+	for (unsigned i = 0; i < WEB_PLACES; i++)
 		if (h->conns[i].state == READING && is_gone(&h->conns[i]))
 			release_place(&h->conns[i]);
 }
@@ -121,7 +161,7 @@ static struct conn *oldest(struct web_http *h, enum state s)
 {
 	struct conn *found = NULL;
 
-	for (unsigned i = 0; i < CONNS_MAX; i++) {
+	for (unsigned i = 0; i < WEB_PLACES; i++) {
 		struct conn *c = &h->conns[i];
 		if (c->state == s && (found == NULL || c->age < found->age))
 			found = c;
@@ -136,12 +176,21 @@ static struct conn *place(struct web_http *h)
 	if (c != NULL)
 		return c;
 	sweep(h);
-	c = oldest(h, FREE);
-	if (c == NULL) {
-		c = oldest(h, READING) != NULL ? oldest(h, READING) : oldest(h, ASKED);
+	for (enum state s = FREE; c == NULL; s++)
+		c = oldest(h, s);
+	if (c->state != FREE)
 		cut(c);
-	}
 	return c;
+}
+
+static struct conn *place_of(struct web_http *h, struct evhttp_connection *evcon)
+{
+	const struct bufferevent *bev = evcon != NULL ? evhttp_connection_get_bufferevent(evcon) : NULL;
+
+	for (unsigned i = 0; bev != NULL && i < WEB_PLACES; i++)
+		if (h->conns[i].bev == bev)
+			return &h->conns[i];
+	return NULL;
 }
 
 /* evhttp asks for what a new connection is to be read by. */
@@ -155,9 +204,14 @@ static struct bufferevent *on_new(struct event_base *base, void *arg)
 	struct conn *c = place(h);
 	bufferevent_incref(bev);
 	c->bev = bev;
+	c->has_nul = false;
 	c->age = h->next_age++;
 	set_state(c, READING, READ_S);
-	return bev;
+	if (watch(c) == 0)
+		return bev;
+	release_place(c);
+	bufferevent_free(bev);
+	return NULL;
 }
 
 static void leave_if_idle(struct web_http *h)
@@ -165,18 +219,29 @@ static void leave_if_idle(struct web_http *h)
 	if (!h->is_stopping)
 		return;
 	sweep(h);
-	if (oldest(h, READING) == NULL && oldest(h, ASKED) == NULL)
-		event_base_loopbreak(h->base);
+	for (unsigned i = 0; i < WEB_PLACES; i++)
+		if (h->conns[i].state != FREE)
+			return;
+	event_base_loopbreak(h->base);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	cut(c);
+	leave_if_idle(c->h);
 }
 
 static void on_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct web_http *h = arg;
-	const struct bufferevent *bev = evhttp_connection_get_bufferevent(evcon);
+	struct conn *c = place_of(h, evcon);
 
-	for (unsigned i = 0; i < CONNS_MAX; i++)
-		if (h->conns[i].bev == bev)
-			release_place(&h->conns[i]);
+	if (c != NULL)
+		release_place(c);
 	leave_if_idle(h);
 }
 
@@ -234,15 +299,19 @@ static unsigned take(struct evhttp_request *in, struct web_req *r)
 static void on_request(struct evhttp_request *in, void *arg)
 {
 	struct evhttp_connection *evcon = evhttp_request_get_connection(in);
-	struct bufferevent *bev = evhttp_connection_get_bufferevent(evcon);
 	struct web_http *h = arg;
+	struct conn *c = place_of(h, evcon);
 	struct web_req r;
 
-	for (unsigned i = 0; i < CONNS_MAX; i++)
-		if (h->conns[i].bev == bev)
-			set_state(&h->conns[i], ASKED, WRITE_S);
+	if (c == NULL || c->state != READING) { /* not its first: it has had its answer */
+		if (c != NULL)
+			cut(c);
+		evhttp_send_reply(in, 400, NULL, NULL); /* to nobody */
+		return;
+	}
+	set_state(c, PENDING, WRITE_S);
 	evhttp_connection_set_closecb(evcon, on_closed, h);
-	const unsigned status = take(in, &r);
+	const unsigned status = c->has_nul ? 400 : take(in, &r);
 	if (status == 0)
 		h->serve(in, &r, h->arg);
 	else
@@ -317,12 +386,10 @@ void web_http_text(struct evhttp_request *in, unsigned status, const char *text)
 
 void web_http_hold(struct web_http *h, struct evhttp_request *in, int seconds)
 {
-	struct evhttp_connection *evcon = evhttp_request_get_connection(in);
-	const struct bufferevent *bev = evcon != NULL ? evhttp_connection_get_bufferevent(evcon) : NULL;
+	struct conn *c = place_of(h, evhttp_request_get_connection(in));
 
-	for (unsigned i = 0; bev != NULL && i < CONNS_MAX; i++)
-		if (h->conns[i].bev == bev)
-			set_state(&h->conns[i], ASKED, seconds + WRITE_S);
+	if (c != NULL && c->state == PENDING)
+		set_state(c, PENDING, seconds + WRITE_S);
 }
 
 /* What strangers can have evhttp say by the line is for who looks for it. */
@@ -341,7 +408,7 @@ static int start(struct web_http *h, int listen_fd)
 	h->http = evhttp_new(h->base);
 	if (h->again == NULL || h->http == NULL)
 		return -1;
-	for (unsigned i = 0; i < CONNS_MAX; i++) {
+	for (unsigned i = 0; i < WEB_PLACES; i++) {
 		h->conns[i].h = h;
 		h->conns[i].timer = evtimer_new(h->base, on_timer, &h->conns[i]);
 		if (h->conns[i].timer == NULL)
@@ -399,7 +466,7 @@ void web_http_free(struct web_http **h)
 	if (p->http != NULL)
 		evhttp_free(p->http); /* listener and connections with it */
 	sweep(p);
-	for (unsigned i = 0; i < CONNS_MAX; i++)
+	for (unsigned i = 0; i < WEB_PLACES; i++)
 		if (p->conns[i].timer != NULL)
 			event_free(p->conns[i].timer);
 	if (p->again != NULL)

@@ -3,6 +3,7 @@
  *   main.c     options, start, parent: binds, supervises, serves its own counters
  *   serve.c    worker: its loop, who is answered what
  *   web_http.c HTTP by evhttp: connections, one request each, and their bounds
+ *   login_brake.c  refuses wrong passwords, late
  *   web_answer.c  the head of each answer
  *   answers.c  what is answered: pages, metrics, JSON
  *   release_ask.c  asks the daemon to release a message
@@ -89,7 +90,11 @@ struct event_base;
 struct evhttp_request;
 struct web_http;
 
-/* A request: in is to be answered once, at once or later; r holds for this call. */
+#define WEB_PLACES 64u      /* connections at once */
+
+/* A request: in is to be answered once, at once or later; r holds for this call.
+ * Connections do not give way to new ones as long as their request waits for its
+ * answer: fewer than WEB_PLACES may do so at a time. */
 typedef void (*web_http_fn)(struct evhttp_request *in, const struct web_req *r, void *arg);
 
 /* Accepts at listen_fd (borrowed). NULL with errno. */
@@ -107,6 +112,21 @@ void web_http_text(struct evhttp_request *in, unsigned status, const char *text)
 void web_http_hold(struct web_http *h, struct evhttp_request *in, int seconds);
 /* The client's address as text, valid as long as the request is. */
 const char *web_http_peer(struct evhttp_request *in);
+
+/* --- login_brake.c ------------------------------------------------------- */
+
+#define LOGIN_HELD_MAX 16u  /* wrong passwords that wait for their answer */
+#define LOGIN_HELD_S 1
+#define LOGIN_TEXT "username and password are needed"
+
+/* Against who guesses and waits for the answers; nobody who knows the password waits,
+ * or is kept out. */
+struct login_brake;
+struct login_brake *login_brake_new(struct event_base *base);
+/* Requests that wait are the caller's to close, before. */
+void login_brake_free(struct login_brake **b);
+/* Answers with 401 in a second, or with 429 now if too many wait for theirs. */
+void login_brake_refuse(struct login_brake *b, struct evhttp_request *in);
 
 /* --- release_ask.c ------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 #include "unit.h"
 #include "wwwi_int.h"
 
-#define PLACES 64
+#define PLACES ((int)WEB_PLACES)
 #define LONG ((size_t)6 << 20)   /* more than the kernel takes at once */
 #define HEAD(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -243,7 +243,7 @@ START_TEST(half_closed)
 END_TEST
 
 /* An answer that is late: octets behind the request, the client's half closed, the
- * client gone, its place taken. */
+ * client gone, its place wanted. */
 START_TEST(late)
 {
 	static char mem[65536];
@@ -258,18 +258,127 @@ START_TEST(late)
 	else if (_i == 3)
 		close(fd);
 	for (int i = 0; _i == 4 && i < PLACES; i++)
-		others[i] = dial(HEAD("/long"));
+		others[i] = dial(i % 2 == 0 ? HEAD("/long") : "GET");
 	turn();
 	web_http_text(held, 200, "at last");
 	turn();
 	if (_i != 3) {
 		read_all(fd, out, sizeof out);
-		ck_assert_int_eq(strstr(out, "at last") != NULL, _i < 3);
+		ck_assert_ptr_nonnull(strstr(out, "at last"));
 	}
 	for (int i = 0; _i == 4 && i < PLACES; i++)
 		close(others[i]);
 	turn();
 	expect_served("/x");
+}
+END_TEST
+
+static unsigned answers_in(const char *text)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, "HTTP/1.1 ")) != NULL; text++)
+		n++;
+	return n;
+}
+
+/* Whatever is asked, and whoever answers, the connection ends behind it. */
+START_TEST(one_request)
+{
+	static const char *const methods[] = { "GET /", "POST /", "PUT /", "CONNECT x:1", "CONNECT /",
+		"TRACE /", "CONNECT", "get /", "CONNECT x:1 HTTP/1.1\r\nContent-Length: -1" };
+	char one[200], three[700], out[9000] = "";
+
+	snprintf(one, sizeof one, "%s%s\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
+		methods[_i], strchr(methods[_i], '\n') == NULL ? " HTTP/1.1" : "");
+	snprintf(three, sizeof three, "%s%s%s", one, HEAD("/second"), one);
+	read_all(dial(three), out, sizeof out);
+	ck_assert_msg(answers_in(out) == 1 && strstr(out, "/second") == NULL, "%s", out);
+	ck_assert_uint_le(served, 1);
+	int fd = dial(one);
+	turn();
+	(void)!send(fd, HEAD("/second"), strlen(HEAD("/second")), MSG_NOSIGNAL);
+	out[0] = '\0';
+	read_all(fd, out, sizeof out);
+	ck_assert_msg(answers_in(out) == 1 && strstr(out, "/second") == NULL, "%s", out);
+}
+END_TEST
+
+/* Clients that keep what they got an answer on have no place any more. */
+START_TEST(places_of_the_answered)
+{
+	int slow = dial("GET /slow HTTP/1.1\r\n"), fd[PLACES];
+	char out[2000] = "";
+
+	for (int i = 0; i < PLACES; i++)
+		fd[i] = dial(i % 2 == 0 ? "CONNECT x:1 HTTP/1.1\r\nHost: localhost\r\n\r\n" : HEAD("/x"));
+	ck_assert_int_eq(send(slow, "Host: localhost\r\n\r\n", 19, 0), 19);
+	read_all(slow, out, sizeof out);
+	ck_assert_msg(strstr(out, "/slow") != NULL, "%s", out);
+	for (int i = 0; i < PLACES; i++)
+		close(fd[i]);
+}
+END_TEST
+
+START_TEST(expects)
+{
+	char out[2000] = "";
+	int fd = dial("POST /sent HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+		"Expect: 100-continue\r\n\r\n");
+
+	turn();
+	ck_assert_int_eq(send(fd, "ab", 2, 0), 2);
+	read_all(fd, out, sizeof out);
+	ck_assert_msg(strstr(out, "HTTP/1.1 100 Continue\r\n") == out, "%s", out);
+	ck_assert_msg(strstr(out, "\r\n\r\n/sent\n") != NULL, "%s", out);
+}
+END_TEST
+
+/* The length of a chunk, a field behind the last: it is not kept, and others are
+ * served. */
+START_TEST(endless)
+{
+	static const char *const begins[] = { "Transfer-Encoding: chunked\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n" };
+	static char mem[65536];
+	char begin[200];
+
+	snprintf(begin, sizeof begin, "POST / HTTP/1.1\r\nHost: localhost\r\n%s", begins[_i]);
+	int fd = dial(begin);
+	const size_t before = resident();
+	memset(mem, '0', sizeof mem);
+	for (int i = 0; i < 1000; i++) {
+		(void)!send(fd, mem, sizeof mem, MSG_NOSIGNAL);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_lt(resident(), before + (4u << 20));
+	expect_served("/x");
+	close(fd);
+	turn();
+}
+END_TEST
+
+/* The rest of a field behind an octet 0 would be seen by nobody. */
+START_TEST(nul)
+{
+	static const char *const requests[] = { "GET / HTTP/1.1\r\nHost: localhost@evil\r\n\r\n",
+		"GET /@ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nX: @\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n@" };
+	char out[2000] = "";
+
+	for (unsigned i = 0; i < 2 * sizeof requests / sizeof requests[0]; i++) {
+		const char *r = requests[i / 2];
+		int fd = dial("");
+		for (const char *p = r; *p != '\0'; p++) {
+			if (send(fd, *p == '@' ? "" : p, 1, MSG_NOSIGNAL) < 0)
+				break; /* it has its answer */
+			if (i % 2 == 0)
+				turn();
+		}
+		read_all(fd, out, sizeof out);
+		ck_assert_msg(strncmp(out, "HTTP/1.1 400 ", 13) == 0, "%u: %s", i, out);
+	}
+	ck_assert_uint_eq(served, 0);
 }
 END_TEST
 
@@ -329,6 +438,11 @@ int main(void)
 	tcase_add_test(c, greedy);
 	tcase_add_test(c, half_closed);
 	tcase_add_loop_test(c, late, 0, 5);
+	tcase_add_loop_test(c, one_request, 0, 9);
+	tcase_add_test(c, places_of_the_answered);
+	tcase_add_test(c, expects);
+	tcase_add_loop_test(c, endless, 0, 2);
+	tcase_add_test(c, nul);
 	tcase_add_test(c, head_without_body);
 	tcase_add_test(c, stops);
 	tcase_add_test(c, freed_at_work);
