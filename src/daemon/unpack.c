@@ -135,7 +135,8 @@ unsigned unpack_preload(void)
 
 	pthread_once(&once, locale_make);
 	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-		kept[i] = iconv_open("UTF-8", sets[i]);
+		if (kept[i] == NULL)
+			kept[i] = iconv_open("UTF-8", sets[i]);
 		missing += kept[i] == (iconv_t)-1;
 	}
 	return missing;
