@@ -42,7 +42,9 @@ class Site:
                                  **more)
         check_eq(got, status, "exit status of %s: %s%s%s" % (" ".join(arguments), out, self.err,
                                                              self.mta.log()))
-        check(all(len(line) <= 200 for line in out.splitlines()), "long lines:\n" + out)
+        # as it is with files in places that are no test's
+        usual = out.replace(self.dir, "/etc/postfix").replace(self.config, "/etc/esets/esets.cfg")
+        check(all(len(line) <= 200 for line in usual.splitlines()), "long lines:\n" + out)
         return out
 
     def files(self):
