@@ -1,9 +1,9 @@
 /* esets_inst.c - hooks the agent into Postfix, shows first what it would do,
  * and undoes it.
  *
- * Owns the command line, what is printed and what is asked. What is to be
- * changed is inst_plan.c's and inst_undo.c's, the changes are inst_apply.c's,
- * the test mails inst_check.c's. */
+ * Owns the command line, what is asked, and the order of things. How a plan is
+ * shown is inst_print.c's, what is to be changed is inst_plan.c's and
+ * inst_undo.c's, the changes are inst_apply.c's, the test mails inst_check.c's. */
 #include "config.h"
 
 #include <errno.h>
@@ -84,170 +84,17 @@ static int not_done(const char *why)
 	return EX_NOT_DONE;
 }
 
-/* --- what is printed ----------------------------------------------------------------- */
-
-/* Text in lines of less than 80 columns, the first with a head. */
-static void print_folded(const char *head, const char *text)
-{
-	size_t room = 78 - strlen(head), indent = strlen(head);
-
-	while (*text != '\0') {
-		size_t n = strlen(text);
-		if (n > room) {
-			for (n = room; n > 0 && text[n] != ' ';)
-				n--;
-			if (n == 0)
-				n = strcspn(text, " ");
-		}
-		printf("%*s%.*s\n", (int)indent, head, (int)n, text);
-		head = "";
-		text += n;
-		text += *text == ' ';
-	}
-}
-
-/* Text of files: nothing in it that a terminal would obey. */
-static void make_plain(char *text)
-{
-	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < ' ' || *text == '\x7f')
-			*text = '?';
-	}
-}
-
-/* The next piece of a service: what stands before the first option, or an option; what
- * is behind it, or NULL. */
-static const char *next_piece(const char *line, size_t *len_out)
-{
-	const char *next = strstr(line, " -o ");
-
-	*len_out = next != NULL ? (size_t)(next - line) : strlen(line);
-	return next != NULL ? next + 1 : NULL;
-}
-
-static bool has_piece(const char *line, const char *piece, size_t n)
-{
-	size_t len;
-
-	for (const char *next; line != NULL; line = next) {
-		next = next_piece(line, &len);
-		if (len == n && memcmp(line, piece, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A service, an option a line; of another that takes its place, or whose place it takes,
- * only what that does not have. Returns how many lines both have. */
-static size_t print_service(char sign, const char *line, const char *other)
-{
-	size_t len, same = 0;
-
-	for (const char *next; line != NULL; line = next) {
-		next = next_piece(line, &len);
-		if (has_piece(other, line, len))
-			same++;
-		else
-			printf("  %c %s%.*s\n", sign, line[0] == '-' ? "    " : "", (int)len, line);
-	}
-	return same;
-}
-
-static void print_side(const struct inst_step *s, char sign, bool is_there, const char *raw)
-{
-	char text[INST_TEXT_MAX];
-
-	if (!is_there)
-		return;
-	str_copy(text, sizeof text, raw);
-	make_plain(text);
-	if (s->kind == INST_MASTER)
-		print_service(sign, text, NULL);
-	else if (s->kind == INST_CONF)
-		printf("  %c %s\n", sign, text);
-	else
-		printf("  %c %s =%s%s\n", sign, s->name, text[0] != '\0' ? " " : "", text);
-}
-
-/* A service that is there, and is to be another: what differs. */
-static void print_difference(const struct inst_step *s)
-{
-	char was[INST_TEXT_MAX], becomes[INST_TEXT_MAX];
-
-	str_copy(was, sizeof was, s->was);
-	str_copy(becomes, sizeof becomes, s->becomes);
-	make_plain(was);
-	make_plain(becomes);
-	printf("    %s\n", s->name);
-	print_service('-', was, becomes);
-	printf("    (%zu lines are in both)\n", print_service('+', becomes, was));
-}
-
-static void print_kind(const struct tool *t, enum inst_kind kind, const char *path,
-	const char *what)
-{
-	if (!inst_plan_has(&t->plan, kind))
-		return;
-	printf("%s%s\n", path, what);
-	for (size_t i = 0; i < t->plan.nsteps; i++) {
-		const struct inst_step *s = &t->plan.steps[i];
-		if (s->kind != kind)
-			continue;
-		if (kind == INST_MASTER && s->had && s->has) {
-			print_difference(s);
-			continue;
-		}
-		print_side(s, '-', s->had, s->was);
-		print_side(s, '+', s->has, s->becomes);
-	}
-	printf("\n");
-}
-
-static void print_plan(const struct tool *t)
-{
-	static const char *const heads[] = { [INST_NOTE] = "NOTE: ",
-		[INST_CONFLICT] = "IN THE WAY: ", [INST_FATAL] = "IMPOSSIBLE: " };
-
-	print_kind(t, INST_CONF, t->config.path, " (section [smtp])");
-	print_kind(t, INST_MASTER, t->site.dir, "/master.cf (postconf -M)");
-	print_kind(t, INST_MAIN, t->site.dir, "/main.cf (postconf)");
-	for (size_t i = 0; i < t->plan.nnotes; i++) {
-		char text[INST_NOTE_MAX];
-		str_copy(text, sizeof text, t->plan.notes[i].text);
-		make_plain(text);
-		print_folded(heads[t->plan.notes[i].level], text);
-	}
-	if (t->plan.nnotes > 0)
-		printf("\n");
-	fflush(stdout);
-}
-
-/* A word of a command as a shell takes it. */
-static void print_word(const char *word)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-		"/._-+,:@%";
-
-	if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
-		fputs(word, stdout);
-		return;
-	}
-	for (putchar('\''); *word != '\0'; word++)
-		*word == '\'' ? fputs("'\\''", stdout) : putchar(*word);
-	putchar('\'');
-}
-
 /* A command of ours, on the same files as this one, to the end of the line. */
 static void print_command(const struct tool *t, const char *option)
 {
 	printf("esets_inst");
 	if (t->config_path != NULL) {
 		printf(" -c ");
-		print_word(t->config_path);
+		inst_print_word(t->config_path);
 	}
 	if (t->postfix_dir != NULL) {
 		printf(" --postfix-config ");
-		print_word(t->postfix_dir);
+		inst_print_word(t->postfix_dir);
 	}
 	printf(" %s\n", option);
 }
@@ -570,7 +417,7 @@ static int hook(struct tool *t)
 	int status;
 
 	make_plan(t);
-	print_plan(t);
+	inst_print_plan(&t->plan, t->config.path, t->site.dir);
 	if (t->plan.nsteps == 0 && inst_plan_level(&t->plan) != INST_FATAL) {
 		printf("esets_smtp is hooked into Postfix (%s); nothing is to be changed.\n",
 			inst_mode_name(t->mode));
@@ -581,7 +428,7 @@ static int hook(struct tool *t)
 	if (geteuid() != 0)
 		return not_done("only root can change Postfix; nothing was changed");
 	if (inst_site_check(&t->site, why) < 0) {
-		print_folded("", why);
+		inst_print_folded("", why);
 		return not_done("Postfix does not like its configuration as it is; nothing was changed");
 	}
 	if (inst_apply(&t->state, &t->site, &t->plan, t->mode, &t->config, why) < 0)
@@ -620,7 +467,7 @@ static int unhook(struct tool *t)
 		inst_plan_note(&t->plan, INST_NOTE, "There is mail in the queue, and it remembers the "
 			"filter: behind --undo it would wait. To have it scanned, let the queue run empty "
 			"first (postqueue -f, postqueue -p).");
-	print_plan(t);
+	inst_print_plan(&t->plan, t->config.path, t->site.dir);
 	if (!may_go_on(t, &status))
 		return status;
 	if (geteuid() != 0)
@@ -633,7 +480,7 @@ static int unhook(struct tool *t)
 	if (is_mail_left(t)) {
 		printf("There is mail in the queue, and it remembers the filter: it waits. To send it on\n"
 			"without being scanned: postsuper -c ");
-		print_word(t->site.dir);
+		inst_print_word(t->site.dir);
 		printf(" -r ALL " REQUEUED "\n");
 	}
 	return 0;

@@ -1,4 +1,5 @@
-/* inst_int.h - the parts of esets_inst: programs it runs, files, test mails. */
+/* inst_int.h - the parts of esets_inst: programs it runs, files, what is
+ * printed, test mails. */
 #ifndef ESETS_INST_INT_H
 #define ESETS_INST_INT_H
 
@@ -91,6 +92,16 @@ char *inst_file_read(int dir, const char *name, size_t *len_out);
 int inst_file_write(int dir, const char *name, const void *text, size_t n, mode_t mode);
 /* Are they the same, octet for octet? A file that is not there: false. */
 bool inst_file_is(int dir, const char *name, const void *text, size_t n);
+
+/* --- inst_print.c: on stdout --- */
+
+/* What a plan changes, in esets.cfg and in Postfix's files by their paths, and
+ * what is to be said of it. */
+void inst_print_plan(const struct inst_plan *plan, const char *config, const char *postfix);
+/* Text in lines of less than 80 columns, the first with a head. */
+void inst_print_folded(const char *head, const char *text);
+/* A word of a command as a shell takes it. */
+void inst_print_word(const char *word);
 
 /* --- inst_check.c: test mails --- */
 
