@@ -21,12 +21,12 @@ struct smtp_link {
 };
 
 /* To the first address of the list (net_resolve) that answers; list_name is
- * what an error calls the list. 0; -1 with a text in why, nothing to close. */
+ * what an error calls the list. A step takes at most timeout_ms, this and all
+ * that follows together at most most_ms (0: no such end). 0; -1 with a text in
+ * why, nothing to close. */
 int smtp_link_open(struct smtp_link *l, const char *list, const char *list_name, uint16_t port,
-	long long timeout_ms, char *why, size_t why_size);
+	long long timeout_ms, long long most_ms, char *why, size_t why_size);
 void smtp_link_close(struct smtp_link *l);
-/* All that follows takes at most so long from now on. */
-void smtp_link_limit(struct smtp_link *l, long long most_ms);
 /* Has the server said nothing that has not been taken? What it says before it is asked
  * is no answer. False: l->why. */
 bool smtp_link_is_quiet(struct smtp_link *l);

@@ -61,6 +61,9 @@ struct smtp_send {
 int smtp_send_init(struct smtp_send *s, const struct smtp_send_job *job);
 /* A whole reply: its code and all its lines. */
 enum smtp_send_step smtp_send_reply(struct smtp_send *s, int code, const char *raw, size_t len);
+/* The same where not all had been sent that the last step wanted: it is the end, and
+ * nothing is delivered by it. A refusal is told in the server's words. */
+void smtp_send_early(struct smtp_send *s, int code, const char *raw, size_t len);
 /* The connection has ended, or time is over, with this text. */
 void smtp_send_lost(struct smtp_send *s, const char *text);
 

@@ -72,8 +72,7 @@ static enum smtp_send_step say(struct smtp_send *s, enum state next, const char 
 }
 
 /* "what: the first line of the reply" */
-static enum smtp_send_step fail(struct smtp_send *s, int code, const char *what, const char *raw,
-	size_t len)
+static void note_reply(struct smtp_send *s, const char *what, const char *raw, size_t len)
 {
 	const char *end = memchr(raw, '\n', len);
 	int n = (int)(end != NULL ? end - raw : (ptrdiff_t)len);
@@ -81,6 +80,12 @@ static enum smtp_send_step fail(struct smtp_send *s, int code, const char *what,
 	while (n > 0 && (raw[n - 1] == '\r' || raw[n - 1] == '\n'))
 		n--;
 	snprintf(s->why, sizeof s->why, "%s: %.*s", what, n < 200 ? n : 200, raw);
+}
+
+static enum smtp_send_step fail(struct smtp_send *s, int code, const char *what, const char *raw,
+	size_t len)
+{
+	note_reply(s, what, raw, len);
 	/* 421: it closes by itself. */
 	if (code == 421) {
 		s->state = S_OVER;
@@ -225,6 +230,19 @@ enum smtp_send_step smtp_send_reply(struct smtp_send *s, int code, const char *r
 	if (kind == 2 && s->state != S_DATA)
 		return on_ok(s, raw, len);
 	return fail(s, code, step_text(s, text, sizeof text), raw, len);
+}
+
+void smtp_send_early(struct smtp_send *s, int code, const char *raw, size_t len)
+{
+	char step[160], what[220];
+	const bool is_refusal = code / 100 == 4 || code / 100 == 5;
+
+	if (s->state < S_QUIT) {
+		snprintf(what, sizeof what, "%s%s", step_text(s, step, sizeof step),
+			is_refusal ? "" : ": the server speaks before it is asked");
+		note_reply(s, what, raw, len);
+	}
+	s->state = S_OVER;
 }
 
 void smtp_send_lost(struct smtp_send *s, const char *text)

@@ -19,6 +19,7 @@
 #include "smtp_send.h"
 
 #define CHUNK ((size_t)65536)
+#define EARLY_MS 5000       /* for the rest of a reply that came before its time */
 
 /* A server that expects the header gets one that names no client. */
 static int send_proxy_header(struct smtp_link *l, const struct conf_smtp *c)
@@ -96,21 +97,34 @@ static int act(struct smtp_link *l, struct smtp_send *s, enum smtp_send_step ste
 	return send_content(l, fd, s->job->size, step == SMTP_SEND_BODY);
 }
 
+/* Not all could be sent. It may have been told why. */
+static void cut_off(struct smtp_link *l, struct smtp_send *s)
+{
+	l->timeout_ms = EARLY_MS;
+	if (!smtp_link_is_quiet(l) && smtp_link_reply(l) > 0)
+		smtp_send_early(s, l->reply.code, (const char *)buf_head(&l->reply.raw),
+			buf_len(&l->reply.raw));
+	else
+		smtp_send_lost(s, l->why);
+}
+
 static void talk(struct smtp_link *l, struct smtp_send *s, int fd, const struct conf_smtp *c)
 {
 	enum smtp_send_step step = SMTP_SEND_LINE;
 
 	while (step != SMTP_SEND_OVER) {
-		if (smtp_link_reply(l) < 0)
-			break;
+		if (smtp_link_reply(l) < 0) {
+			smtp_send_lost(s, l->why);
+			return;
+		}
 		step = smtp_send_reply(s, l->reply.code, (const char *)buf_head(&l->reply.raw),
 			buf_len(&l->reply.raw));
 		l->timeout_ms = c->timeout_server * 1000LL;
-		if (step != SMTP_SEND_OVER && act(l, s, step, fd) < 0)
-			break;
+		if (step != SMTP_SEND_OVER && act(l, s, step, fd) < 0) {
+			cut_off(l, s);
+			return;
+		}
 	}
-	if (step != SMTP_SEND_OVER)
-		smtp_send_lost(s, l->why);
 }
 
 static int release_open(const struct conf_smtp *c, int fd, const struct smtp_send_job *job,
@@ -124,10 +138,8 @@ static int release_open(const struct conf_smtp *c, int fd, const struct smtp_sen
 		return -1;
 	}
 	if (smtp_link_open(&l, c->server_addr, "server_addr", c->server_port,
-	    c->timeout_banner * 1000LL, why, QUAR_RELEASE_WHY) < 0)
+	    c->timeout_banner * 1000LL, most_ms, why, QUAR_RELEASE_WHY) < 0)
 		return -1;
-	if (most_ms != 0)
-		smtp_link_limit(&l, most_ms);
 	if (send_proxy_header(&l, c) < 0)
 		smtp_send_lost(&s, l.why);
 	else

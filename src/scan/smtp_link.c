@@ -34,11 +34,6 @@ static int wait_for(struct smtp_link *l, short events, long long end_ms)
 	return n > 0 ? 0 : -1;
 }
 
-void smtp_link_limit(struct smtp_link *l, long long most_ms)
-{
-	l->end_ms = now_ms() + most_ms;
-}
-
 bool smtp_link_is_quiet(struct smtp_link *l)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLIN };
@@ -123,12 +118,13 @@ static int connect_one(struct smtp_link *l, const struct net_endpoint *e)
 }
 
 int smtp_link_open(struct smtp_link *l, const char *list, const char *list_name, uint16_t port,
-	long long timeout_ms, char *why, size_t why_size)
+	long long timeout_ms, long long most_ms, char *why, size_t why_size)
 {
 	struct net_endpoint e[NET_ADDRS_MAX];
 	char text[200] = "";
 
-	*l = (struct smtp_link){ .fd = -1, .timeout_ms = timeout_ms, .why = "" };
+	*l = (struct smtp_link){ .fd = -1, .timeout_ms = timeout_ms, .why = "",
+		.end_ms = most_ms != 0 ? now_ms() + most_ms : 0 };
 	int n = net_resolve(list, port, false, e, NET_ADDRS_MAX, text, sizeof text);
 	for (int i = 0; i < n; i++) {
 		if (connect_one(l, &e[i]) == 0) {

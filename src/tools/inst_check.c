@@ -103,7 +103,7 @@ static void send_mail(const char *host, unsigned port, const char *rcpt, bool is
 	*o = (struct outcome){ .is_taken = false };
 	make(&m, rcpt, is_infected);
 	if (l == NULL || smtp_send_init(&s, &m.job) < 0 ||
-	    smtp_link_open(l, host, "address", (uint16_t)port, STEP_MS, why, sizeof why) < 0) {
+	    smtp_link_open(l, host, "address", (uint16_t)port, STEP_MS, 0, why, sizeof why) < 0) {
 		str_clean(o->text, sizeof o->text, why, strlen(why));
 		free(l);
 		return;

@@ -1,7 +1,7 @@
 /* fuzz_smtp_send.c - whatever a server says: each step is a line or an end,
  * and delivered is only what had a 2xx behind its body. Input: two octets that
  * choose the message, then replies, each ended by a NUL; an empty one is the
- * end of the connection. */
+ * end of the connection, one with an exclamation mark came too early. */
 #include "fuzz.h"
 #include "smtp_send.h"
 
@@ -29,6 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		enum smtp_send_step step = SMTP_SEND_OVER;
 		if (n == 0)
 			smtp_send_lost(&s, "gone");
+		else if (raw[0] == '!')
+			smtp_send_early(&s, code = 0, raw, n);
 		else
 			step = smtp_send_reply(&s, code, raw, n);
 		free(raw);

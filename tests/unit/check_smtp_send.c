@@ -136,6 +136,35 @@ START_TEST(lost)
 }
 END_TEST
 
+/* Before all of the last step was sent: never delivered, and told as it was said. */
+START_TEST(early)
+{
+	static const struct { const char *reply, *why; } said[] = {
+		{ "552-5.3.4 too big\r\n552 really\r\n", ": 552-5.3.4 too big" },
+		{ "421 4.3.2 going down\r\n", ": 421 4.3.2 going down" },
+		{ "250 2.0.0 got it\r\n", ": the server speaks before it is asked: 250 2.0.0 got it" },
+		{ "354 go on\r\n", ": the server speaks before it is asked: 354 go on" },
+	};
+	const struct dialogue *d = &dialogues[0];
+	struct smtp_send s;
+
+	for (int n = 0; d->t[n].reply != NULL; n++) {
+		for (size_t k = 0; k < sizeof said / sizeof *said; k++) {
+			ck_assert_int_eq(smtp_send_init(&s, &d->job), 0);
+			for (int i = 0; i < n; i++)
+				smtp_send_reply(&s, atoi(d->t[i].reply), d->t[i].reply, strlen(d->t[i].reply));
+			smtp_send_early(&s, atoi(said[k].reply), said[k].reply, strlen(said[k].reply));
+			ck_assert(s.is_delivered == (n >= 7));
+			const char *tail = strstr(s.why, said[k].why);
+			ck_assert_msg(s.is_delivered ? s.why[0] == '\0' :
+				tail != NULL && strcmp(tail, said[k].why) == 0, "%s", s.why);
+			ck_assert_int_eq(smtp_send_reply(&s, 250, "250 ok\r\n", 8), SMTP_SEND_OVER);
+			ck_assert(s.is_delivered == (n >= 7));
+		}
+	}
+}
+END_TEST
+
 START_TEST(addresses)
 {
 	static const char *const good[] = { "", "a@example.org", "\"a b\"@example.org",
@@ -199,6 +228,7 @@ int main(void)
 
 	tcase_add_loop_test(t, dialogue, 0, (int)(sizeof dialogues / sizeof dialogues[0]));
 	tcase_add_test(t, lost);
+	tcase_add_test(t, early);
 	tcase_add_test(t, addresses);
 	tcase_add_test(t, jobs_that_cannot_be_sent);
 	tcase_add_test(t, look);
