@@ -93,6 +93,9 @@ void supervise_block_signals(void)
 	/* Ignored by whoever started us, children would vanish unreaped. The others
 	 * come to a signalfd although they are ignored. */
 	signal(SIGCHLD, SIG_DFL);
+	/* With --foreground the log goes to stderr, whose reader may end before us:
+	 * that costs lines, not the service. */
+	signal(SIGPIPE, SIG_IGN);
 }
 
 unsigned supervise_slots(unsigned num)
@@ -105,7 +108,7 @@ unsigned supervise_slots(unsigned num)
 __attribute__((noreturn))
 static void child_run(struct sup *s, unsigned slot)
 {
-	static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGCHLD };
+	static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
 	sigset_t set;
 
 	for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)

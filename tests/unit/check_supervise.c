@@ -70,7 +70,8 @@ static void sleep_ms(int ms)
 
 /* --- what runs in parent and workers --- */
 
-/* Blocked: the five; everything else open and at its default; no signalfd. */
+/* Blocked: the five; PIPE ignored; everything else open and at its default; no
+ * signalfd. */
 static bool child_is_clean(void)
 {
 	static const int blocked[] = { SIGTERM, SIGUSR2, SIGHUP, SIGINT, SIGUSR1 };
@@ -85,7 +86,7 @@ static bool child_is_clean(void)
 	}
 	if (sigismember(&set, SIGCHLD) != 0 || sigismember(&set, SIGPIPE) != 0)
 		return false;
-	if (sigaction(SIGPIPE, NULL, &sa) < 0 || sa.sa_handler != SIG_DFL)
+	if (sigaction(SIGPIPE, NULL, &sa) < 0 || sa.sa_handler != SIG_IGN)
 		return false;
 	if (extra[0] != -1 && fcntl(extra[0], F_GETFD) >= 0)
 		return false;
@@ -217,7 +218,6 @@ static pid_t begin(struct supervise_cfg cfg, enum mode mode)
 		struct log_cfg log = { -1, 0, false, false };
 		log_open("check_supervise", &log);
 		signal(SIGCHLD, SIG_IGN); /* as some starters leave it */
-		signal(SIGPIPE, SIG_IGN);
 		supervise_block_signals();
 		parent = getpid();
 		if (extra[1] != -1)

@@ -90,9 +90,11 @@ class Process:
         self.workers_may_die = False
         self.prefix = []   # a command that ends in exec of the program
         self.pass_fds = []  # descriptors for it
+        self.stderr = None  # a descriptor instead of the log
 
     def start(self, ready):
-        with open(self.log_path, "ab") as err, open(self.out_path, "ab") as out:
+        with open(self.log_path, "ab") as log, open(self.out_path, "ab") as out:
+            err = log if self.stderr is None else self.stderr
             self.popen = subprocess.Popen(
                 self.prefix + command(self.name, *self.arguments), stdin=subprocess.DEVNULL, stdout=out,
                 stderr=err, env=environment(self.t), start_new_session=True, cwd=self.t.scratch,
