@@ -1,8 +1,10 @@
 /* replay.c - plays files through a fuzz target, without libFuzzer.
  *
- * replay_NAME plays the corpus of NAME; replay_NAME FILE... plays these. Each
- * input is a block of its own, so that sanitizers see a read beyond it. */
+ * replay_NAME plays the corpus of NAME; replay_NAME FILE... plays these, of a
+ * directory the files in it. Each input is a block of its own, so that sanitizers
+ * see a read beyond it. */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,13 @@ static int play_dir(const char *dir)
 	return bad ? -1 : 0;
 }
 
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int main(int argc, char **argv)
 {
 	const char *src = getenv("srcdir"), *slash = strrchr(argv[0], '/');
@@ -63,7 +72,7 @@ int main(int argc, char **argv)
 	int bad = 0;
 
 	for (int i = 1; i < argc; i++)
-		bad |= play(argv[i]) < 0;
+		bad |= (is_dir(argv[i]) ? play_dir(argv[i]) : play(argv[i])) < 0;
 	if (argc == 1) {
 		if (strncmp(name, "replay_", 7) == 0)
 			name += 7;

@@ -18,6 +18,11 @@ die() {
 	exit 1
 }
 
+# The comment at the head of a script: its --help.
+head_comment() {
+	sed -n '2,/^$/s/^# \{0,1\}//p' "$1"
+}
+
 is_installed() {
 	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
