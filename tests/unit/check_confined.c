@@ -127,7 +127,7 @@ static int confined(void)
 #endif
 	if (getrlimit(RLIMIT_DATA, &rl) < 0 || rl.rlim_cur > MEMORY_MAX)
 		return 22;
-	void *p = malloc(MEMORY_MAX);
+	void *volatile p = malloc(MEMORY_MAX); /* a compiler may leave out what nobody uses */
 	if (p != NULL || errno != ENOMEM)
 		return 23;
 	p = malloc(512u << 20);
