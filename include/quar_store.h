@@ -9,7 +9,7 @@
 
 #include "quar_dir.h"
 
-#define QUAR_STORE_WHY 160
+#define QUAR_STORE_WHY 512
 #define QUAR_STORE_LOOKS 32
 
 struct quar_store {

@@ -48,6 +48,10 @@ bool start_is_enabled(enum conf_program program, const struct conf *c);
 /* A setting is to blame: says where it was made. Returns CONF_EX_CONFIG. */
 int start_fail(enum conf_program program, const struct conf *c, const char *option,
 	const char *why);
+/* The exit status of a start that failed with this errno: 1 where it may go well
+ * the next time, so that a service manager is to try again (a full disk, a port that
+ * somebody has), else CONF_EX_CONFIG. */
+int start_status_of(int error);
 /* At a reload, of what was fixed at the start: a change waits for a restart. */
 void start_say_fixed(const char *option, const char *was, const char *is);
 /* The same for the module common options that are fixed. */

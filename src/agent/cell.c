@@ -14,15 +14,19 @@
 #include "log.h"
 #include "sandbox.h"
 
+/* A directory that cannot be reached now leaves nothing that may be opened: never
+ * everything. */
 static int confine_files(const char *spool_dir)
 {
 	int dir = open(spool_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
-		return -1;
+		log_error("spool_dir: %s: %s; this worker keeps messages in memory only, until the next "
+			"reload", spool_dir, strerror(errno));
 	int rc = confine_all_to_dir(dir);
 	int error = errno;
-	close(dir);
+	if (dir >= 0)
+		close(dir);
 	errno = error;
 	return rc;
 }

@@ -63,10 +63,13 @@ static int fail_option(const struct conf *c, const char *option, const char *why
 
 /* The same; but whoever only checks may have fewer rights than what starts
  * later, which is no more than a warning. */
-static int fail_place(const struct manager *m, const char *option, int error, const char *why)
+static int fail_place(const struct manager *m, const struct conf *c, const char *option, int error,
+	const char *why)
 {
-	if (error != EACCES || !m->cli->check_config || geteuid() == 0)
-		return fail_option(m->conf, option, why);
+	if (error != EACCES || !m->cli->check_config || geteuid() == 0) {
+		const int status = fail_option(c, option, why);
+		return m->cli->check_config ? status : start_status_of(error);
+	}
 	log_warning("%s: %s", option, why);
 	return 0;
 }
@@ -168,6 +171,41 @@ static void stopping(void *ctx)
 	listen_close(&m->listen);
 }
 
+/* Can a worker keep messages there? Tried by a child as the user that workers
+ * run as. 0, or an errno. */
+static int try_spool_dir(const struct manager *m, const char *dir)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = proc_identity_take(&m->id) < 0 ? -1 : spool_open_file(dir);
+		_exit(fd >= 0 ? 0 : errno);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+static int fail_path(const struct manager *m, const struct conf *c, const char *option, int error,
+	const char *path)
+{
+	char why[PATH_MAX + 64];
+
+	snprintf(why, sizeof why, "%s: %s", path, strerror(error));
+	return fail_place(m, c, option, error, why);
+}
+
+static int make_spool_dir(const struct manager *m, const struct conf *c)
+{
+	const char *dir = c->smtp.spool_dir;
+
+	if (proc_make_dir(dir, 0700, &m->id) < 0)
+		return fail_path(m, c, "spool_dir", errno, dir);
+	int err = try_spool_dir(m, dir);
+	return err != 0 ? fail_path(m, c, "spool_dir", err, dir) : 0;
+}
+
 static void apply_times(struct manager *m)
 {
 	m->sup.num = m->conf->smtp.num_proc;
@@ -197,6 +235,8 @@ static int reload(void *ctx, unsigned *num_io)
 		log_error("num_proc and num_thrd can grow this far only by a restart");
 		conf_free(&c);
 	}
+	if (c != NULL && make_spool_dir(m, c) != 0)
+		conf_free(&c);
 	if (c != NULL && listen_open(&fresh, &m->listen, c, why, sizeof why) < 0) {
 		fail_option(c, "listen_addr", why);
 		conf_free(&c);
@@ -236,30 +276,6 @@ static bool has_open_door(const struct listen_set *set)
 	return false;
 }
 
-/* Can a worker keep messages there? Tried by a child as the user that workers
- * run as. 0, or an errno. */
-static int try_spool_dir(const struct manager *m, const char *dir)
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int fd = proc_identity_take(&m->id) < 0 ? -1 : spool_open_file(dir);
-		_exit(fd >= 0 ? 0 : errno);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-}
-
-static int fail_path(const struct manager *m, const char *option, int error, const char *path)
-{
-	char why[PATH_MAX + 64];
-
-	snprintf(why, sizeof why, "%s: %s", path, strerror(error));
-	return fail_place(m, option, error, why);
-}
-
 /* What is there already, and whether the rest can be made: the same for
  * --check-config as for the start. */
 static int try_places(const struct manager *m)
@@ -268,29 +284,20 @@ static int try_places(const struct manager *m)
 	struct stat st;
 	int err = proc_try_dir(c->spool_dir, &m->id) < 0 ? errno :
 		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
-	int status = err != 0 ? fail_path(m, "spool_dir", err, c->spool_dir) : 0;
+	int status = err != 0 ? fail_path(m, m->conf, "spool_dir", err, c->spool_dir) : 0;
 
 	if (!start_wants_pid_file(m->cli, m->conf) || proc_try_file(c->mod.pid_file, S_IFREG, true) == 0)
 		return status;
-	err = fail_path(m, "pid_file", errno, c->mod.pid_file);
+	err = fail_path(m, m->conf, "pid_file", errno, c->mod.pid_file);
 	return status != 0 ? status : err;
-}
-
-static int make_spool_dir(const struct manager *m)
-{
-	const char *dir = m->conf->smtp.spool_dir;
-
-	if (proc_make_dir(dir, 0700, &m->id) < 0)
-		return fail_path(m, "spool_dir", errno, dir);
-	int err = try_spool_dir(m, dir);
-	return err != 0 ? fail_path(m, "spool_dir", err, dir) : 0;
 }
 
 static int write_pid(const struct manager *m)
 {
 	int status = start_pid_file(m->cli, m->conf, &m->id);
 
-	return status >= 0 ? status : fail(m->conf->smtp.mod.pid_file, strerror(errno), 1);
+	return status >= 0 ? status :
+		fail_path(m, m->conf, "pid_file", errno, m->conf->smtp.mod.pid_file);
 }
 
 static int alloc_tables(struct manager *m)
@@ -308,13 +315,6 @@ static int alloc_tables(struct manager *m)
 	return 0;
 }
 
-/* A port that somebody has, or an address that is not there, may be right later:
- * the service manager is to try again. */
-static int status_of_listen(int error)
-{
-	return error == EADDRINUSE || error == EADDRNOTAVAIL ? 1 : CONF_EX_CONFIG;
-}
-
 /* What the service manager has passed is listened on if listen_addr says so. */
 static int open_sockets(struct manager *m)
 {
@@ -324,7 +324,7 @@ static int open_sockets(struct manager *m)
 
 	listen_passed(&passed);
 	if (listen_open(&m->listen, &passed, m->conf, why, sizeof why) < 0) {
-		status = status_of_listen(errno);
+		status = start_status_of(errno);
 		fail_option(m->conf, "listen_addr", why);
 	}
 	for (unsigned i = 0; status == 0 && i < passed.n; i++)
@@ -342,7 +342,7 @@ static int prepare(struct manager *m)
 	int status = try_places(m);
 
 	if (status == 0)
-		status = make_spool_dir(m);
+		status = make_spool_dir(m, m->conf);
 	if (status == 0)
 		status = write_pid(m);
 	if (status == 0)
@@ -366,7 +366,7 @@ int manager_check(const struct conf_cli *cli, struct conf *conf)
 	    NET_ADDRS_MAX, why, sizeof why) < 0)
 		log_warning("%s: server_addr: %s", conf_origin(conf, "smtp", "server_addr"), why);
 	if (status == 0 && conf->smtp.listen_addr[0] != '\0' && listen_try(conf, why, sizeof why) < 0)
-		status = fail_place(&m, "listen_addr", errno, why);
+		status = fail_place(&m, conf, "listen_addr", errno, why);
 	start_try_status(cli, conf); /* no mistake that keeps the agent from starting */
 	return status != 0 ? status : try_places(&m);
 }

@@ -43,7 +43,7 @@ void master_pid_file(struct master *m)
 	int status = start_pid_file(m->cli, m->conf, &m->id);
 
 	if (status < 0)
-		start_check_fatal(m->conf, "pid_file", "%s: %s", m->conf->global.mod.pid_file,
+		start_check_fatal(m->conf, "pid_file", errno, "%s: %s", m->conf->global.mod.pid_file,
 			strerror(errno));
 	if (status > 0)
 		exit(status);
@@ -83,13 +83,13 @@ void master_listen(struct master *m)
 	if (m->sock.fd >= 0)
 		return;
 	if (proc_make_parent_dir(path, 0755, &m->id) < 0)
-		start_check_fatal(m->conf, "daemon_sock_path", "its directory cannot be made: %s",
+		start_check_fatal(m->conf, "daemon_sock_path", errno, "its directory cannot be made: %s",
 			strerror(errno));
 	if (unix_sock_listen(&m->sock, path, BACKLOG, &m->id) == 0)
 		return;
 	if (errno == EADDRINUSE)
 		log_fatal(START_EX_RUNNING, "already running: somebody answers on %s", path);
-	start_check_fatal(m->conf, "daemon_sock_path", "%s: %s", path, strerror(errno));
+	start_check_fatal(m->conf, "daemon_sock_path", errno, "%s: %s", path, strerror(errno));
 }
 
 void master_listen_release(struct master *m)
@@ -130,6 +130,6 @@ void master_engines(struct master *m)
 	size_t n = strcspn(why, ":");
 	str_copy_n(name, sizeof name, why, n);
 	if (why[n] == ':' && why[n + 1] == ' ')
-		start_check_fatal(m->conf, name, "%s", why + n + 2);
+		start_check_fatal(m->conf, name, 0, "%s", why + n + 2);
 	log_fatal(CONF_EX_CONFIG, "%s", why);
 }

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "log.h"
 #include "start.h"
+#include "start_check.h"
 
 #define WHY_SIZE 512
 
@@ -58,6 +59,11 @@ int master_reload(void *ctx, unsigned *num_io)
 	struct conf *conf = conf_load(m->cli, start_note, NULL);
 	if (conf == NULL) {
 		log_error("reload: the configuration is not valid, nothing was changed");
+		return -1;
+	}
+	if (!start_check_reload(conf, m->cli, &m->id)) {
+		log_error("reload: nothing was changed");
+		conf_free(&conf);
 		return -1;
 	}
 	if (master_access(&access, conf) < 0) {

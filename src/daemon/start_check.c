@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "proc.h"
+#include "start.h"
 
 #define WHY_SIZE 512
 
@@ -18,9 +19,10 @@ struct check {
 	const struct conf *conf;
 	const struct conf_cli *cli;
 	const struct proc_identity *id;
+	bool is_reload;
 };
 
-void start_check_fatal(const struct conf *c, const char *name, const char *fmt, ...)
+void start_check_fatal(const struct conf *c, const char *name, int error, const char *fmt, ...)
 {
 	char text[WHY_SIZE];
 	const char *origin = conf_origin(c, "global", name);
@@ -30,21 +32,21 @@ void start_check_fatal(const struct conf *c, const char *name, const char *fmt, 
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (strcmp(origin, "default") == 0)
-		log_fatal(CONF_EX_CONFIG, "%s: %s", name, text);
+		log_fatal(start_status_of(error), "%s: %s", name, text);
 	else
-		log_fatal(CONF_EX_CONFIG, "%s: %s: %s", origin, name, text);
+		log_fatal(start_status_of(error), "%s: %s: %s", origin, name, text);
 }
 
 /* Something about a setting, which ends a start if it is an error. */
-static void blame_option(const struct check *k, const char *name, bool is_error,
+static void blame_option(const struct check *k, const char *name, bool is_error, int error,
 	const char *text)
 {
 	const struct conf *c = k->conf;
 	const char *origin = conf_origin(c, "global", name);
 	bool is_default = strcmp(origin, "default") == 0;
 
-	if (is_error && !k->cli->check_config)
-		start_check_fatal(c, name, "%s", text);
+	if (is_error && !k->cli->check_config && !k->is_reload)
+		start_check_fatal(c, name, error, "%s", text);
 	(is_error ? log_error : log_warning)("%s%s%s: %s", is_default ? "" : origin,
 		is_default ? "" : ": ", name, text);
 }
@@ -57,9 +59,10 @@ static bool is_place_usable(const struct check *k, const char *name, const char 
 
 	if (proc_try_file(path, type, true) == 0)
 		return true;
-	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
-	snprintf(text, sizeof text, "%s: %s", path, strerror(errno));
-	blame_option(k, name, is_error, text);
+	const int error = errno;
+	bool is_error = error != EACCES || !k->cli->check_config || geteuid() == 0;
+	snprintf(text, sizeof text, "%s: %s", path, strerror(error));
+	blame_option(k, name, is_error, error, text);
 	return !is_error;
 }
 
@@ -77,7 +80,7 @@ static bool are_signatures_usable(const struct check *k)
 	if (error == 0)
 		return true;
 	snprintf(text, sizeof text, "%s: %s", path, strerror(error));
-	blame_option(k, "av_signature_dir", true, text);
+	blame_option(k, "av_signature_dir", true, error, text);
 	return false;
 }
 
@@ -88,9 +91,10 @@ static bool is_quarantine_usable(const struct check *k)
 
 	if (!start_check_wants_quarantine(k->conf) || proc_try_dir(dir, k->id) == 0)
 		return true;
-	bool is_error = errno != EACCES || !k->cli->check_config || geteuid() == 0;
-	snprintf(text, sizeof text, "%s: %s", dir, strerror(errno));
-	blame_option(k, "av_quarantine_dir", is_error, text);
+	const int error = errno;
+	bool is_error = error != EACCES || !k->cli->check_config || geteuid() == 0;
+	snprintf(text, sizeof text, "%s: %s", dir, strerror(error));
+	blame_option(k, "av_quarantine_dir", is_error, error, text);
 	return !is_error;
 }
 
@@ -109,13 +113,13 @@ static bool is_script_usable(const struct check *k)
 			return true;
 		snprintf(text, sizeof text, "%s: user %s cannot run it: %s", path,
 			k->conf->global.mod.user, strerror(errno));
-		blame_option(k, "exec_script", false, text);
+		blame_option(k, "exec_script", false, errno, text);
 		return true;
 	}
 	/* An EACCES may be ours alone. */
 	bool is_error = is_there || errno != EACCES;
 	snprintf(text, sizeof text, "%s: %s", path, is_there ? "not an executable file" : strerror(errno));
-	blame_option(k, "exec_script", is_error, text);
+	blame_option(k, "exec_script", is_error, is_there ? 0 : errno, text);
 	return !is_error;
 }
 
@@ -138,7 +142,7 @@ static void warn_odd(const struct conf *c)
 bool start_check_paths(const struct conf *c, const struct conf_cli *cli,
 	const struct proc_identity *id)
 {
-	const struct check check = { c, cli, id }, *k = &check;
+	const struct check check = { c, cli, id, false }, *k = &check;
 	const struct conf_global *g = &c->global;
 	bool ok = is_place_usable(k, "daemon_sock_path", g->daemon_sock_path, S_IFSOCK);
 
@@ -148,6 +152,15 @@ bool start_check_paths(const struct conf *c, const struct conf_cli *cli,
 	ok &= is_script_usable(k);
 	warn_odd(c);
 	return are_signatures_usable(k) && ok;
+}
+
+bool start_check_reload(const struct conf *c, const struct conf_cli *cli,
+	const struct proc_identity *id)
+{
+	const struct check k = { c, cli, id, true };
+	const bool quarantine = is_quarantine_usable(&k), script = is_script_usable(&k);
+
+	return are_signatures_usable(&k) && quarantine && script;
 }
 
 bool start_check_wants_quarantine(const struct conf *c)

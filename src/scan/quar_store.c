@@ -396,7 +396,7 @@ int quar_store_put(struct quar_store *s, const struct quar_meta *request, int fd
 		str_copy(why, QUAR_STORE_WHY, "larger than av_quarantine_max_size");
 	else if (quar_store_open(s) < 0 ||
 	    (rc = put_or_note(s, &m, fd, now_s, octets, id_out)) < 0)
-		snprintf(why, QUAR_STORE_WHY, "av_quarantine_dir: %s", strerror(errno));
+		snprintf(why, QUAR_STORE_WHY, "av_quarantine_dir: %.300s: %s", s->path, strerror(errno));
 	return rc;
 }
 

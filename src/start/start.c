@@ -183,6 +183,18 @@ int start_fail(enum conf_program program, const struct conf *c, const char *opti
 	return CONF_EX_CONFIG;
 }
 
+int start_status_of(int error)
+{
+	static const int passing[] = { ENOSPC, EDQUOT, EROFS, EIO, ENOMEM, ENOBUFS, EMFILE, ENFILE,
+		EAGAIN, EINTR, EADDRINUSE, EADDRNOTAVAIL };
+
+	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
+		if (error == passing[i])
+			return 1;
+	}
+	return CONF_EX_CONFIG;
+}
+
 void start_say_fixed(const char *option, const char *was, const char *is)
 {
 	if (strcmp(was, is) != 0)

@@ -228,13 +228,13 @@ static const struct {
 #define TRIES ((int)(sizeof tries / sizeof tries[0]))
 
 /* Status of a process that is shut in and does it. */
-static int status_of(int (*try)(void))
+static int status_of(const char *spool_dir, int (*try)(void))
 {
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		cell_enter(dir);
+		cell_enter(spool_dir);
 		_exit(try());
 	}
 	ck_assert_int_gt(pid, 0);
@@ -270,13 +270,27 @@ START_TEST(from_inside)
 	if (want != 0 && (confine_why_not() != NULL ||
 	    (tries[_i].by_landlock ? !has_landlock() : !has_filter())))
 		return;
-	const int status = status_of(tries[_i].try);
+	const int status = status_of(dir, tries[_i].try);
 	if (want == KILLED)
 		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
 			"try %d: status %x", _i, (unsigned)status);
 	else
 		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == want,
 			"try %d: status %x", _i, (unsigned)status);
+}
+END_TEST
+
+/* A spool directory that has gone leaves a worker less to open, not more. */
+START_TEST(without_its_directory)
+{
+	if (confine_why_not() != NULL || !has_landlock())
+		return;
+	if (tries[_i].try != spool_file && !tries[_i].by_landlock && tries[_i].error != 0)
+		return;
+	const int status = status_of("/nonexistent/spool", tries[_i].try);
+	const int want = tries[_i].try == spool_file ? EACCES : tries[_i].error;
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == want, "try %d: status %x", _i,
+		(unsigned)status);
 }
 END_TEST
 
@@ -418,6 +432,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, each_begin, each_end);
 	tcase_add_loop_test(t, from_inside, 0, TRIES);
+	tcase_add_loop_test(t, without_its_directory, 0, TRIES);
 	tcase_add_loop_test(t, from_inside_wwwi, 0, WEB_TRIES);
 	tcase_add_test(t, handed_over);
 	suite_add_tcase(s, t);
