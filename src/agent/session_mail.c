@@ -97,7 +97,8 @@ static void log_spool_error(const struct session *s)
 		log_error("spool_dir: %s: the disk is full: %llu octets must stay free (spool_min_free); "
 			"the message is deferred", c->dir, (unsigned long long)c->min_free);
 	else
-		log_error("spool_dir: %s: %m; the message is deferred", c->dir);
+		log_error("spool_dir: %s: %m%s; the message is deferred", c->dir,
+			errno == EFBIG ? " (ulimit -f, LimitFSIZE)" : "");
 }
 
 /* The decoder's sink. What can't be kept is still read to its end. */

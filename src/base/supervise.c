@@ -93,9 +93,11 @@ void supervise_block_signals(void)
 	/* Ignored by whoever started us, children would vanish unreaped. The others
 	 * come to a signalfd although they are ignored. */
 	signal(SIGCHLD, SIG_DFL);
-	/* With --foreground the log goes to stderr, whose reader may end before us:
-	 * that costs lines, not the service. */
+	/* Children, too, are to see what a write was refused for, and not to end by it
+	 * with all their sessions: a reader of stderr that has ended, where the log goes
+	 * with --foreground, or a limit of the size of files (ulimit -f). */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 unsigned supervise_slots(unsigned num)
