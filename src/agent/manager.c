@@ -232,7 +232,10 @@ static int reload(void *ctx, unsigned *num_io)
 	struct conf *c = conf_load(m->cli, start_note, NULL);
 
 	if (c != NULL && (c->smtp.num_proc > m->max_workers || c->smtp.num_thrd > m->max_threads)) {
-		log_error("num_proc and num_thrd can grow this far only by a restart");
+		const bool is_proc = c->smtp.num_proc > m->max_workers;
+
+		log_error("%s: beyond %u it grows only by a restart", is_proc ? "num_proc" : "num_thrd",
+			is_proc ? m->max_workers : m->max_threads);
 		conf_free(&c);
 	}
 	if (c != NULL && make_spool_dir(m, c) != 0)

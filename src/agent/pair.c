@@ -15,6 +15,7 @@
 #include "worker_int.h"
 
 #define DAEMON_BURST 10  /* lines a minute where it comes and goes */
+#define CROWD_BURST 5    /* lines a minute where there is no room */
 #define FLUSH_ROUNDS 8   /* then others get their turn */
 #define DIRECT_TURN (1u << 20)   /* octets, the same */
 
@@ -227,6 +228,22 @@ static void refuse(struct pair *p, enum session_end why)
 	p->t->nrefused++;
 }
 
+/* One client or the whole agent has as many sessions as it may. */
+static void refuse_busy(struct pair *p, bool is_full)
+{
+	static struct log_limit full, client;
+	const struct conf_smtp *c = &p->t->env.conf->smtp;
+	char who[NET_ADDR_TEXT];
+
+	refuse(p, SESSION_END_BUSY);
+	if (is_full && log_limited(&full, CROWD_BURST))
+		log_warning("max_sessions (%u) is reached: more clients are told 421, to try later",
+			c->max_sessions);
+	else if (!is_full && log_limited(&client, CROWD_BURST))
+		log_warning("max_sessions_per_client (%u) is reached by %s: it is told 421, to try "
+			"later", c->max_sessions_per_client, net_addr_text(&p->s.client, who));
+}
+
 /* The client is known, by its connection or by what the balancer said; or it is
  * not, and then the balancer's own address earns it no trust. */
 static void pair_begin(struct pair *p, bool is_known)
@@ -243,12 +260,13 @@ static void pair_begin(struct pair *p, bool is_known)
 	}
 	if (!net_cidrs_match(w->allowed.list, w->allowed.n, &p->s.client)) {
 		refuse(p, SESSION_END_NOT_ALLOWED);
-	} else if (stats_sum(ST_SESSIONS_OPEN) > c->max_sessions ||
-	           sessions > c->max_sessions_per_client) {
-		refuse(p, SESSION_END_BUSY);
-	} else {
-		session_start(&p->s);
+		return;
 	}
+	const bool is_full = stats_sum(ST_SESSIONS_OPEN) > c->max_sessions;
+	if (is_full || sessions > c->max_sessions_per_client)
+		refuse_busy(p, is_full);
+	else
+		session_start(&p->s);
 }
 
 /* Octets of a balancer's connection up to the end of its header. False: the

@@ -131,7 +131,8 @@ static void on_listen(evutil_socket_t fd, short what, void *arg)
 			pair_new(t, client, &peer);
 			if (client < t->fds_for_clients)
 				continue;
-			pause_accept(t, "the descriptors left are for sessions that are open");
+			pause_accept(t, "the descriptors left are for sessions that are open (raise "
+				"LimitNOFILE, ulimit -n, or lower max_sessions)");
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			pause_accept(t, strerror(errno));
 		}
