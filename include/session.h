@@ -186,6 +186,8 @@ void session_on_dial(struct session *s, bool up);
 void session_on_verdict(struct session *s, struct verdict *v, int clean_fd);
 /* The agent terminates. */
 void session_stop(struct session *s);
+/* The same, and waits for nothing: a message that has no reply yet gets 421. */
+void session_cut(struct session *s);
 /* Looks at the clock; call at least once a second. */
 void session_tick(struct session *s);
 /* n octets of direct were sent; 0: there are no more, though there should be. */

@@ -476,7 +476,7 @@ void pair_turn(struct pair *p)
 	pair_update(p);
 }
 
-void pair_stop(struct pair *p)
+static void pair_end(struct pair *p, void (*end)(struct session *))
 {
 	if (p->lingering)
 		return;
@@ -484,6 +484,16 @@ void pair_stop(struct pair *p)
 		pair_free(p);
 		return;
 	}
-	session_stop(&p->s);
+	end(&p->s);
 	pair_update(p);
+}
+
+void pair_stop(struct pair *p)
+{
+	pair_end(p, session_stop);
+}
+
+void pair_cut(struct pair *p)
+{
+	pair_end(p, session_cut);
 }

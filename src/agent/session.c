@@ -345,6 +345,12 @@ void session_stop(struct session *s)
 	session_event(s, EV_STOP);
 }
 
+void session_cut(struct session *s)
+{
+	session_log_ctx(s);
+	session_close(s, SESSION_END_STOPPED);
+}
+
 /* When the time of the state runs out; 0: no limit here. */
 static long long deadline_ms(const struct session *s, enum session_event *who)
 {

@@ -28,6 +28,7 @@
 #define SCANS_PER_THREAD 64
 #define ACCEPTS_PER_WAKE 4
 #define RESERVE_PER_THREAD ((rlim_t)2 * SCANS_PER_THREAD)  /* a scan's socket, its message */
+#define CUT_MS 250          /* for last replies; supervise.c kills us 250 ms later */
 #define CROWD 500u          /* sessions whose memory is worth giving back */
 
 void worker_clock(struct worker_thread *t)
@@ -239,8 +240,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 		return;
 	worker_clock(t);
 	stop_listening(t);
-	if (atomic_load(&t->phase) == WORKER_STOP)
-		each_pair(t, pair_stop);
+	const int phase = atomic_load(&t->phase);
+	if (phase >= WORKER_STOP)
+		each_pair(t, phase == WORKER_STOP ? pair_stop : pair_cut);
 	check_end(t);
 }
 
@@ -349,7 +351,7 @@ static long long monotonic_ms(void)
 }
 
 /* Waits for signals and for the threads to end after one. 0 all have ended,
- * -1 the time is over: threads may still run. */
+ * -1 the time is over, also for a last reply: threads may still run. */
 static int wait_signals(const struct worker *w, struct worker_thread *threads, pthread_t *ids,
 	bool *joined, unsigned n)
 {
@@ -364,7 +366,7 @@ static int wait_signals(const struct worker *w, struct worker_thread *threads, p
 	for (;;) {
 		int sig = phase == WORKER_RUN ? sigwaitinfo(&set, NULL) :
 			sigtimedwait(&set, NULL, &poll_time);
-		if (sig == SIGTERM && phase != WORKER_STOP) {
+		if (sig == SIGTERM && phase < WORKER_STOP) {
 			phase = WORKER_STOP;
 			until = monotonic_ms() + 1000LL * w->in.conf->smtp.timeout_stop;
 			tell(threads, n, phase);
@@ -374,8 +376,14 @@ static int wait_signals(const struct worker *w, struct worker_thread *threads, p
 		}
 		if (phase != WORKER_RUN && join_ended(ids, joined, n) == 0)
 			return 0;
-		if (phase == WORKER_STOP && monotonic_ms() >= until)
+		if (phase < WORKER_STOP || monotonic_ms() < until)
+			continue;
+		if (phase == WORKER_CUT)
 			return -1;
+		log_warning("sessions did not finish within timeout_stop: they are told 421");
+		phase = WORKER_CUT;
+		until += CUT_MS;
+		tell(threads, n, phase);
 	}
 }
 
@@ -412,7 +420,6 @@ int worker_run(const struct worker_inherit *in)
 	bool *joined = calloc(n, sizeof *joined);
 	struct worker w;
 	unsigned started = 0;
-	int status = 1;
 
 	signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
 	/* -Wanalyzer-malloc-leak: the process ends */
@@ -437,11 +444,8 @@ int worker_run(const struct worker_inherit *in)
 			return 1;
 		}
 	}
-	status = wait_signals(&w, threads, ids, joined, n) == 0 ? 0 : 1;
-	if (status != 0) {
-		log_warning("sessions did not finish within timeout_stop");
-		_exit(status); /* threads still run: nothing may be freed under them */
-	}
+	if (wait_signals(&w, threads, ids, joined, n) < 0)
+		_exit(1); /* threads still run: nothing may be freed under them */
 	for (unsigned i = 0; i < n; i++)
 		close(threads[i].wake_fd);
 	free(w.trusted.list);
@@ -451,5 +455,5 @@ int worker_run(const struct worker_inherit *in)
 	free(joined);
 	free(ids);
 	free(threads);
-	return status;
+	return 0;
 }

@@ -30,7 +30,9 @@ struct worker {                     /* one per process, constant for threads */
 	atomic_bool is_daemon_away;     /* it was said in the log; nothing else asks */
 };
 
-enum worker_phase { WORKER_RUN, WORKER_DRAIN, WORKER_STOP };
+/* WORKER_STOP: who has sent the end of a message may wait for its reply, for
+ * timeout_stop; WORKER_CUT: nobody may. */
+enum worker_phase { WORKER_RUN, WORKER_DRAIN, WORKER_STOP, WORKER_CUT };
 
 struct worker_thread {
 	struct worker *worker;
@@ -80,6 +82,7 @@ void pair_tick(struct pair *p);
 /* Goes on with what was put off. */
 void pair_turn(struct pair *p);
 void pair_stop(struct pair *p);
+void pair_cut(struct pair *p);
 void pair_free(struct pair *p);
 /* pair_turn for all who want it, in the next turn of the loop. */
 void worker_want_turn(struct worker_thread *t);
