@@ -29,12 +29,11 @@
 struct unix_sock;
 
 struct supervise_cb {
-	/* In the child: signals at default and unblocked but for PIPE, which is ignored,
-	 * and TERM, USR2, HUP, INT, USR1, which are blocked for the child's own signalfd
-	 * or sigwait;
-	 * extra_fd and status are closed. TERM asks it to stop within stop_ms, USR2 to drain;
-	 * HUP, INT (from a terminal) and USR1 mean nothing to it. Returns the exit
-	 * status. slot is the child's number for shared counters. */
+	/* In the child: signals at default and unblocked but for PIPE and XFSZ, which are
+	 * ignored, and TERM, USR2, HUP, INT, USR1, which are blocked for the child's own
+	 * signalfd or sigwait; extra_fd and status are closed. TERM asks it to stop within
+	 * stop_ms, USR2 to drain; HUP, INT (from a terminal) and USR1 mean nothing to it.
+	 * Returns the exit status. slot is the child's number for shared counters. */
 	int (*run)(void *ctx, unsigned slot);
 	/* Parent, on HUP: read and check the new configuration, bind what is new.
 	 * 0 and the new number of workers in *num_io; -1 keep everything. */
@@ -75,8 +74,8 @@ struct supervise_cfg {
 /* Runs until stopped. Returns the parent's exit status: 0 after TERM, INT or
  * USR1. Logs starts, deaths and back-off. All signals named above must be
  * blocked by supervise_block_signals before daemons start anything, so that
- * none is lost during the start. It has SIGPIPE ignored too, which children
- * inherit: one that executes a program calls proc_signals_default. */
+ * none is lost during the start. It has SIGPIPE and SIGXFSZ ignored too, which
+ * children inherit: one that executes a program calls proc_signals_default. */
 int supervise_run(struct supervise_cfg *cfg);
 void supervise_block_signals(void);
 /* Slots a table needs for up to num workers and their predecessors. */
