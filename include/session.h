@@ -51,6 +51,7 @@ struct session_msg;
 	X(MEMORY, "no-memory", true, "421 4.3.0 Insufficient resources")                 \
 	X(NOT_ALLOWED, "not-allowed", false, "554 5.7.1 Not allowed to connect here")    \
 	X(COMMANDS, "too-many-commands", true, "421 4.7.0 Too many commands without a message") \
+	X(CHUNK_SIZE, "bad-chunk-size", true, "501 5.5.4 Syntax: BDAT size [LAST]")      \
 	X(BUSY, "too-many-sessions", true, "421 4.3.2 Too many connections, try later")  \
 	X(INTERNAL, "internal", true, "421 4.3.0 Internal error")
 

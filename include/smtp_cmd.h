@@ -101,7 +101,9 @@ size_t smtp_cmd_path(const char *arg, size_t len, const char *prefix, const char
 	const char **params_out, size_t *params_len_out);
 /* Are they blank-separated KEYWORD or KEYWORD=value (RFC 5321 4.1.2), or none? */
 bool smtp_cmd_params_are_plain(const char *params, size_t len);
-/* "SIZE [LAST]" of BDAT. 0; -1 it is no such thing. */
+/* "SIZE [LAST]" of BDAT. 0; -1 it is no such thing. As servers read it (Postfix):
+ * digits alone, zeros in front of it too, any white space between the words; up to
+ * 64 bits, theirs being 63. What one of them can read must not be unreadable here. */
 int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_out);
 /* Is NAME or NAME=value (any value if NULL) among the parameters? */
 bool smtp_cmd_has_param(const char *params, size_t len, const char *name, const char *value);

@@ -53,6 +53,8 @@ X(END_NOT_ALLOWED, A, C, "sessions_total", "reason", "not-allowed", \
 	"sessions by how they ended") \
 X(END_COMMANDS, A, C, "sessions_total", "reason", "too-many-commands", \
 	"sessions by how they ended") \
+X(END_CHUNK_SIZE, A, C, "sessions_total", "reason", "bad-chunk-size", \
+	"sessions by how they ended") \
 X(END_BUSY, A, C, "sessions_total", "reason", "too-many-sessions", \
 	"sessions by how they ended") \
 X(END_INTERNAL, A, C, "sessions_total", "reason", "internal", "sessions by how they ended") \

@@ -2,14 +2,16 @@
  *
  * The agent serves BDAT itself: what a chunk holds goes to the spool and is
  * scanned as any other content. The octets of a chunk are always taken off the
- * stream, whatever becomes of them: left there they would be read as
- * commands. Between chunks the session is in state COMMAND with a message. */
+ * stream, whatever becomes of them, also where BDAT was not offered: left there
+ * they would be read as commands, and a body would say to the server what it
+ * likes (I1). Where the line cannot be read nobody knows where the octets end;
+ * then nothing that follows is read, as the session ends. Postfix does so too.
+ * Between chunks the session is in state COMMAND with a message. */
 #include <stdio.h>
 
 #include "session_int.h"
 #include "stats.h"
 
-#define REPLY_SYNTAX "501 5.5.4 Syntax: BDAT size [LAST]"
 #define REPLY_NO_MAIL "503 5.5.1 BDAT before MAIL"
 #define REPLY_NO_RCPT "554 5.5.1 BDAT without an accepted recipient"
 
@@ -56,15 +58,12 @@ static void chunk_end(struct session *s)
 
 void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd)
 {
-	if (!s->told_chunking) {
-		session_say(s, cmd->reply);
-		return;
-	}
 	if (smtp_cmd_bdat(cmd->arg, cmd->arg_len, &s->chunk_left, &s->chunk_last) < 0) {
-		session_say(s, REPLY_SYNTAX);
+		session_close(s, SESSION_END_CHUNK_SIZE);
 		return;
 	}
-	s->chunk_error = s->envelope.mail == NULL ? REPLY_NO_MAIL :
+	s->chunk_error = !s->told_chunking ? cmd->reply :
+		s->envelope.mail == NULL ? REPLY_NO_MAIL :
 		s->envelope.nrcpts_total == 0 ? REPLY_NO_RCPT : NULL;
 	if (s->chunk_error == NULL && s->msg == NULL && !session_mail_begin(s, true))
 		return;

@@ -212,12 +212,12 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 		return 0;
 	if (smtp_line_next(&s->c_line, p, n, SESSION_CMD_MAX, &t, &used) == 0)
 		return used;
-	const bool is_command = !t.is_too_long && !t.has_cr && !t.has_nul &&
-		smtp_cmd_parse(t.p, t.len, &cmd);
+	const bool has_verb = !t.is_too_long && smtp_cmd_parse(t.p, t.len, &cmd);
+	const bool is_command = has_verb && !t.has_cr && !t.has_nul;
+	/* We answer these ourselves: not before all replies that they depend on. */
+	if (has_verb && (cmd.kind == SMTP_CMD_DATA || cmd.kind == SMTP_CMD_BDAT) && s->queue_len > 0)
+		return 0;
 	if (is_command) {
-		/* We answer these ourselves: not before all replies that they depend on. */
-		if ((cmd.kind == SMTP_CMD_DATA || cmd.kind == SMTP_CMD_BDAT) && s->queue_len > 0)
-			return 0;
 		fate = session_rcpt_check(s, &cmd, &settings);
 		if (fate == SESSION_RCPT_WAITS)
 			return 0;
@@ -227,6 +227,8 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 		return used;
 	if (is_command)
 		take(s, &cmd, fate, &settings);
+	else if (has_verb && cmd.kind == SMTP_CMD_BDAT)
+		session_close(s, SESSION_END_CHUNK_SIZE); /* octets follow all the same */
 	else
 		session_queue_answer(s, t.is_too_long ? REPLY_TOO_LONG : REPLY_SYNTAX);
 	return used;

@@ -144,8 +144,11 @@ int smtp_cmd_bdat(const char *arg, size_t len, uint64_t *size_out, bool *last_ou
 	size_t n;
 
 	*last_out = false;
-	if (!next_word(&p, end, &word, &n) || !str_copy_n(number, sizeof number, word, n) ||
-	    str_parse_u64(number, size_out) < 0)
+	if (!next_word(&p, end, &word, &n))
+		return -1;
+	for (; n > 1 && *word == '0'; n--)
+		word++;
+	if (!str_copy_n(number, sizeof number, word, n) || str_parse_u64(number, size_out) < 0)
 		return -1;
 	if (!next_word(&p, end, &word, &n))
 		return 0;

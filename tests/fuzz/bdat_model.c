@@ -243,8 +243,9 @@ static void chunk_reply(struct maker *m)
 
 static void chunk_ends(struct maker *m, const struct fuzz_text *octets, bool last)
 {
-	if (!m->has_mail || m->nrcpts == 0) {
-		own_reply(m, m->has_mail ? "554 5.5.1 " : "503 5.5.1 ");
+	if (!offers_chunking(m) || !m->has_mail || m->nrcpts == 0) {
+		own_reply(m, !offers_chunking(m) ? "502 5.5.1 " : m->has_mail ? "554 5.5.1 " :
+			"503 5.5.1 ");
 		if (last)
 			reset_server(m);
 		return;
@@ -263,11 +264,6 @@ static void on_bdat(struct maker *m, uint8_t op, bool last, bool is_cut)
 {
 	struct fuzz_text octets = { NULL, 0, 0 };
 
-	if (!offers_chunking(m)) {
-		bdat_line(m, op, 0, last);
-		own_reply(m, "502 5.5.1 ");
-		return;
-	}
 	content(m, &octets);
 	bdat_line(m, op, octets.len + (is_cut ? 1u + next(m) * 257u : 0), last);
 	size_t half = octets.len > 0 ? next(m) % octets.len : 0;
@@ -281,6 +277,7 @@ static void on_bdat(struct maker *m, uint8_t op, bool last, bool is_cut)
 	fuzz_free(&octets);
 }
 
+/* Nobody knows what follows it: nothing does. */
 static void on_bad_bdat(struct maker *m, uint8_t op)
 {
 	static const char *const lines[] = { "BDAT\r\n", "BDAT x\r\n", "BDAT -1 LAST\r\n",
@@ -289,7 +286,8 @@ static void on_bad_bdat(struct maker *m, uint8_t op)
 		"BDAT 5, LAST\r\n" };
 
 	client_says(m, lines[next(m) % (sizeof lines / sizeof *lines)], op);
-	own_reply(m, offers_chunking(m) ? "501 5.5.4 " : "502 5.5.1 ");
+	own_reply(m, "501 5.5.4 ");
+	m->b->has_end = m->is_over = true;
 }
 
 /* ---- what stands between chunks ------------------------------------------- */
@@ -434,7 +432,7 @@ static void on_record(struct maker *m)
 		client_says(m, "QUIT\r\n", op);
 		server_hears(m, "QUIT\r\n");
 		server_reply(m, 221, ' ');
-		m->b->has_quit = m->is_over = true;
+		m->b->has_end = m->is_over = true;
 		break;
 	case 24:
 		on_bdat(m, op, op & CUT_BEHIND_LINE, true);

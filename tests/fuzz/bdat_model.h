@@ -50,7 +50,7 @@ struct bdat_script {
 	struct fuzz_text stream;
 	size_t cuts[BDAT_CUTS_MAX];         /* a piece ends here, ascending */
 	unsigned ncuts;
-	bool has_quit;                      /* its last reply ends the session */
+	bool has_end;                       /* its last reply ends the session */
 	struct bdat_list to_client, to_server, to_scanner;
 };
 

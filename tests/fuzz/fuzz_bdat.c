@@ -426,7 +426,7 @@ static void check_end(struct world *w)
 		must(w->nreplies == b->to_client.n && w->replies.len == 0);
 		must(w->nheard == b->to_server.n && w->server.in.len == 0);
 		must(w->nscans == b->to_scanner.n && w->settled == w->released);
-		must(session_is_over(s) == (i > 0 || b->has_quit));
+		must(session_is_over(s) == (i > 0 || b->has_end));
 		if (!session_is_over(s))
 			session_client_eof(s);
 		pump(w, true);

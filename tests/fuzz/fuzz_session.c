@@ -246,6 +246,7 @@ static const char *const lines[] = {
 	"RCPT TO:<(e)c@d>\r\n", "RCPT TO:<\"e\"@d>\r\n", "RCPT TO:<@x,@y:e@d>\r\n", "RCPT TO:c@d\r\n",
 	"MAIL FROM:<\"a BODY=BINARYMIME SIZE=99 b\"@c>\r\n",
 	"MAIL FROM:<a@b> SIZE=61\r\nRCPT TO:<c@d>\r\nDATA\r\n",
+	"BDAT +5\r\n", "BDAT 5\rLAST\r\n", "bdat 000000000000000000000012\r\nRSET\r\nNOOP\r\n",
 };
 static const char *const pieces[] = {
 	"Subject: \xa5\r\n\r\n\xa5 text\r\n", ".\r\n", "\r\n.\r\n", "\n.\n", "\r.\r", "\n.\r\n",

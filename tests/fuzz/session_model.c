@@ -271,21 +271,24 @@ static bool next_line(struct model *m, const char **p, size_t *n, size_t *used)
 	return true;
 }
 
+/* Without blanks in front. */
+static bool has_plain_verb(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n && !is_blank(p[i]); i++) {
+		if ((unsigned char)p[i] <= 0x20 || (unsigned char)p[i] >= 0x7f)
+			return false;
+	}
+	return n > 0;
+}
+
 static bool is_syntax_error(const char *p, size_t n, size_t used)
 {
 	size_t i = 0;
 
-	if (used > COMMAND_MAX || memchr(p, '\r', n) != NULL || memchr(p, '\0', n) != NULL)
-		return true;
 	while (i < n && is_blank(p[i]))
 		i++;
-	if (i == n)
-		return true;
-	for (; i < n && !is_blank(p[i]); i++) {
-		if ((unsigned char)p[i] <= 0x20 || (unsigned char)p[i] >= 0x7f)
-			return true;
-	}
-	return false;
+	return used > COMMAND_MAX || memchr(p, '\r', n) != NULL || memchr(p, '\0', n) != NULL ||
+		!has_plain_verb(p + i, n - i);
 }
 
 static void read_bdat(struct model *m, const struct fuzz_text *line)
@@ -305,13 +308,16 @@ static bool read_command(struct model *m)
 	if (!next_line(m, &p, &n, &used))
 		return false;
 	m->at += used;
-	if (is_syntax_error(p, n, used)) {
-		owe(m, MODEL_OWED_SYNTAX);
-		return true;
-	}
-	while (is_blank(*p)) {
+	const bool is_error = is_syntax_error(p, n, used);
+	while (n > 0 && is_blank(*p)) {
 		p++;
 		n--;
+	}
+	/* Octets follow this one, however it is spoilt. */
+	if (is_error && (used > COMMAND_MAX || n < 4 || strncasecmp(p, "BDAT", 4) != 0 ||
+	    !has_plain_verb(p, n))) {
+		owe(m, MODEL_OWED_SYNTAX);
+		return true;
 	}
 	struct model_owed *o = owe(m, MODEL_OWED_COMMAND);
 	fuzz_add(&o->line, p, n);
@@ -325,6 +331,7 @@ static bool read_command(struct model *m)
 		o->kind = MODEL_OWED_BDAT;
 		m->phase = MODEL_BDAT_ASKED;
 		read_bdat(m, &o->line);
+		m->chunk_ok &= !is_error;
 	}
 	return true;
 }
@@ -451,10 +458,9 @@ static void on_final(struct model *m, int code, const struct model_command *c)
 static void on_bdat(struct model *m, int code, const struct model_command *c, bool out_of_order)
 {
 	m->phase = MODEL_COMMAND;
-	if (!m->chunk_ok || (c == NULL && code == 502)) {
-		must(c == NULL && code / 100 == 5);
-		if (m->is_complete)
-			forget_message(m);
+	if (!m->chunk_ok) {
+		must(c == NULL && code == 501 && session_is_over(m->s));
+		m->is_closing = true;
 		return;
 	}
 	must(m->stream.len - m->at >= m->chunk_size);
@@ -604,8 +610,9 @@ static void on_reply(struct model *m, const char *p, size_t n)
 		over = on_auth(m, o, code, c);
 		break;
 	case MODEL_OWED_BDAT:
-		/* Before MAIL or RCPT: not the reply to a message. */
-		on_bdat(m, code, c, c == NULL && n > 9 && (code == 503 || memcmp(p, "554 5.5.1", 9) == 0));
+		/* Before MAIL or RCPT, or not offered: not the reply to a message. */
+		on_bdat(m, code, c, c == NULL && n > 9 && (code == 503 ||
+			memcmp(p, "502 5.5.1", 9) == 0 || memcmp(p, "554 5.5.1", 9) == 0));
 		break;
 	case MODEL_OWED_FINAL:
 		on_final(m, code, c);

@@ -283,7 +283,9 @@ START_TEST(chunk_sizes)
 		{ "LAST", false, 0, false }, { "-1", false, 0, false }, { "+1", false, 0, false },
 		{ "0x10", false, 0, false }, { "1 FIRST", false, 0, false },
 		{ "1 LAST X", false, 0, false }, { "1 LASTX", false, 0, false }, { "1,5", false, 0, false },
-		{ "000000000000000000000000001", false, 0, false },
+		{ "000000000000000000000000001", true, 1, false },
+		{ "00000000000000000018446744073709551616", false, 0, false },
+		{ "99999999999999999999999999999999", false, 0, false },
 	};
 	uint64_t n;
 	bool last;

@@ -266,7 +266,8 @@ def is_whole(dialogue, replies):
         return False
     if dialogue.units[-1:] != [("cmd", b"QUIT\r\n")]:
         return True
-    return replies[-1][-1][:3] in (b"221", b"421", b"521") or NO_REPLY in replies[-1]
+    return replies[-1][-1][:3] in (b"221", b"421", b"521") or NO_REPLY in replies[-1] or \
+        replies[-1][-1].startswith(b"501 5.5.4 Syntax: BDAT")   # the agent's 521
 
 
 def play(port, dialogue):
