@@ -3,7 +3,12 @@
  * One row per keyword of IANA's registry of SMTP service extensions, and of
  * the known private ones: pass, hide, for trusted clients only, or the
  * agent's own. What the table does not know passes or not by ehlo_unknown;
- * the 3xx rule (I1) holds for its verbs all the same. */
+ * the 3xx rule (I1) holds for its verbs all the same.
+ *
+ * Towards the client a keyword is what the laxest of them would take for it:
+ * blanks in front are skipped, "=" ends it too (AUTH=LOGIN is an old spelling
+ * of AUTH), and a line that does not begin with one is left out. What the agent
+ * itself relies on must be spelled as RFC 5321 has it. */
 #ifndef ESETS_SMTP_EHLO_H
 #define ESETS_SMTP_EHLO_H
 
@@ -20,7 +25,6 @@ enum smtp_ehlo_rule { SMTP_EHLO_PASS, SMTP_EHLO_HIDE, SMTP_EHLO_TRUSTED, SMTP_EH
 	X("8BITMIME", PASS, "labels the body, which passes unchanged")                    \
 	X("ATRN", HIDE, "turns the roles round: mail would come past the scanner")        \
 	X("AUTH", PASS, "exchanges are relayed as opaque lines")                          \
-	X("AUTH=LOGIN", PASS, "old spelling of AUTH")                                     \
 	X("BINARYMIME", OWN, "bodies without lines travel by BDAT only")                  \
 	X("BURL", HIDE, "the server would fetch content past the scanner")                \
 	X("CHECKPOINT", HIDE, "restarts a message in the middle")                         \
@@ -62,7 +66,6 @@ enum smtp_ehlo_rule { SMTP_EHLO_PASS, SMTP_EHLO_HIDE, SMTP_EHLO_TRUSTED, SMTP_EH
 	X("VRFY", PASS, "relayed")                                                        \
 	X("X-ANONYMOUSTLS", HIDE, "makes the stream opaque")                              \
 	X("X-EXPS", HIDE, "private authentication with binary exchanges")                 \
-	X("X-EXPS=LOGIN", HIDE, "old spelling of X-EXPS")                                 \
 	X("X-LINK2STATE", HIDE, "private verb that carries content")                      \
 	X("XADR", PASS, "private, relayed")                                               \
 	X("XCLIENT", TRUSTED, "tells the server who the client is")                       \
@@ -101,12 +104,12 @@ bool smtp_ehlo_has_binarymime(const struct smtp_ehlo_cfg *cfg, const struct smtp
  * and order; "250-" and "250 " are set anew. 0, -1 no room. */
 int smtp_ehlo_filter(const char *raw, size_t len, const struct smtp_ehlo_cfg *cfg,
 	struct smtp_ehlo_info *info, struct buf *out);
-/* What a complete EHLO reply offers. */
+/* What a complete EHLO reply offers, strictly read. */
 void smtp_ehlo_read(const char *raw, size_t len, struct smtp_ehlo_info *info);
-/* Looks for a keyword in a complete EHLO reply; what follows it on its line. */
+/* Looks for a keyword in a complete EHLO reply, strictly; what follows it on its line. */
 bool smtp_ehlo_find(const char *raw, size_t len, const char *keyword, const char **arg_out,
 	size_t *arg_len_out);
-/* The rule of a keyword (its first word); false: not in the table. */
+/* The rule of a keyword; false: not in the table. */
 bool smtp_ehlo_rule_of(const char *keyword, size_t len, enum smtp_ehlo_rule *out);
 
 #endif

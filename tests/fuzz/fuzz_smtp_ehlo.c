@@ -25,16 +25,58 @@ static void make_reply(const uint8_t *in, size_t n, struct fuzz_text *out)
 	} while (at++ < n);
 }
 
+static bool is_alnum(char c)
+{
+	return memchr("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", c, 62) != NULL;
+}
+
+/* As lax clients read it: white space in front is nothing, and the first octet
+ * that is in no keyword ends it. */
 static bool is_word(const char *p, size_t n, const char *word)
 {
 	size_t k = strlen(word);
 
-	return n >= k && strncasecmp(p, word, k) == 0 && (n == k || p[k] == ' ' || p[k] == '\t');
+	while (n > 0 && (*p == ' ' || (*p >= '\t' && *p <= '\r'))) {
+		p++;
+		n--;
+	}
+	return n >= k && strncasecmp(p, word, k) == 0 && (n == k || (p[k] != '-' && !is_alnum(p[k])));
+}
+
+/* Is it offered, as RFC 5321 has it? */
+static bool is_offered(const struct fuzz_text *reply, const char *word)
+{
+	const char *p = memchr(reply->p, '\n', reply->len), *end = reply->p + reply->len;
+	size_t k = strlen(word);
+
+	for (p++; p < end; p = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1) {
+		if ((size_t)(end - p) >= k + 6 && strncasecmp(p + 4, word, k) == 0 &&
+		    (p[4 + k] == ' ' || p[4 + k] == '\t' || memcmp(p + 4 + k, "\r\n", 2) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void check_info(const struct fuzz_text *reply, const struct smtp_ehlo_info *info)
+{
+	must(info->pipelining == is_offered(reply, "PIPELINING"));
+	must(info->chunking == is_offered(reply, "CHUNKING"));
+	must(info->binarymime == is_offered(reply, "BINARYMIME"));
+	must(info->smtputf8 == is_offered(reply, "SMTPUTF8"));
+	must(info->xclient == is_offered(reply, "XCLIENT"));
+	must(info->size == is_offered(reply, "SIZE"));
 }
 
 static void check_line(const char *p, size_t n, const struct smtp_ehlo_cfg *cfg,
 	const struct smtp_ehlo_info *info)
 {
+	size_t i = 0, word;
+
+	while (i < n && (p[i] == ' ' || p[i] == '\t'))
+		i++;
+	for (word = i; i < n && (is_alnum(p[i]) || (i > word && p[i] == '-'));)
+		i++;
+	must(i > word && (i == n || memchr(" \t=", p[i], 3) != NULL));
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 		must(!is_word(p, n, never[i]));
 	must(cfg->is_trusted || (!is_word(p, n, "XCLIENT") && !is_word(p, n, "XFORWARD")));
@@ -68,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_line(p + 4, (size_t)(lf - p) - 5, &cfg, &info);
 		p = lf + 1;
 	}
+	check_info(&in, &info);
 	if (smtp_ehlo_find(in.p, in.len, "XCLIENT", &arg, &arg_len))
 		must(arg >= in.p && arg + arg_len <= in.p + in.len);
 	buf_fini(&out);

@@ -50,8 +50,23 @@ START_TEST(filter)
 		/* A parameter or a longer word does not hide a keyword, nor make one. */
 		{ "250-mx\r\n250-STARTTLS now\r\n250-STARTTLS\tnow\r\n250 STARTTLSX\r\n",
 		  "before250-mx\r\n250 STARTTLSX\r\n" },
-		{ "250-mx\r\n250-\r\n250 \r\n", "before250-mx\r\n250-\r\n250 \r\n" },
-		{ "250-mx\r\n250\r\n", "before250-mx\r\n250 \r\n" },
+		/* Nor do blanks in front of it, or what clients let follow it. */
+		{ "250-mx\r\n250- STARTTLS\r\n250-\tSTARTTLS\r\n250- \t starttls x\r\n250 DSN\r\n",
+		  "before250-mx\r\n250 DSN\r\n" },
+		{ "250-mx\r\n250-STARTTLS=x\r\n250-STARTTLS=\r\n250- TLS==\r\n250 X-EXPS=LOGIN\r\n",
+		  "before250 mx\r\n" },
+		{ "250-mx\r\n250- XCLIENT NAME\r\n250-XFORWARD=NAME\r\n250 DSN\r\n",
+		  "before250-mx\r\n250 DSN\r\n" },
+		{ "250-mx\r\n250- DSN  \r\n250-\t8BITMIME\r\n250 AUTH=LOGIN PLAIN\r\n",
+		  "before250-mx\r\n250- DSN  \r\n250-\t8BITMIME\r\n250 AUTH=LOGIN PLAIN\r\n" },
+		/* What is no keyword at all. */
+		{ "250-mx\r\n250-\r\n250 \r\n", "before250 mx\r\n" },
+		{ "250-mx\r\n250\r\n", "before250 mx\r\n" },
+		{ "250-mx\r\n250-STARTTLS;x\r\n250-STARTTLS,\r\n250-STARTTLS:\r\n250-(STARTTLS)\r\n"
+		  "250-STARTTLS\v\r\n250-\fSTARTTLS\r\n250-\rSTARTTLS\r\n250-STARTTLS\rx\r\n"
+		  "250-STARTTLS\xa0\r\n250-\xa0STARTTLS\r\n250--STARTTLS\r\n250-_X\r\n250-X_Y\r\n"
+		  "250-=STARTTLS\r\n250-   \r\n250-\"STARTTLS\"\r\n250-DSN\r\n250 X-\r\n",
+		  "before250-mx\r\n250-DSN\r\n250 X-\r\n" },
 	};
 	struct smtp_ehlo_info info;
 
@@ -146,7 +161,7 @@ START_TEST(unknown)
 
 	check_filter(&plain, in, "before250-mx\r\n250-X-NEW a\r\n250-AUTH=PLAIN\r\n250 DSN\r\n",
 		&info);
-	check_filter(&hide, in, "before250-mx\r\n250 DSN\r\n", &info);
+	check_filter(&hide, in, "before250-mx\r\n250-AUTH=PLAIN\r\n250 DSN\r\n", &info);
 }
 END_TEST
 
@@ -163,6 +178,7 @@ START_TEST(size)
 		{ "SIZE", 500, "SIZE 500", 0 },
 		{ "SIZE 0", 500, "SIZE 500", 0 },
 		{ "SIZE 0", 0, "SIZE 0", 0 },
+		{ "SIZE\t1000", 500, "SIZE 500", 1000 },
 		{ "SIZE many", 0, "SIZE many", 0 },
 		{ "SIZE 99999999999999999999999999", 0, "SIZE 99999999999999999999999999", 0 },
 		{ "SIZE 18446744073709551616", 7, "SIZE 7", 0 },
@@ -181,6 +197,10 @@ START_TEST(size)
 	struct smtp_ehlo_cfg cfg = { .max_size = 500 };
 	/* The greeting is none, even of a host of that name. */
 	check_filter(&cfg, "250-SIZE\r\n250 DSN\r\n", "before250-SIZE\r\n250 DSN\r\n", &info);
+	/* What only the client may take for it is held down, too. */
+	check_filter(&cfg, "250-mx\r\n250- SIZE 9000\r\n250-Size=9000\r\n250 DSN\r\n",
+		"before250-mx\r\n250-SIZE 500\r\n250-Size 500\r\n250 DSN\r\n", &info);
+	ck_assert(!info.size && info.size_max == 0);
 	/* A server that offers none gets none from us. */
 	check_filter(&cfg, "250-mx\r\n250 DSN\r\n", "before250-mx\r\n250 DSN\r\n", &info);
 	ck_assert(!info.size);
@@ -203,6 +223,12 @@ START_TEST(noted)
 	check_filter(&plain, "250-mx\r\n250 PIPELININGX\r\n", "before250-mx\r\n250 PIPELININGX\r\n",
 		&info);
 	ck_assert(!info.pipelining);
+	/* Relied on is only what is spelled as it must be. */
+	check_filter(&plain, "250-mx\r\n250- PIPELINING\r\n250-\tCHUNKING\r\n250-CHUNKING=x\r\n"
+		"250- BINARYMIME\r\n250-BINARYMIME=\r\n250- XCLIENT NAME\r\n250 SMTPUTF8=y\r\n",
+		"before250-mx\r\n250- PIPELINING\r\n250 SMTPUTF8=y\r\n", &info);
+	ck_assert(!info.pipelining && !info.chunking && !info.binarymime && !info.xclient &&
+		!info.smtputf8);
 }
 END_TEST
 
@@ -221,6 +247,12 @@ START_TEST(chunking)
 		{ true, true, "250 mx\r\n", "before250-mx\r\n250 CHUNKING\r\n" },
 		{ true, true, "250-mx\r\n250-BINARYMIME\r\n250 DSN\r\n",
 		  "before250-mx\r\n250-DSN\r\n250 CHUNKING\r\n" },
+		/* Not as the server is understood: not at all, or as ours. */
+		{ true, false, "250-mx\r\n250- CHUNKING\r\n250 BINARYMIME=x\r\n", "before250 mx\r\n" },
+		{ true, false, "250-mx\r\n250-CHUNKING\r\n250-CHUNKING=x\r\n250 \tBINARYMIME\r\n",
+		  "before250-mx\r\n250 CHUNKING\r\n" },
+		{ true, true, "250-mx\r\n250- CHUNKING\r\n250-CHUNKING=\r\n250 BINARYMIME\r\n",
+		  "before250-mx\r\n250 CHUNKING\r\n" },
 		{ true, true, "250-mx\r\n250-CHUNKING\r\n250 DSN\r\n",
 		  "before250-mx\r\n250-CHUNKING\r\n250 DSN\r\n" },
 		{ true, true, "250-mx\r\n250-BINARYMIME\r\n250-CHUNKING\r\n250 DSN\r\n",
@@ -255,6 +287,8 @@ START_TEST(found)
 	ck_assert(smtp_ehlo_find(in, sizeof in - 1, "DSN", &arg, &n));
 	ck_assert(!smtp_ehlo_find(in, sizeof in - 1, "XFORWARD", &arg, &n));
 	ck_assert(!smtp_ehlo_find(in, 25, "XCLIENT", &arg, &n));
+	static const char odd[] = "250-mx\r\n250- DSN\r\n250 DSN=x\r\n";
+	ck_assert(!smtp_ehlo_find(odd, sizeof odd - 1, "DSN", &arg, &n));
 }
 END_TEST
 
