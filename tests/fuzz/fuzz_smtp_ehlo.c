@@ -77,8 +77,8 @@ static void check_line(const char *p, size_t n, const struct smtp_ehlo_cfg *cfg,
 	for (word = i; i < n && (is_alnum(p[i]) || (i > word && p[i] == '-'));)
 		i++;
 	must(i > word && (i == n || memchr(" \t=", p[i], 3) != NULL));
-	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-		must(!is_word(p, n, never[i]));
+	for (size_t k = 0; k < sizeof never / sizeof *never; k++)
+		must(!is_word(p, n, never[k]));
 	must(cfg->is_trusted || (!is_word(p, n, "XCLIENT") && !is_word(p, n, "XFORWARD")));
 	must(!is_word(p, n, "CHUNKING") || smtp_ehlo_has_chunking(cfg, info));
 	must(!is_word(p, n, "BINARYMIME") || (info->chunking && info->binarymime));
