@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct pace;
+
 /* Does a file begin here, without the line that says so? */
 bool binhex_begins(const char *text, size_t len);
 /* The next file at or behind *from, which moves behind its first octets: behind
@@ -14,8 +16,10 @@ bool binhex_begins(const char *text, size_t len);
 bool binhex_find(const char *text, size_t len, size_t *from, const char **body_out,
 	size_t *n_out);
 /* Decodes up to the colon at the end. out may be NULL, else it has room for as many
- * octets as were returned then. *used_out: octets that were looked at. */
-size_t binhex_decode(const char *body, size_t n, unsigned char *out, size_t *used_out);
+ * octets as were returned then. *used_out: octets that were looked at: not
+ * all, where pace (NULL: none) is over. */
+size_t binhex_decode(const char *body, size_t n, unsigned char *out, size_t *used_out,
+	struct pace *pace);
 
 struct binhex_file {
 	const unsigned char *data, *resource;   /* cut off where there is no more */

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct pace;
+
 struct data_uri {
 	char type[64];       /* "image/png", cut off; "" none */
 	const char *body;    /* base64 ... */
@@ -14,9 +16,10 @@ struct data_uri {
 };
 
 /* The next one at or behind *from, which moves behind it. Those that are not in
- * base64 are passed over. */
-bool data_uri_find(const char *text, size_t len, size_t *from, struct data_uri *out);
+ * base64 are passed over. It is cut off where pace (NULL: none) is over. */
+bool data_uri_find(const char *text, size_t len, size_t *from, struct pace *pace,
+	struct data_uri *out);
 /* Takes the escapes off; out has room for n octets. Returns how many it has. */
-size_t data_uri_unescape(const char *in, size_t n, char *out);
+size_t data_uri_unescape(const char *in, size_t n, char *out, struct pace *pace);
 
 #endif

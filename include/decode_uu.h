@@ -7,6 +7,8 @@
 
 #include "decode.h"
 
+struct pace;
+
 /* One encoded file in a text. */
 struct decode_uu {
 	enum decode_kind kind;    /* DECODE_UU, _BASE64 (begin-base64), _YENC */
@@ -18,7 +20,9 @@ struct decode_uu {
 
 /* Finds the next "begin MODE NAME" (or "begin-base64", "begin-encoded" ...) or "=ybegin ... name=NAME" line at or behind
  * *from and moves *from past its file. The whole text is passed over once,
- * however many files it holds. Returns false when there is none. */
-bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out);
+ * however many files it holds. Returns false when there is none,
+ * or pace (NULL: none) is over. */
+bool decode_uu_find(const char *text, size_t len, size_t *from, struct pace *pace,
+	struct decode_uu *out);
 
 #endif

@@ -44,6 +44,9 @@ struct engine_call {
 	void *arg;
 };
 
+/* Shall it go on? call may be NULL: it shall. */
+bool engine_call_goes_on(const struct engine_call *call);
+
 struct engine {
 	const char *name;                 /* as in av_engines, as_engines */
 	bool looks_inside;                /* finds in a container what lies in it */
@@ -52,8 +55,9 @@ struct engine {
 	/* "builtin:EICAR+123" piece for vdb. */
 	size_t (*version)(char *out, size_t size);
 	/* Looks at each decoded object of a message that is to be judged for spam;
-	 * true: this engine will call the message spam. May be NULL. */
-	bool (*mark)(const unsigned char *data, size_t len);
+	 * true: this engine will call the message spam. May be NULL. A call that is
+	 * over ends early. */
+	bool (*mark)(const unsigned char *data, size_t len, const struct engine_call *call);
 	/* Either may be NULL: not that kind of engine. A call that is cancelled
 	 * ends early, with ERROR. */
 	enum engine_status (*av)(struct engine_object *o, const struct scan_opts *opts,
@@ -90,7 +94,7 @@ struct engine_ext *engines_external(unsigned n);
 enum engine_status engines_av(struct engine_object *o, const struct scan_opts *opts,
 	const struct engine_call *call, struct engine_result *r);
 /* A bit for each as engine whose mark found something in this object. */
-unsigned engines_mark(const unsigned char *data, size_t len);
+unsigned engines_mark(const unsigned char *data, size_t len, const struct engine_call *call);
 enum engine_status engines_as(const struct engine_object *o, const struct scan_request *req,
 	const struct engine_call *call, struct engine_result *r);
 

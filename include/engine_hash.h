@@ -32,12 +32,17 @@ long long engine_hash_time(void);
 /* A file without a single good line was passed over: it would not be, were something
  * in force. */
 bool engine_hash_has_broken_file(void);
-/* FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted.
+/* call of the following may be NULL: for as long as it takes.
+ *
+ * FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted.
  * Where several signatures fit, one whose name is not in allow_name (a list as
  * allow.h has it) comes first. */
 enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_name,
-	struct engine_result *r);
-/* Fills o->sha256_hex. 0; -1 the library refused. */
-int engine_hash_sha256(struct engine_object *o);
+	const struct engine_call *call, struct engine_result *r);
+/* Fills o->sha256_hex. 0; -1 the library refused, or call is over. */
+int engine_hash_sha256(struct engine_object *o, const struct engine_call *call);
+/* Why there is no digest. Large objects are digested in pieces, and the call is asked
+ * between them whether it goes on. */
+const char *engine_hash_why(const struct engine_call *call);
 
 #endif

@@ -23,6 +23,8 @@ enum {
 	MARK_ALL = 511
 };
 
+#define MARK_OCTETS 32               /* none is longer */
+
 /* The set of those that occur. */
 unsigned marks_find(const void *data, size_t n);
 /* The same on any machine. */

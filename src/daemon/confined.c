@@ -36,7 +36,7 @@ static void open_lazy_things(void)
 	struct engine_object nothing = { .data = (const unsigned char *)"", .fd = -1, .name = "" };
 
 	tzset();
-	(void)engine_hash_sha256(&nothing);
+	(void)engine_hash_sha256(&nothing, NULL);
 	unsigned missing = unpack_preload();
 	if (missing > 0)
 		log_debug("confinement: %u character sets of archives are not on this machine", missing);

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "allow.h"
 #include "conf.h"
@@ -168,6 +169,17 @@ struct engine_ext *engines_external(unsigned n)
 	return NULL;
 }
 
+bool engine_call_goes_on(const struct engine_call *call)
+{
+	struct timespec ts;
+
+	if (call == NULL)
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000 < call->deadline_ms &&
+		(call->cancelled == NULL || !call->cancelled(call->arg));
+}
+
 static void count_scan(const struct engine *e, enum engine_status s)
 {
 	unsigned i = 0;
@@ -216,19 +228,19 @@ enum engine_status engines_av(struct engine_object *o, const struct scan_opts *o
 		}
 	}
 	/* The digest of the message is wanted whichever engines look at it. */
-	if (o->want_sha256 && engine_hash_sha256(o) < 0 && worst == ENGINE_CLEAN) {
-		str_copy(r->reason, sizeof r->reason, "hashing failed");
+	if (o->want_sha256 && engine_hash_sha256(o, call) < 0 && worst == ENGINE_CLEAN) {
+		str_copy(r->reason, sizeof r->reason, engine_hash_why(call));
 		worst = ENGINE_ERROR;
 	}
 	return worst;
 }
 
-unsigned engines_mark(const unsigned char *data, size_t len)
+unsigned engines_mark(const unsigned char *data, size_t len, const struct engine_call *call)
 {
 	unsigned marks = 0;
 
 	for (unsigned i = 0; i < as_list.n; i++) {
-		if (as_list.e[i]->mark != NULL && as_list.e[i]->mark(data, len))
+		if (as_list.e[i]->mark != NULL && as_list.e[i]->mark(data, len, call))
 			marks |= 1u << i;
 	}
 	return marks;

@@ -16,6 +16,8 @@
 #include "engine_hash.h"
 #include "find.h"
 #include "log.h"
+#include "pace.h"
+#include "str.h"
 
 #define EICAR_LEN 68u
 #define EICAR_MAX 128u
@@ -43,7 +45,7 @@ static bool is_eicar(const unsigned char *p, size_t len)
 	return true;
 }
 
-static bool has_gtube(const unsigned char *p, size_t len)
+static bool find_gtube(const unsigned char *p, size_t len)
 {
 	const size_t head = sizeof gtube_head - 1, tail = sizeof gtube_tail - 1;
 	const unsigned char *end = p + len;
@@ -57,6 +59,19 @@ static bool has_gtube(const unsigned char *p, size_t len)
 			return true;
 	}
 	return false;
+}
+
+/* In pieces, behind each of which some octets more are looked at. */
+static bool has_gtube(const unsigned char *p, size_t len, const struct engine_call *call)
+{
+	const size_t more = sizeof gtube_head + sizeof gtube_tail;
+	bool found = false;
+
+	for (size_t at = 0, end; !found && at < len && (at == 0 || engine_call_goes_on(call)); at = end) {
+		end = pace_end(at, len);
+		found = find_gtube(p + at, (len - end < more ? len : end + more) - at);
+	}
+	return found;
 }
 
 static int load(const struct conf *c)
@@ -77,9 +92,8 @@ static size_t version(char *out, size_t size)
 static enum engine_status av(struct engine_object *o, const struct scan_opts *opts,
 	const struct engine_call *call, struct engine_result *r)
 {
-	(void)call;
 	/* Always: it fills in the digest too. */
-	enum engine_status s = engine_hash_scan(o, opts->allow_name, r);
+	enum engine_status s = engine_hash_scan(o, opts->allow_name, call, r);
 
 	if (!is_eicar(o->data, o->len) ||
 	    (s == ENGINE_FOUND && allow_has_name(opts->allow_name, eicar_name)))
@@ -93,8 +107,11 @@ static enum engine_status as(const struct engine_object *o, bool is_marked,
 {
 	const uint32_t limit = req->opts.as_spam_score_milli;
 
-	(void)call;
-	r->score_milli = is_marked || has_gtube(o->data, o->len) ? GTUBE_SCORE_MILLI : 0;
+	r->score_milli = is_marked || has_gtube(o->data, o->len, call) ? GTUBE_SCORE_MILLI : 0;
+	if (r->score_milli == 0 && o->len > PACE_OCTETS && !engine_call_goes_on(call)) {
+		str_copy(r->reason, sizeof r->reason, "the scan took longer than av_scan_timeout");
+		return ENGINE_ERROR; /* it may not have come to the end */
+	}
 	return (uint32_t)r->score_milli >= (limit != 0 ? limit : SPAM_DEFAULT_MILLI) ?
 		ENGINE_FOUND : ENGINE_CLEAN;
 }

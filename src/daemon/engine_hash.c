@@ -21,6 +21,7 @@
 
 #include "allow.h"
 #include "log.h"
+#include "pace.h"
 #include "sig_line.h"
 #include "str.h"
 
@@ -494,30 +495,54 @@ static bool has_size(const struct table *t, uint32_t size, bool sized_only)
 		sizeof *t->sizes, compare_u32) != NULL);
 }
 
-static int digest_of(enum sig_kind k, const struct engine_object *o, unsigned char out[EVP_MAX_MD_SIZE])
+const char *engine_hash_why(const struct engine_call *call)
+{
+	return engine_call_goes_on(call) ? "hashing failed" : "the scan took longer than av_scan_timeout";
+}
+
+/* Seconds, for a message of gigabytes. */
+static int digest_long(const EVP_MD *md, const struct engine_object *o,
+	const struct engine_call *call, unsigned char out[EVP_MAX_MD_SIZE])
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	bool ok = c != NULL && EVP_DigestInit_ex(c, md, NULL) == 1;
+
+	for (size_t at = 0, end; ok && at < o->len; at = end) {
+		end = pace_end(at, o->len);
+		ok = engine_call_goes_on(call) && EVP_DigestUpdate(c, o->data + at, end - at) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(c, out, NULL) == 1;
+	EVP_MD_CTX_free(c);
+	return ok ? 0 : -1;
+}
+
+static int digest_of(enum sig_kind k, const struct engine_object *o, const struct engine_call *call,
+	unsigned char out[EVP_MAX_MD_SIZE])
 {
 	if (k == SIG_SHA256 && o->sha256_hex[0] != '\0')
 		return str_unhex(out, sig_digest_len[SIG_SHA256], o->sha256_hex);
 	/* Without this engine in force nothing was fetched. */
 	const EVP_MD *md = algorithms[k] == NULL && k == SIG_SHA256 ? EVP_sha256() : algorithms[k];
+	if (o->len > PACE_OCTETS)
+		return digest_long(md, o, call, out);
 	return EVP_Digest(o->len > 0 ? (const void *)o->data : "", o->len, out, NULL, md,
 		NULL) == 1 ? 0 : -1;
 }
 
-int engine_hash_sha256(struct engine_object *o)
+int engine_hash_sha256(struct engine_object *o, const struct engine_call *call)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 
 	if (o->sha256_hex[0] != '\0')
 		return 0;
-	if (digest_of(SIG_SHA256, o, digest) < 0)
+	if (digest_of(SIG_SHA256, o, call, digest) < 0)
 		return -1;
 	str_hex(o->sha256_hex, digest, sig_digest_len[SIG_SHA256]);
 	return 0;
 }
 
 enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_name,
-	struct engine_result *r)
+	const struct engine_call *call, struct engine_result *r)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	const uint32_t size = o->len < SIG_SIZE_ANY ? (uint32_t)o->len : SIG_SIZE_ANY - 1;
@@ -529,8 +554,8 @@ enum engine_status engine_hash_scan(struct engine_object *o, const char *allow_n
 			has_size(&db->t[k], size, o->sized_only);
 		if (!wanted && !useful)
 			continue;
-		if (digest_of((enum sig_kind)k, o, digest) < 0) {
-			str_copy(r->reason, sizeof r->reason, "hashing failed");
+		if (digest_of((enum sig_kind)k, o, call, digest) < 0) {
+			str_copy(r->reason, sizeof r->reason, engine_hash_why(call));
 			return ENGINE_ERROR;
 		}
 		if (wanted)

@@ -5,6 +5,7 @@
  * common one of its marks may begin. There are eight sets, and more marks. */
 #include "marks.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -34,6 +35,8 @@ static const struct row rows[] = {
 	{ MARK_BINHEX, 6, OCTETS("must be converted with binhex"), true },
 	{ MARK_DATA_URI, 7, OCTETS("data:"), true },
 };
+
+static_assert(sizeof "must be converted with binhex" <= MARK_OCTETS, "the longest");
 
 #define ROWS (sizeof rows / sizeof rows[0])
 

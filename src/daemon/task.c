@@ -24,6 +24,7 @@
 
 #include "engine.h"
 #include "engine_hash.h"
+#include "pace.h"
 #include "str.h"
 
 #define OCTETS_FREE (64u << 20)      /* decoded in any task, however small */
@@ -32,7 +33,6 @@
 #define WALK_FACTOR 64u              /* an octet: levels times readings */
 #define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
 #define LIVE_FACTOR 4u
-#define READ_MAX (8u << 20)          /* of a file, between two looks at the clock */
 #define UNPACK_FACTOR 4u             /* av_scan_archive_max_size, of all archives */
 
 static long long now_us(void)
@@ -120,7 +120,7 @@ static int read_all(struct task *t, int fd, char *p, size_t len)
 	for (size_t at = 0; at < len;) {
 		if (!task_goes_on(t))
 			return -1;
-		ssize_t n = pread(fd, p + at, len - at < READ_MAX ? len - at : READ_MAX, (off_t)at);
+		ssize_t n = pread(fd, p + at, pace_end(at, len) - at, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -220,6 +220,11 @@ static void judge_spam(struct task *t, const struct content *c)
 	t->v->as_score_milli = r.score_milli;
 }
 
+static bool pace_asks(void *arg)
+{
+	return task_goes_on(arg);
+}
+
 static void scan_all(struct task *t, const struct content *c)
 {
 	const struct scan_request *r = t->r;
@@ -230,7 +235,7 @@ static void scan_all(struct task *t, const struct content *c)
 	task_scope_begin(t, &scope);
 	bool on = task_scan_object(t, data, c->len, name, true);
 	if (on && r->is_mail) {
-		size_t from = guess_mail_start(data, c->len);
+		size_t from = guess_mail_start(&t->pace, data, c->len);
 		task_walk_message(t, data + from, c->len - from, false);
 	} else if (on) {
 		task_check_name(t, name, name);
@@ -273,13 +278,14 @@ static void clean(struct task *t, int *clean_fd_out)
 }
 
 /* To hash a message takes longer than to look into it, and of a clean one the
- * caller may not want to know. */
+ * caller may not want to know. A long one is not hashed when time is over: the
+ * verdict stays as it is. */
 static void note_sha256(struct task *t, const struct content *c)
 {
 	struct engine_object o = { .data = c->p, .len = c->len };
 
 	if (t->v->sha256[0] == '\0' && (t->v->av != VERDICT_AV_CLEAN ||
-	    t->v->as == VERDICT_AS_SPAM || t->allowed > 0) && engine_hash_sha256(&o) == 0)
+	    t->v->as == VERDICT_AS_SPAM || t->allowed > 0) && engine_hash_sha256(&o, &t->call) == 0)
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
 }
 
@@ -304,6 +310,7 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		.octets_left = OCTETS_FREE + OCTETS_FACTOR * r->size,
 		.live_left = LIVE_FREE + LIVE_FACTOR * r->size + r->opts.archive_max_size,
 		.unpack_total_left = UNPACK_FACTOR * r->opts.archive_max_size };
+	t->pace = (struct pace){ .go_on = pace_asks, .arg = t };
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		task_over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;

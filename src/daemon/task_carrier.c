@@ -109,8 +109,8 @@ static bool scan_binhex(struct task *t, const char *text, size_t len, const char
 
 	if (!(marks & MARK_BINHEX) && !binhex_begins(text, len))
 		return true;
-	while (on && binhex_find(text, len, &from, &body, &n)) {
-		const size_t size = binhex_decode(body, n, NULL, &used);
+	while (on && !t->pace.is_over && binhex_find(text, len, &from, &body, &n)) {
+		const size_t size = binhex_decode(body, n, NULL, &used, &t->pace);
 		from += used;
 		if (!task_enter(t))
 			continue;
@@ -118,8 +118,8 @@ static bool scan_binhex(struct task *t, const char *text, size_t len, const char
 		unsigned char *p = on ? task_alloc(t, size + 1) : NULL;
 		on = p != NULL;
 		if (on) {
-			binhex_decode(body, n, p, &used);
-			on = scan_unhexed(t, p, size, name);
+			on = binhex_decode(body, n, p, &used, &t->pace) == size &&
+				scan_unhexed(t, p, size, name);
 		}
 		task_free(t, p, size + 1);
 		task_leave(t);
@@ -136,7 +136,7 @@ static bool scan_escaped(struct task *t, const struct data_uri *u, const char *n
 	char *p = task_alloc(t, u->body_len + 1);
 	if (p == NULL)
 		return false;
-	const size_t n = data_uri_unescape(u->body, u->body_len, p);
+	const size_t n = data_uri_unescape(u->body, u->body_len, p, &t->pace);
 	bool on = task_scan_encoded(t, DECODE_BASE64, p, n, name, TASK_IS_FILE);
 	task_free(t, p, u->body_len + 1);
 	return on;
@@ -149,7 +149,7 @@ static bool scan_data_uris(struct task *t, const char *text, size_t len, const c
 	size_t from = 0;
 	bool on = true;
 
-	while (on && data_uri_find(text, len, &from, &u)) {
+	while (on && !t->pace.is_over && data_uri_find(text, len, &from, &t->pace, &u)) {
 		if (!task_enter(t))
 			continue;
 		snprintf(name, sizeof name, "%s: data:%s", outer, u.type);

@@ -115,35 +115,37 @@ static bool settle(struct task_cuts *c)
 	return true;
 }
 
-static int write_all(int fd, const void *p, size_t n)
+static int write_all(struct task *t, int fd, const void *p, size_t n)
 {
 	for (size_t at = 0; at < n;) {
-		ssize_t k = write(fd, (const char *)p + at, n - at);
+		ssize_t k = write(fd, (const char *)p + at, pace_end(at, n) - at);
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k <= 0)
 			return -1;
 		at += (size_t)k;
+		if (!pace_on(&t->pace, (size_t)k))
+			return -1;
 	}
 	return 0;
 }
 
-static int write_message(const struct task *t, int fd)
+static int write_message(struct task *t, int fd)
 {
 	size_t at = 0;
 
 	for (unsigned i = 0; i < t->cuts->n; i++) {
 		const struct clean_cut *c = &t->cuts->cut[i];
 		struct buf text = BUF_INIT(TEXT_MAX);
-		int rc = write_all(fd, t->root + at, c->from - at) < 0 ||
+		int rc = write_all(t, fd, t->root + at, c->from - at) < 0 ||
 			clean_replacement(t->root, t->root_len, c, &text) < 0 ||
-			write_all(fd, buf_head(&text), buf_len(&text)) < 0 ? -1 : 0;
+			write_all(t, fd, buf_head(&text), buf_len(&text)) < 0 ? -1 : 0;
 		buf_fini(&text);
 		if (rc < 0)
 			return -1;
 		at = c->to;
 	}
-	return write_all(fd, t->root + at, t->root_len - at);
+	return write_all(t, fd, t->root + at, t->root_len - at);
 }
 
 int task_clean_make(struct task *t)

@@ -94,12 +94,12 @@ bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const cha
 	size_t from = 0;
 	char name[512];
 
-	while (decode_uu_find(text, len, &from, &f)) {
+	while (decode_uu_find(text, len, &from, &t->pace, &f)) {
 		snprintf(name, sizeof name, "%s: %s", outer, f.name);
 		task_check_name(t, f.name, name);
 		if (!task_is_excluded(t, f.name) &&
 		    !task_scan_encoded(t, f.kind, f.body, f.body_len, name, TASK_IS_FILE))
 			return false;
 	}
-	return true;
+	return !t->pace.is_over;
 }

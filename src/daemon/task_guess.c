@@ -9,11 +9,13 @@
 #define MAIL_LOOK (64u << 10)        /* of a header, to see whether it is one */
 
 /* What some readers pass over before a header: a byte order mark, empty lines. */
-size_t guess_mail_start(const char *p, size_t len)
+size_t guess_mail_start(struct pace *pace, const char *p, size_t len)
 {
-	size_t i = len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	const size_t from = len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	size_t i = from;
 
-	while (i < len && (p[i] == '\r' || p[i] == '\n'))
+	while (i < len && (p[i] == '\r' || p[i] == '\n') &&
+	    ((i - from) % PACE_OCTETS != PACE_OCTETS - 1 || pace_on(pace, PACE_OCTETS)))
 		i++;
 	return i;
 }
@@ -48,13 +50,13 @@ bool guess_starts_any(const char *p, size_t n, const char *const *words)
 /* A message may be attached as a file, or as text: does it begin like one?
  * Either with a field that every message has, or with any field, if one of
  * those by which content is hidden is in the header too. */
-bool guess_is_mail(const char *p, size_t len)
+bool guess_is_mail(struct pace *pace, const char *p, size_t len)
 {
 	static const char *const first[] = { "received:", "return-path:", "from:", "to:", "subject:",
 		"date:", "message-id:", "delivered-to:", "x-", NULL };
 	static const char *const mime[] = { "content-type", "content-transfer-encoding",
 		"mime-version", NULL };
-	size_t at = guess_mail_start(p, len), end = len - at < MAIL_LOOK ? len : at + MAIL_LOOK;
+	size_t at = guess_mail_start(pace, p, len), end = len - at < MAIL_LOOK ? len : at + MAIL_LOOK;
 	bool is_first = true;
 
 	for (; at < end; is_first = false) {
@@ -96,7 +98,7 @@ bool guess_is_mail_name(const char *name)
 	return guess_ends_any(name, ends);
 }
 
-bool guess_is_emlx(const char *p, size_t len, size_t *at_out, size_t *n_out)
+bool guess_is_emlx(struct pace *pace, const char *p, size_t len, size_t *at_out, size_t *n_out)
 {
 	size_t i = 0, n = 0;
 
@@ -106,7 +108,7 @@ bool guess_is_emlx(const char *p, size_t len, size_t *at_out, size_t *n_out)
 		return false;
 	while (i < len && (p[i] == ' ' || p[i] == '\t'))
 		i++;
-	if (i == len || (p[i] != '\n' && p[i] != '\r') || !guess_is_mail(p + i, len - i))
+	if (i == len || (p[i] != '\n' && p[i] != '\r') || !guess_is_mail(pace, p + i, len - i))
 		return false;
 	*at_out = i + 1 + (p[i] == '\r' && len - i > 1 && p[i + 1] == '\n');
 	*n_out = n < len - *at_out ? n : len - *at_out;
@@ -115,11 +117,13 @@ bool guess_is_emlx(const char *p, size_t len, size_t *at_out, size_t *n_out)
 
 /* Is this nothing but base64, and not a word by chance? Some readers decode
  * an attachment that only forgot to say so. */
-bool guess_is_base64(const char *p, size_t len)
+bool guess_is_base64(struct pace *pace, const char *p, size_t len)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < len && n < 4096; i++) {
+		if (i % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(pace, PACE_OCTETS))
+			return false;
 		bool word = (str_lower(p[i]) >= 'a' && str_lower(p[i]) <= 'z') ||
 			(p[i] >= '0' && p[i] <= '9') || p[i] == '+' || p[i] == '/' || p[i] == '=';
 		if (word)

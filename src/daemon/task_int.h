@@ -10,6 +10,7 @@
 #include "decode.h"
 #include "engine.h"
 #include "mime.h"
+#include "pace.h"
 #include "task.h"
 
 struct task_cuts;
@@ -23,6 +24,7 @@ struct task {
 	struct engine_call call;         /* how long, and for whom */
 	int fd;                          /* holds the message and nothing else, or -1 */
 	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
+	struct pace pace;                /* asks task_goes_on, in long loops */
 	unsigned objects_left;
 	uint64_t octets_left;
 	uint64_t walk_left;              /* steps of mime_walk */
@@ -116,14 +118,14 @@ void task_clean_fini(struct task *t);
 /* ---- task_guess.c: pure ---------------------------------------------------- */
 
 /* Where a header may begin: behind a byte order mark and empty lines. */
-size_t guess_mail_start(const char *p, size_t len);
+size_t guess_mail_start(struct pace *pace, const char *p, size_t len);
 /* Do the octets begin like a message? */
-bool guess_is_mail(const char *p, size_t len);
+bool guess_is_mail(struct pace *pace, const char *p, size_t len);
 bool guess_is_mail_name(const char *name);
 /* Does a file of Mail (.emlx) begin here: its size in a line, a message? Where
  * that begins, and how many octets it is said to have. */
-bool guess_is_emlx(const char *p, size_t len, size_t *at_out, size_t *n_out);
-bool guess_is_base64(const char *p, size_t len);
+bool guess_is_emlx(struct pace *pace, const char *p, size_t len, size_t *at_out, size_t *n_out);
+bool guess_is_base64(struct pace *pace, const char *p, size_t len);
 /* Lists end with NULL. Ends: blanks and dots behind the name don't count. */
 bool guess_starts_any(const char *p, size_t n, const char *const *words);
 bool guess_ends_any(const char *name, const char *const *ends);

@@ -30,8 +30,9 @@ bool task_walk_mailbox(struct task *t, const char *p, size_t len)
 
 	mbox_init(&m);
 	for (size_t at = 0; at < len;) {
-		at += mbox_push(&m, p + at, len - at, s, &n);
-		if (!walk_segments(t, p, s, n))
+		const size_t used = mbox_push(&m, p + at, pace_end(at, len) - at, s, &n);
+		at += used;
+		if (!pace_on(&t->pace, used) || !walk_segments(t, p, s, n))
 			return false;
 	}
 	n = mbox_end(&m, s);

@@ -59,7 +59,7 @@ static void look_up_allowed(struct task *t, struct engine_object *o)
 {
 	const char *list = t->r->opts.allow_hash;
 
-	if (!t->in_allowed && list[0] != '\0' && engine_hash_sha256(o) == 0)
+	if (!t->in_allowed && list[0] != '\0' && engine_hash_sha256(o, &t->call) == 0)
 		t->in_allowed = allow_has_hash(list, o->sha256_hex);
 	o->is_allowed = t->in_allowed;
 }
@@ -143,7 +143,7 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 		return false;
 	t->v->objects++;
 	if (t->r->want_as)
-		t->marks |= engines_mark(data, len);
+		t->marks |= engines_mark(data, len, &t->call);
 	if (!t->r->want_av && !is_message)
 		return true;
 	look_up_allowed(t, &o);

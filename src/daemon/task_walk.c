@@ -24,10 +24,13 @@ static bool walk_signed(struct task *t, const char *data, size_t len)
 	if (len < 1 || data[0] != 0x30 ||
 	    memmem(data, len < 64 ? len : 64, oid, sizeof oid - 1) == NULL)
 		return true;
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
+		if (i % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(&t->pace, PACE_OCTETS))
+			return false;
 		if ((str_lower(data[i]) == 'c' || str_lower(data[i]) == 'm') &&
 		    guess_starts_any(data + i, len - i, fields))
 			return task_walk_message(t, data + i, len - i, false);
+	}
 	return true;
 }
 
@@ -37,7 +40,7 @@ static bool walk_emlx(struct task *t, const char *data, size_t len)
 	const bool outer = t->in_guess;
 	size_t at, n;
 
-	if (!guess_is_emlx(data, len, &at, &n))
+	if (!guess_is_emlx(&t->pace, data, len, &at, &n))
 		return true;
 	bool on = task_walk_message(t, data + at, n, false);
 	if (on && n < len - at) {
@@ -53,7 +56,7 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 	unsigned is)
 {
 	const struct scan_opts *o = &t->r->opts;
-	const size_t from = guess_mail_start(data, len);
+	const size_t from = guess_mail_start(&t->pace, data, len);
 
 	if (o->obj_emails && !walk_signed(t, data, len))
 		return false;
@@ -63,16 +66,30 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 	    !task_walk_mailbox(t, data + from, len - from))
 		return false;
 	if (o->obj_emails && ((is & TASK_IS_MESSAGE) || guess_is_mail_name(name) ||
-	    guess_is_mail(data, len)))
+	    guess_is_mail(&t->pace, data, len)))
 		return task_walk_message(t, data + from, len - from, false);
 	return true;
 }
 
+/* A piece begins a little before the end of the one before it. */
+static unsigned find_marks(struct task *t, const char *data, size_t len)
+{
+	unsigned marks = 0;
+
+	for (size_t at = 0, end; at < len && pace_on(&t->pace, 0); at = end) {
+		const size_t from = at < MARK_OCTETS ? 0 : at - MARK_OCTETS;
+		end = pace_end(at, len);
+		marks |= marks_find(data + from, end - from);
+		pace_on(&t->pace, end - at);
+	}
+	return marks;
+}
+
 bool task_look_into(struct task *t, const char *data, size_t len, const char *name, unsigned is)
 {
-	const unsigned marks = marks_find(data, len);
+	const unsigned marks = find_marks(t, data, len);
 
-	return task_scan_archive(t, data, len, name, marks) &&
+	return !t->pace.is_over && task_scan_archive(t, data, len, name, marks) &&
 		look_for_mail(t, data, len, name, is) &&
 		(!(marks & MARK_UU) || task_scan_uuencoded(t, data, len, name)) &&
 		task_scan_carriers(t, data, len, name, marks);
@@ -118,14 +135,17 @@ static bool walk_encoded_multipart(struct task *t, const struct mime_part *p)
 }
 
 /* Does the header hold that word? It need not be in the right place. */
-static bool header_has(const struct mime_part *p, const char *word)
+static bool header_has(struct task *t, const struct mime_part *p, const char *word)
 {
 	const char *const words[] = { word, NULL };
 
-	for (size_t i = 0; i < p->hdr_len; i++)
+	for (size_t i = 0; i < p->hdr_len; i++) {
+		if (i % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(&t->pace, PACE_OCTETS))
+			return false;
 		if (str_lower(p->hdr[i]) == word[0] &&
 		    guess_starts_any(p->hdr + i, p->hdr_len - i, words))
 			return true;
+	}
 	return false;
 }
 
@@ -150,7 +170,7 @@ static void note_hidden(struct task *t, const struct mime_part *p, const char *n
 	if (strcmp(p->type, "application/pkcs7-mime") != 0 &&
 	    strcmp(p->type, "application/x-pkcs7-mime") != 0 && !is_named(p, p7m))
 		return;
-	if (header_has(p, "signed-data") && !header_has(p, "enveloped-data"))
+	if (header_has(t, p, "signed-data") && !header_has(t, p, "enveloped-data"))
 		task_note(t, VERDICT_AV_NOTSCANNED, name, "opaque signed S/MIME");
 	else
 		task_note(t, VERDICT_AV_ENCRYPTED, name, "S/MIME that may be encrypted");
@@ -207,7 +227,7 @@ static bool scan_part(struct task *t, const struct mime_part *p)
 	    !task_scan_uuencoded(t, p->body, p->body_len, name))
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
-	    guess_is_base64(p->body, p->body_len))
+	    guess_is_base64(&t->pace, p->body, p->body_len))
 		return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name,
 			is & TASK_IS_FILE);
 	if (p->encoding_known)
@@ -246,12 +266,16 @@ static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t
 	char *copy = task_alloc(t, len);
 	if (copy == NULL)
 		return MIME_STOPPED;
-	for (size_t i = 0; i < len; i++)
-		if (msg[i] != '\0')
-			copy[n++] = msg[i];
+	for (size_t at = 0, end; at < len && pace_on(&t->pace, 0); at = end) {
+		end = pace_end(at, len);
+		for (size_t i = at; i < end; i++)
+			if (msg[i] != '\0')
+				copy[n++] = msg[i];
+		pace_on(&t->pace, end - at);
+	}
 	const bool outer = t->in_guess;
 	t->in_guess = true;
-	enum mime_result got = mime_walk(copy, n, b, on_part, t);
+	enum mime_result got = t->pace.is_over ? MIME_STOPPED : mime_walk(copy, n, b, on_part, t);
 	t->in_guess = outer;
 	task_free(t, copy, len);
 	return got;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "find.h"
+#include "pace.h"
 
 #define REPEAT 0x90u             /* the octet before it comes so often */
 #define HEAD_LEN 22u             /* and the name */
@@ -99,7 +100,8 @@ static void take(struct output *o, unsigned char c)
 	}
 }
 
-size_t binhex_decode(const char *body, size_t n, unsigned char *out, size_t *used_out)
+size_t binhex_decode(const char *body, size_t n, unsigned char *out, size_t *used_out,
+	struct pace *pace)
 {
 	struct output o = { .p = out };
 	uint32_t bits = 0;
@@ -107,6 +109,8 @@ size_t binhex_decode(const char *body, size_t n, unsigned char *out, size_t *use
 	size_t i = 0;
 
 	for (; i < n && body[i] != ':'; i++) {
+		if (i % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(pace, PACE_OCTETS))
+			break;
 		const int v = value_of(body[i]);
 		if (v < 0)
 			continue;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "find.h"
+#include "pace.h"
 #include "str.h"
 
 #define HEAD_MAX 512u        /* type and parameters, up to the comma */
@@ -34,7 +35,8 @@ static const char *head_end(const char *p, size_t n)
 	return e > p && e[-1] == ';' ? comma : NULL;
 }
 
-bool data_uri_find(const char *text, size_t len, size_t *from, struct data_uri *out)
+bool data_uri_find(const char *text, size_t len, size_t *from, struct pace *pace,
+	struct data_uri *out)
 {
 	static const char mark[] = "data:";
 	const char *end = text + len;
@@ -55,8 +57,11 @@ bool data_uri_find(const char *text, size_t len, size_t *from, struct data_uri *
 		out->body = comma + 1;
 		out->body_len = 0;
 		out->has_escapes = false;
-		for (p = comma + 1; p < end && is_data(*p); p++)
+		for (p = comma + 1; p < end && is_data(*p); p++) {
 			out->has_escapes |= *p == '%';
+			if ((size_t)(p - comma) % PACE_OCTETS == 0 && !pace_on(pace, PACE_OCTETS))
+				break;
+		}
 		out->body_len = (size_t)(p - out->body);
 		*from = (size_t)(p - text);
 		return true;
@@ -65,11 +70,13 @@ bool data_uri_find(const char *text, size_t len, size_t *from, struct data_uri *
 	return false;
 }
 
-size_t data_uri_unescape(const char *in, size_t n, char *out)
+size_t data_uri_unescape(const char *in, size_t n, char *out, struct pace *pace)
 {
 	size_t w = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		if (w % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(pace, PACE_OCTETS))
+			break;
 		unsigned char c = (unsigned char)in[i];
 		if (c == '%' && n - i > 2 && memchr(in + i + 1, '\0', 2) == NULL &&
 		    str_unhex(&c, 1, in + i + 1) == 0)

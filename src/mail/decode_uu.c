@@ -9,6 +9,7 @@
 
 #include "decode_int.h"
 #include "find.h"
+#include "pace.h"
 #include "str.h"
 
 #define NAME_CODE_MAX 1024u      /* octets of a name in base64, of a multiple of four */
@@ -133,29 +134,35 @@ static size_t line_at(const char *text, size_t len, size_t p, size_t *next_out)
 
 /* The next line from p on, itself the start of one, that may be the first of a
  * file: "begin" or "=ybegin" is at its start. len: there is none. */
-static size_t begin_find(const char *text, size_t len, size_t p)
+static size_t begin_find(const char *text, size_t len, size_t p, struct pace *pace)
 {
-	const char *line, *at = text + p;
+	const char *line, *from = text + p, *at = from;
 
 	while ((at = find_letters(at, len - (size_t)(at - text), "begin", 5)) != NULL) {
 		line = at - text >= (ptrdiff_t)p + 2 && str_istarts(at - 2, 2, "=y") ? at - 2 : at;
 		if (line == text + p || is_eol(line[-1]))
 			return (size_t)(line - text);
 		at++;
+		if (!pace_on(pace, (size_t)(at - from)))
+			break;
+		from = at;
 	}
 	return len;
 }
 
-bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu *out)
+bool decode_uu_find(const char *text, size_t len, size_t *from, struct pace *pace,
+	struct decode_uu *out)
 {
-	size_t p = begin_find(text, len, *from), next;
+	size_t p = begin_find(text, len, *from, pace), next;
 	bool found = false;
 	struct decode_uu other;
 
 	while (p < len && !found) {
 		size_t n = line_at(text, len, p, &next);
 		found = uu_parse_begin(text + p, n, out);
-		p = found ? next : begin_find(text, len, next);
+		if (!pace_on(pace, next - p))
+			next = len;
+		p = found ? next : begin_find(text, len, next, pace);
 	}
 	*from = p;
 	if (!found)
@@ -165,7 +172,8 @@ bool decode_uu_find(const char *text, size_t len, size_t *from, struct decode_uu
 	size_t end = p;
 	for (; end < len; end = next) {
 		size_t n = line_at(text, len, end, &next);
-		if (starts_word(text + end, n, last) || uu_parse_begin(text + end, n, &other))
+		if (starts_word(text + end, n, last) || uu_parse_begin(text + end, n, &other) ||
+		    !pace_on(pace, next - end))
 			break;
 	}
 	*from = end;

@@ -18,13 +18,13 @@
 /* What costs as much as searching so many octets: */
 #define CANDIDATE_WORK 16u /* looking at one dash */
 #define VALUE_WORK 16u     /* an octet of a Content-* value */
-#define ASK_WORK (16u << 20) /* some milliseconds */
 
 struct walk {
 	const struct mime_budget *budget;
 	mime_part_fn fn;
 	void *arg;
-	uint64_t *work_left, work_unasked;
+	uint64_t *work_left;
+	struct pace pace;
 	unsigned number;
 	bool is_over, is_stopped, has_ended;
 	struct mime_part part;   /* the one being reported */
@@ -54,11 +54,7 @@ static void charge(struct walk *w, uint64_t work)
 		return;
 	}
 	*w->work_left -= work;
-	w->work_unasked += work;
-	if (w->work_unasked < ASK_WORK || w->has_ended)
-		return;
-	w->work_unasked = 0;
-	if (w->budget->go_on != NULL && !w->budget->go_on(w->arg))
+	if (!w->has_ended && !pace_on(&w->pace, work))
 		w->is_stopped = w->has_ended = true;
 }
 
@@ -81,8 +77,9 @@ static void report_filler(struct walk *w, const char *p, size_t n, const struct 
 	size_t i = 0;
 
 	while (i < n && mime_is_space(p[i]))
-		i++;
-	if (i == n)
+		if (++i % PACE_OCTETS == 0)
+			charge(w, PACE_OCTETS);
+	if (i == n || w->has_ended)
 		return;
 	memset(&w->part, 0, sizeof w->part);
 	w->part.depth = at->depth;
@@ -101,6 +98,7 @@ struct search {
 	const char *p;
 	size_t n;
 	const struct mime_boundary *b;
+	struct pace *pace;
 	bool is_cr_text;
 	bool takes_lax;          /* lines that only begin with the boundary count too */
 	bool saw_lax;
@@ -112,10 +110,19 @@ struct delimiter {
 	bool is_close, is_lax;
 };
 
-/* Past the line at i, which may end in a bare CR. */
-static size_t line_end(const char *p, size_t n, size_t i)
+/* Is there another piece of a loop, of which i octets are looked at? */
+static bool goes_on(const struct search *s, size_t i)
 {
-	while (i < n && !mime_is_eol(p[i]))
+	return i % PACE_OCTETS != PACE_OCTETS - 1 || pace_on(s->pace, PACE_OCTETS);
+}
+
+/* Past the line at i, which may end in a bare CR. */
+static size_t line_end(const struct search *s, size_t i)
+{
+	const char *p = s->p;
+	size_t n = s->n;
+
+	while (i < n && !mime_is_eol(p[i]) && goes_on(s, i))
 		i++;
 	if (n - i > 1 && p[i] == '\r' && p[i + 1] == '\n')
 		i++;
@@ -131,10 +138,10 @@ static void delimiter_tail(const struct search *s, size_t i, struct delimiter *d
 	d->is_close = n - i >= 2 && p[i] == '-' && p[i + 1] == '-';
 	if (d->is_close)
 		i += 2;
-	while (i < n && mime_is_blank(p[i]))
+	while (i < n && mime_is_blank(p[i]) && goes_on(s, i))
 		i++;
 	size_t cr = i;
-	while (i < n && p[i] == '\r')
+	while (i < n && p[i] == '\r' && goes_on(s, i))
 		i++;
 	if (i == n || p[i] == '\n') {
 		d->next = s->is_cr_text && cr < n ? cr + 1 : i + (i < n);
@@ -143,7 +150,7 @@ static void delimiter_tail(const struct search *s, size_t i, struct delimiter *d
 		d->is_lax |= !s->is_cr_text;
 	} else {
 		d->is_lax = true;
-		d->next = s->takes_lax ? line_end(p, n, i) : n;
+		d->next = s->takes_lax ? line_end(s, i) : n;
 	}
 }
 
@@ -262,7 +269,8 @@ static bool walk_segments(struct walk *w, struct search *s, const struct where *
 static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct mime_boundary *b,
 	const struct where *children)
 {
-	struct search s = { .p = p, .n = n, .b = b, .is_cr_text = mime_is_cr_text(p, n) };
+	struct search s = { .p = p, .n = n, .b = b, .pace = &w->pace,
+		.is_cr_text = mime_is_cr_text(p, n) };
 	struct where at = *children;
 	bool found = walk_segments(w, &s, &at);
 
@@ -426,7 +434,9 @@ static void walk_part(struct walk *w, const char *p, size_t n, const struct wher
 {
 	struct mime_head h;
 
-	mime_head_read(p, n, w->budget->max_headers, &h);
+	mime_head_read(p, n, w->budget->max_headers, &w->pace, &h);
+	if (w->pace.is_over)
+		w->is_stopped = w->has_ended = true;
 	charge(w, h.scanned);
 	w->is_over |= h.is_over;
 	for (unsigned i = 0; i < h.n_cuts && !w->has_ended; i++)
@@ -436,7 +446,8 @@ static void walk_part(struct walk *w, const char *p, size_t n, const struct wher
 enum mime_result mime_walk(const char *msg, size_t len, const struct mime_budget *b,
 	mime_part_fn fn, void *arg)
 {
-	struct walk w = { .budget = b, .fn = fn, .arg = arg };
+	struct walk w = { .budget = b, .fn = fn, .arg = arg,
+		.pace = { .go_on = b->go_on, .arg = arg } };
 	const struct where at = { 0 };
 
 	/* Each level is searched once, or a few times where readers differ.

@@ -17,6 +17,7 @@ struct reader {
 	bool is_cr_text;
 	bool has_blank_cut, has_bad_cut;
 	struct mime_head *h;
+	struct pace *pace;
 	struct mime_value *strong, *weak; /* the fields that a continuation belongs to */
 };
 
@@ -31,20 +32,33 @@ bool mime_is_cr_text(const char *p, size_t n)
 	return n > 0 && memchr(p, '\n', n) == NULL;
 }
 
+/* Past the octets from at on that are such; one line may be all there is. */
+static inline size_t skip(const struct reader *r, size_t at, size_t end, bool (*is_such)(char c))
+{
+	bool on = true;
+
+	while (on && at < end && is_such(r->p[at])) {
+		const size_t start = at, stop = pace_end(at, end);
+		while (at < stop && is_such(r->p[at]))
+			at++;
+		on = at < stop || pace_on(r->pace, at - start);
+	}
+	return at;
+}
+
+static bool is_text(char c) { return !mime_is_eol(c); }
+static bool is_cr(char c) { return c == '\r'; }
+static bool is_name(char c) { return c != ':' && (unsigned char)c > ' ' && c != 0x7f; }
+
 /* A run of CRs before an LF is one line end; each other CR may be one. */
 static void line_read(const struct reader *r, size_t at, bool is_weak, struct line *l)
 {
-	size_t e = at;
+	const size_t e = skip(r, at, r->n, is_text), lf = skip(r, e, r->n, is_cr);
 
-	while (e < r->n && !mime_is_eol(r->p[e]))
-		e++;
 	l->start = at;
 	l->len = e - at;
 	l->is_weak = is_weak;
 	l->ends_weak = false;
-	size_t lf = e;
-	while (lf < r->n && r->p[lf] == '\r')
-		lf++;
 	if (e == r->n) {
 		l->next = e;
 	} else if (lf == r->n || r->p[lf] == '\n') {
@@ -57,27 +71,21 @@ static void line_read(const struct reader *r, size_t at, bool is_weak, struct li
 	}
 }
 
-static bool is_white(const char *p, size_t n)
+static bool is_white(const struct reader *r, const struct line *l)
 {
-	while (n > 0 && mime_is_blank(*p)) {
-		p++;
-		n--;
-	}
-	return n == 0;
+	const size_t end = l->start + l->len;
+
+	return skip(r, l->start, end, mime_is_blank) == end;
 }
 
-/* The offset of the colon of a header line, blanks before it allowed; 0 if
+/* The offset of the colon in a header line, blanks before it allowed; 0 if
  * this is none. */
-static size_t field_colon(const char *p, size_t n)
+static size_t field_colon(const struct reader *r, const struct line *l)
 {
-	size_t i = 0;
+	const size_t end = l->start + l->len, name = skip(r, l->start, end, is_name);
+	const size_t i = skip(r, name, end, mime_is_blank);
 
-	while (i < n && p[i] != ':' && (unsigned char)p[i] > ' ' && p[i] != 0x7f)
-		i++;
-	size_t name = i;
-	while (i < n && mime_is_blank(p[i]))
-		i++;
-	return name > 0 && i < n && p[i] == ':' ? i : 0;
+	return name > l->start && i < end && r->p[i] == ':' ? i - l->start : 0;
 }
 
 static bool same_value(const struct mime_value *a, const struct mime_value *b)
@@ -158,7 +166,7 @@ static void take_weak_line(struct reader *r, const struct line *l, size_t colon)
 	const char *p = r->p + l->start;
 
 	value_extend(r, r->strong, l);
-	if (is_white(p, l->len)) {
+	if (is_white(r, l)) {
 		if (!r->has_blank_cut)
 			cut_add(r, l->start, l->next);
 		r->has_blank_cut = true;
@@ -173,7 +181,7 @@ static void take_weak_line(struct reader *r, const struct line *l, size_t colon)
 static bool take_line(struct reader *r, const struct line *l)
 {
 	const char *p = r->p + l->start;
-	size_t colon = field_colon(p, l->len);
+	size_t colon = field_colon(r, l);
 
 	if (colon > 0 && ++r->n_headers > r->max_headers) {
 		r->h->is_over = true;
@@ -185,7 +193,7 @@ static bool take_line(struct reader *r, const struct line *l)
 	} else if (l->len == 0 && !l->ends_weak) {
 		cut_add(r, l->start, l->next);
 		return false;
-	} else if (is_white(p, l->len)) {
+	} else if (is_white(r, l)) {
 		if (!r->has_blank_cut)
 			cut_add(r, l->start, l->next);
 		r->has_blank_cut = true;
@@ -204,9 +212,10 @@ static bool take_line(struct reader *r, const struct line *l)
 	return true;
 }
 
-void mime_head_read(const char *p, size_t n, unsigned max_headers, struct mime_head *h)
+void mime_head_read(const char *p, size_t n, unsigned max_headers, struct pace *pace,
+	struct mime_head *h)
 {
-	struct reader r = { .p = p, .n = n, .max_headers = max_headers, .h = h,
+	struct reader r = { .p = p, .n = n, .max_headers = max_headers, .h = h, .pace = pace,
 		.is_cr_text = mime_is_cr_text(p, n) };
 	struct line l = { 0 };
 	bool more = true;
@@ -214,7 +223,7 @@ void mime_head_read(const char *p, size_t n, unsigned max_headers, struct mime_h
 	memset(h, 0, sizeof *h);
 	while (more && l.next < n) {
 		line_read(&r, l.next, l.ends_weak, &l);
-		more = take_line(&r, &l);
+		more = take_line(&r, &l) && pace_on(pace, l.next - l.start);
 	}
 	if (h->n_cuts == 0)
 		cut_add(&r, n, n);

@@ -7,6 +7,7 @@
 #define ESETS_MIME_INT_H
 
 #include "mime.h"
+#include "pace.h"
 
 #define MIME_VALUES_MAX 4u       /* different values of one field */
 #define MIME_VALUE_MAX 16384u    /* octets of a value looked at */
@@ -42,7 +43,9 @@ struct mime_head {
 	bool is_over;            /* too many lines or values */
 };
 
-void mime_head_read(const char *p, size_t n, unsigned max_headers, struct mime_head *h);
+/* Where pace is over behind it, it was not read to its end. */
+void mime_head_read(const char *p, size_t n, unsigned max_headers, struct pace *pace,
+	struct mime_head *h);
 /* Does a bare CR end lines here? Only where there is no LF at all. */
 bool mime_is_cr_text(const char *p, size_t n);
 

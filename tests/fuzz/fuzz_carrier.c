@@ -54,10 +54,10 @@ static void look_at_binhex(const uint8_t *data, size_t size)
 		struct binhex_file f;
 		must(from > before && from <= size);
 		must_lie_in(body, n, data, size);
-		const size_t out_len = binhex_decode(body, n, NULL, &used);
+		const size_t out_len = binhex_decode(body, n, NULL, &used, NULL);
 		must(used <= n && out_len <= 255 * n);
 		unsigned char *out = malloc(out_len + 1);
-		must(out != NULL && binhex_decode(body, n, out, &again) == out_len && again == used);
+		must(out != NULL && binhex_decode(body, n, out, &again, NULL) == out_len && again == used);
 		if (binhex_parse(out, out_len, &f)) {
 			must_lie_in(f.data, f.data_len, out, out_len);
 			must_lie_in(f.resource, f.resource_len, out, out_len);
@@ -74,11 +74,11 @@ static void look_at_uris(const uint8_t *data, size_t size)
 	struct data_uri u;
 	size_t from = 0, before = 0;
 
-	for (; data_uri_find((const char *)data, size, &from, &u); before = from) {
+	for (; data_uri_find((const char *)data, size, &from, NULL, &u); before = from) {
 		must(from > before && from <= size);
 		must_lie_in(u.body, u.body_len, data, size);
 		char *out = malloc(u.body_len + 1);
-		must(out != NULL && data_uri_unescape(u.body, u.body_len, out) <= u.body_len);
+		must(out != NULL && data_uri_unescape(u.body, u.body_len, out, NULL) <= u.body_len);
 		free(out);
 	}
 }

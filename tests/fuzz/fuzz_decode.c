@@ -79,7 +79,7 @@ static void try_uu_find(const char *text, size_t n)
 	struct decode_uu f;
 	size_t from = 0, before = 0, octets = 0;
 
-	while (decode_uu_find(text, n, &from, &f)) {
+	while (decode_uu_find(text, n, &from, NULL, &f)) {
 		must(from > before && from <= n);
 		must(f.body >= text + before && f.body + f.body_len <= text + from);
 		must(memchr(f.name, '\0', sizeof f.name) != NULL);

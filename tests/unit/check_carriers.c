@@ -8,6 +8,7 @@
 #include "apple_file.h"
 #include "binhex.h"
 #include "data_uri.h"
+#include "pace.h"
 #include "tnef.h"
 #include "unit.h"
 
@@ -185,10 +186,10 @@ static unsigned binhex_all(const void *p, size_t len)
 	told[0] = '\0';
 	while (binhex_find(text, len, &from, &body, &n)) {
 		ck_assert(body >= text && body + n == text + len && n > 0);
-		const size_t size = binhex_decode(body, n, NULL, &used);
+		const size_t size = binhex_decode(body, n, NULL, &used, NULL);
 		ck_assert(used <= n);
 		unsigned char *out = malloc(size + 1);
-		ck_assert_uint_eq(binhex_decode(body, n, out, &again), size);
+		ck_assert_uint_eq(binhex_decode(body, n, out, &again, NULL), size);
 		ck_assert_uint_eq(used, again);
 		unsigned char *tight = exact(out, size);
 		struct binhex_file f;
@@ -278,10 +279,10 @@ static unsigned uris(const void *p, size_t len)
 	unsigned n = 0;
 
 	told[0] = '\0';
-	for (; data_uri_find(text, len, &from, &u); n++) {
+	for (; data_uri_find(text, len, &from, NULL, &u); n++) {
 		ck_assert(u.body >= text && u.body + u.body_len <= text + len && u.body_len < sizeof out);
 		tell("T", u.type, strlen(u.type));
-		tell(u.has_escapes ? "E" : "B", out, data_uri_unescape(u.body, u.body_len, out));
+		tell(u.has_escapes ? "E" : "B", out, data_uri_unescape(u.body, u.body_len, out, NULL));
 	}
 	ck_assert_uint_eq(from, len);
 	free(text);
@@ -335,6 +336,51 @@ START_TEST(any_octets)
 }
 END_TEST
 
+static bool stops_at_once(void *arg)
+{
+	++*(unsigned *)arg;
+	return false;
+}
+
+static char *repeat(const char *head, const char *piece, size_t len)
+{
+	const size_t k = strlen(piece), n = strlen(head);
+	char *p = malloc(len + 1);
+
+	ck_assert_ptr_nonnull(p);
+	for (size_t i = 0; i < len; i++)
+		p[i] = i < n ? head[i] : piece[(i - n) % k];
+	p[len] = '\0';
+	return p;
+}
+
+/* Nobody waits for it any more: it ends within a piece. */
+START_TEST(ends_early)
+{
+	const size_t len = 3 * PACE_OCTETS;
+	unsigned asked = 0;
+	const struct pace pace = { .go_on = stops_at_once, .arg = &asked };
+	struct pace p = pace;
+	struct data_uri u;
+	size_t used, from = 0;
+
+	char *text = repeat("", "!\"#$%&", len), *out = malloc(len + 1);
+	binhex_decode(text, len, NULL, &used, &p);
+	ck_assert_uint_eq(used, PACE_OCTETS - 1);
+	free(text);
+	text = repeat("data:;base64,", "%41", len);
+	p = pace;
+	ck_assert(data_uri_find(text, len, &from, &p, &u));
+	ck_assert_uint_lt(u.body_len, PACE_OCTETS);
+	p = pace;
+	ck_assert_uint_lt(data_uri_unescape(text, len, out, &p), PACE_OCTETS);
+	ck_assert_uint_eq(asked, 3);
+	ck_assert(!pace_on(&p, 0));
+	free(text);
+	free(out);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("carriers");
@@ -350,5 +396,6 @@ int main(void)
 	tcase_add_test(t, binhex_cut_off);
 	tcase_add_test(t, data_uris);
 	tcase_add_test(t, any_octets);
+	tcase_add_test(t, ends_early);
 	return unit_run(s);
 }

@@ -135,7 +135,7 @@ static int confined(void)
 		return 24;
 	free(p);
 	/* What libraries open when it is first needed, they have. */
-	if (localtime_r(&now, &tm) == NULL || engine_hash_sha256(&o) < 0)
+	if (localtime_r(&now, &tm) == NULL || engine_hash_sha256(&o, NULL) < 0)
 		return 25;
 	return 0;
 }

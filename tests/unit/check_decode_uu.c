@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "decode_uu.h"
+#include "pace.h"
 #include "unit.h"
 
 static void check_body(const struct decode_uu *f, const char *out)
@@ -27,16 +28,16 @@ START_TEST(yenc_find)
 	struct decode_uu f;
 	size_t from = 0;
 
-	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
 	ck_assert_int_eq(f.kind, DECODE_YENC);
 	ck_assert_str_eq(f.name, "a b.c");
 	ck_assert(f.body_len >= 3 && memcmp(f.body + f.body_len - 5, "klm\r\n", 5) == 0);
-	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
 	ck_assert_int_eq(f.kind, DECODE_UU);
-	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
 	ck_assert_int_eq(f.kind, DECODE_YENC);
 	ck_assert_str_eq(f.name, "");
-	ck_assert(!decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert(!decode_uu_find(text, strlen(text), &from, NULL, &f));
 }
 END_TEST
 
@@ -61,15 +62,15 @@ START_TEST(uu_find)
 	size_t from = 0;
 
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
-		ck_assert(decode_uu_find(text, sizeof text - 1, &from, &f));
+		ck_assert(decode_uu_find(text, sizeof text - 1, &from, NULL, &f));
 		ck_assert_str_eq(f.name, want[i].name);
 		ck_assert_int_eq(f.kind, want[i].kind);
 		ck_assert(f.body >= text && f.body + f.body_len <= text + sizeof text - 1);
 		check_body(&f, want[i].out);
 	}
-	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, &f));
+	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, NULL, &f));
 	ck_assert_uint_eq(from, sizeof text - 1);
-	ck_assert(!decode_uu_find("", 0, &(size_t){ 0 }, &f));
+	ck_assert(!decode_uu_find("", 0, &(size_t){ 0 }, NULL, &f));
 }
 END_TEST
 
@@ -82,7 +83,7 @@ START_TEST(uu_find_long_name)
 
 	memset(text + 10, 'n', 1000);
 	memcpy(text + 1010, ".exe\nend\n", 10);
-	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
 	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
 	ck_assert_str_eq(f.name + strlen(f.name) - 4, ".exe");
 }
@@ -96,7 +97,7 @@ START_TEST(uu_find_long_encoded_name)
 
 	for (size_t i = 0; i < 900; i++)
 		memcpy(text + 18 + 4 * i, i == 899 ? "LmV4" : "bm5u", 4);
-	ck_assert(decode_uu_find(text, strlen(text), &from, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
 	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
 	ck_assert_str_eq(f.name + strlen(f.name) - 4, "n.ex");
 }
@@ -113,12 +114,45 @@ START_TEST(uu_find_many)
 	ck_assert_ptr_nonnull(text);
 	for (size_t i = 0; i < n; i += 16)
 		memcpy(text + i, "begin 644 x.exe\n", 16);
-	while (decode_uu_find(text, n, &from, &f)) {
+	while (decode_uu_find(text, n, &from, NULL, &f)) {
 		found++;
 		octets += f.body_len;
 	}
 	ck_assert_uint_eq(found, n / 16);
 	ck_assert_uint_eq(octets, 0);
+	free(text);
+}
+END_TEST
+
+static bool stops_at_once(void *arg)
+{
+	++*(unsigned *)arg;
+	return false;
+}
+
+/* Nobody waits for it any more: it ends within a piece, before a file or in one. */
+START_TEST(uu_find_ends_early)
+{
+	static const char *const pieces[] = { "beginx\n", "begin\n.", "x\n\r\ny\n" };
+	const size_t len = 3 * PACE_OCTETS;
+	char *text = malloc(len);
+	struct decode_uu f;
+
+	ck_assert_ptr_nonnull(text);
+	for (unsigned k = 0; k < 3; k++) {
+		unsigned asked = 0;
+		struct pace pace = { .go_on = stops_at_once, .arg = &asked };
+		size_t from = 0;
+		for (size_t i = 0; i < len; i++)
+			text[i] = pieces[k][i % strlen(pieces[k])];
+		if (k == 2)
+			memcpy(text, "begin 644 x\n", 12);
+		bool found = decode_uu_find(text, len, &from, &pace, &f);
+		ck_assert_int_eq(found, k == 2);
+		ck_assert_uint_eq(asked, 1);
+		if (found)
+			ck_assert_uint_lt(f.body_len, 2 * PACE_OCTETS);
+	}
 	free(text);
 }
 END_TEST
@@ -133,6 +167,7 @@ int main(void)
 	tcase_add_test(t, uu_find_long_name);
 	tcase_add_test(t, uu_find_long_encoded_name);
 	tcase_add_test(t, uu_find_many);
+	tcase_add_test(t, uu_find_ends_early);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return unit_run(s);

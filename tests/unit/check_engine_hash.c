@@ -1,4 +1,5 @@
 /* check_engine_hash.c - digest signatures: file formats, bad lines, look-up. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,7 @@ static enum engine_status scan(const char *text, char name[VERDICT_NAME_MAX])
 {
 	struct engine_object o = { .data = (const unsigned char *)text, .len = strlen(text), .fd = -1 };
 	struct engine_result r = { .score_milli = 0 };
-	enum engine_status s = engine_hash_scan(&o, allow_name, &r);
+	enum engine_status s = engine_hash_scan(&o, allow_name, NULL, &r);
 
 	strcpy(name, r.name);
 	return s;
@@ -266,7 +267,7 @@ START_TEST(sha256_on_request)
 	struct engine_result r;
 
 	load(0);
-	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_CLEAN);
+	ck_assert_int_eq(engine_hash_scan(&o, "", NULL, &r), ENGINE_CLEAN);
 	ck_assert_str_eq(o.sha256_hex,
 		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -320,8 +321,51 @@ START_TEST(sha256_alone)
 	struct engine_object o = { .data = (const unsigned char *)"abc", .len = 3, .fd = -1 };
 
 	engine_hash_unload(); /* as where builtin is not among av_engines */
-	ck_assert_int_eq(engine_hash_sha256(&o), 0);
+	ck_assert_int_eq(engine_hash_sha256(&o, NULL), 0);
 	ck_assert_str_eq(o.sha256_hex, hex_of("SHA256", "abc"));
+}
+END_TEST
+
+static unsigned asked, answers;
+
+static bool is_gone(void *arg)
+{
+	(void)arg;
+	return ++asked > answers;
+}
+
+/* A long object in pieces, and between them: does anybody wait? */
+START_TEST(long_object)
+{
+	const size_t len = (20u << 20) + 3;
+	struct engine_object o = { .data = calloc(1, len), .len = len, .fd = -1, .want_sha256 = true };
+	struct engine_call call = { .deadline_ms = LLONG_MAX, .cancelled = is_gone };
+	struct engine_result r = { .score_milli = 0 };
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	char hex[65];
+
+	load(0);
+	asked = 0;
+	answers = 2;
+	ck_assert_int_eq(engine_hash_scan(&o, "", &call, &r), ENGINE_ERROR);
+	ck_assert_uint_eq(asked, 3 + 1); /* and why it is an error */
+	ck_assert_str_eq(o.sha256_hex, "");
+	ck_assert_int_eq(engine_hash_sha256(&o, &call), -1);
+	answers = UINT_MAX;
+	call.deadline_ms = 0;
+	ck_assert_int_eq(engine_hash_scan(&o, "", &call, &r), ENGINE_ERROR);
+	ck_assert_str_eq(r.reason, "the scan took longer than av_scan_timeout");
+	call.deadline_ms = LLONG_MAX;
+	ck_assert_int_eq(engine_hash_scan(&o, "", &call, &r), ENGINE_CLEAN);
+	ck_assert_int_eq(EVP_Digest(o.data, len, digest, NULL, EVP_sha256(), NULL), 1);
+	str_hex(hex, digest, 32);
+	ck_assert_str_eq(o.sha256_hex, hex);
+	/* One that takes no time to speak of asks nothing. */
+	answers = 0;
+	o.len = 1000;
+	o.sha256_hex[0] = '\0';
+	ck_assert_int_eq(engine_hash_sha256(&o, &call), 0);
+	free((void *)(uintptr_t)o.data);
 }
 END_TEST
 
@@ -337,14 +381,14 @@ START_TEST(any_size_is_not_for_all)
 		hex_of("SHA256", "one"));
 	write_file("a.hsb", text);
 	load(2);
-	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_CLEAN);
+	ck_assert_int_eq(engine_hash_scan(&o, "", NULL, &r), ENGINE_CLEAN);
 	snprintf(text, sizeof text, "%s:3:This.Size\n", hex_of("MD5", "one"));
 	write_file("a.hdb", text);
 	load(3);
-	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_FOUND);
+	ck_assert_int_eq(engine_hash_scan(&o, "", NULL, &r), ENGINE_FOUND);
 	ck_assert_str_eq(r.name, "This.Size");
 	o.sized_only = false;
-	ck_assert_int_eq(engine_hash_scan(&o, "", &r), ENGINE_FOUND);
+	ck_assert_int_eq(engine_hash_scan(&o, "", NULL, &r), ENGINE_FOUND);
 	ck_assert_str_eq(r.name, "Any.Size");
 }
 END_TEST
@@ -393,6 +437,7 @@ int main(void)
 	tcase_add_test(t, sha256_on_request);
 	tcase_add_test(t, broken_file);
 	tcase_add_test(t, sha256_alone);
+	tcase_add_test(t, long_object);
 	tcase_add_test(t, allowed_names_come_last);
 	tcase_add_test(t, alike_digests);
 	tcase_add_test(t, any_size_is_not_for_all);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mime.h"
+#include "pace.h"
 #include "split.h"
 #include "unit.h"
 
@@ -789,6 +790,45 @@ START_TEST(costly_ambiguous)
 }
 END_TEST
 
+struct asks { unsigned n, at_part; };
+
+static bool counts(void *arg)
+{
+	((struct asks *)arg)->n++;
+	return true;
+}
+
+static bool notes_first(void *arg, const struct mime_part *p)
+{
+	struct asks *a = arg;
+
+	if (p->number == 1)
+		a->at_part = a->n;
+	return true;
+}
+
+/* The longest header, or line of one, is not read without questions. */
+START_TEST(asks_in_a_header)
+{
+	static const char *const lines[] = { "Subject: aaaaaaaaa", "aaaaaaaa", "x\n", "a       ", "\r\n " };
+	const size_t len = 4 * PACE_OCTETS;
+	const struct mime_budget b = { .max_depth = 9, .max_parts = 9, .max_headers = 9,
+		.go_on = counts };
+	char *text = malloc(len);
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t k = 0; k < sizeof lines / sizeof lines[0]; k++) {
+		struct asks a = { 0, 0 };
+		for (size_t i = 0; i < len; i++)
+			text[i] = lines[k][i % strlen(lines[k])];
+		text[0] = 'S';
+		mime_walk(text, len, &b, notes_first, &a);
+		ck_assert_msg(a.at_part >= 4, "%zu: %u questions", k, a.at_part);
+	}
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("mime");
@@ -806,6 +846,7 @@ int main(void)
 	tcase_add_test(t, header_limits);
 	tcase_add_loop_test(t, costly, 0, COSTLY);
 	tcase_add_test(t, costly_ambiguous);
+	tcase_add_test(t, asks_in_a_header);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	return unit_run(s);

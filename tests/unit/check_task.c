@@ -1,5 +1,6 @@
 /* check_task.c - a request worked off: what is found where, budgets, time. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -878,6 +879,103 @@ START_TEST(gives_up_while_reading)
 }
 END_TEST
 
+static unsigned asked, asked_max;
+
+static bool is_gone(void *arg)
+{
+	(void)arg;
+	return ++asked >= asked_max;
+}
+
+/* As many octets as are looked at without a question, three times. */
+#define LONG_LEN (24u << 20)
+
+static bool run_long(const char *head, const char *piece, unsigned max)
+{
+	const size_t n = strlen(head), k = strlen(piece);
+	char *msg = malloc(LONG_LEN);
+
+	ck_assert_ptr_nonnull(msg);
+	for (size_t i = 0; i < LONG_LEN; i++)
+		msg[i] = i < n ? head[i] : piece[(i - n) % k];
+	asked = 0;
+	asked_max = max;
+	req.size = LONG_LEN;
+	req.is_inline = true;
+	req.octets = msg;
+	verdict_fini(&verdict);
+	bool done = task_run(&req, -1, now_ms() + 600000, is_gone, NULL, &verdict, &clean_fd);
+	free(msg);
+	if (!done)
+		verdict = (struct verdict){ .av = 0 };
+	return done;
+}
+
+/* Whatever a long message is made of, it is asked again and again whether anybody
+ * waits, and a no is the end of it. */
+START_TEST(asks_in_long_objects)
+{
+	static const struct { const char *head, *piece; } texts[] = { { "Subject: ", "a" },
+		{ "Subject: x\n\nbegin 644 x\n", "#86)C\n" }, { "", "x\n" }, { "", "\n" },
+		{ "From x\nSubject: x\n\n", "From x\n\nx\n" }, { "Subject: x\n\n", "PK-lRar" } };
+
+	req.sha256_if_found = true;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		(void)run_long(texts[i].head, texts[i].piece, UINT_MAX);
+		const unsigned all = asked;
+		ck_assert_msg(all >= 5, "text %zu: %u questions", i, all);
+		for (unsigned max = 2; max <= all / 2; max += all / 4) {
+			ck_assert(!run_long(texts[i].head, texts[i].piece, max));
+			ck_assert_uint_le(asked, max + 2); /* an engine's, and the task's */
+		}
+	}
+}
+END_TEST
+
+/* The digest is not worth the time where there is none: the verdict stays. */
+START_TEST(no_digest_without_time)
+{
+	const char *head = text("Content-Type: multipart/mixed; boundary=b\n\n--b\n\n%s\n--b\n\n", eicar);
+
+	req.sha256_if_found = true;
+	req.want_as = false;
+	ck_assert(run_long(head, "x\n", UINT_MAX));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	ck_assert_uint_eq(strlen(verdict.sha256), 64);
+	ck_assert(run_long(head, "x\n", asked - 1));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	ck_assert_str_eq(verdict.sha256, "");
+	ck_assert_uint_eq(asked, asked_max);
+}
+END_TEST
+
+/* The test string of spam, where two pieces meet; and nobody waits for the second. */
+START_TEST(gtube_between_pieces)
+{
+	const char *mark = text("%s%s", "XJS*C4JDBQADN1.NSBN3*2IDNEN*",
+		"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X");
+	const size_t n = strlen(mark);
+	const struct engine_call call = { .deadline_ms = LLONG_MAX, .cancelled = is_gone };
+	unsigned char *p = calloc(1, LONG_LEN);
+
+	ck_assert_ptr_nonnull(p);
+	for (size_t before = 0; before <= n + 1; before++) {
+		const size_t at = (8u << 20) - before;
+		memcpy(p + at, mark, n);
+		asked = 0;
+		asked_max = UINT_MAX;
+		ck_assert_uint_eq(engines_mark(p, LONG_LEN, &call), 1);
+		memset(p + at, 0, n);
+	}
+	asked = 0;
+	asked_max = 1;
+	memcpy(p + LONG_LEN - n, mark, n);
+	ck_assert_uint_eq(engines_mark(p, LONG_LEN, &call), 0);
+	ck_assert_uint_eq(asked, 1);
+	free(p);
+}
+END_TEST
+
 static char file_path[UNIT_PATH_SIZE];
 
 /* A file as a caller may pass it; a named one is unlinked later. */
@@ -1063,6 +1161,9 @@ int main(void)
 	tcase_add_test(t, memory_is_bounded);
 	tcase_add_test(t, time_and_cancel);
 	tcase_add_test(t, gives_up_while_reading);
+	tcase_add_test(t, asks_in_long_objects);
+	tcase_add_test(t, no_digest_without_time);
+	tcase_add_test(t, gtube_between_pieces);
 	tcase_add_test(t, cut_short_by_another);
 	tcase_add_test(t, sealed_too_late);
 	tcase_add_test(t, unlinked_file);
