@@ -130,6 +130,13 @@ static int read_all(struct task *t, int fd, char *p, size_t len)
 	return 0;
 }
 
+/* Octets that nobody has written take no memory before a mapping of them is read; of
+ * a file in memory that would be memory that no limit of ours counts. */
+static bool has_holes(const struct stat *st)
+{
+	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
+}
+
 /* A file without a name of our own user's: the agent's spool, which a worker of
  * the agent cannot cut short (sandbox.c) whoever has taken it over; where there is
  * no such filter it could kill us as well. What FUSE says of a file its user says. */
@@ -139,10 +146,11 @@ static bool is_own_spool(int fd, const struct stat *st)
 
 	return S_ISREG(st->st_mode) && st->st_nlink == 0 && st->st_uid == geteuid() &&
 		(st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-		fstatfs(fd, &fs) == 0 && fs.f_type != FUSE_SUPER_MAGIC;
+		fstatfs(fd, &fs) == 0 && fs.f_type != FUSE_SUPER_MAGIC &&
+		(fs.f_type != TMPFS_MAGIC || !has_holes(st));
 }
 
-/* Are there len octets that stay? Seals first: before them it may be cut. */
+/* Are there len octets that stay, and no holes? Seals first: before them it may be cut. */
 static bool is_steady(int fd, size_t len)
 {
 	const int seals = fcntl(fd, F_GET_SEALS);
@@ -150,11 +158,12 @@ static bool is_steady(int fd, size_t len)
 	struct stat st;
 
 	return fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size >= len &&
-		(is_sealed || is_own_spool(fd, &st));
+		(is_sealed ? !has_holes(&st) : is_own_spool(fd, &st));
 }
 
-/* What is steady is mapped where it lies. Another file could be cut short while
- * we read its mapping, which would be a signal: it is copied. */
+/* What is steady, and all there, is mapped where it lies. Another file could be cut
+ * short while we read its mapping, which would be a signal: it is copied, within
+ * the limit of memory. */
 static int content_take(struct task *t, struct content *c, int fd)
 {
 	if (is_steady(fd, c->len)) {

@@ -949,6 +949,25 @@ START_TEST(no_digest_without_time)
 }
 END_TEST
 
+/* Octets that nobody has written take no memory, not even once they are scanned. */
+START_TEST(holes_stay)
+{
+	const int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct stat st;
+
+	ck_assert_int_eq(ftruncate(fd, LONG_LEN), 0);
+	ck_assert_int_eq(pwrite(fd, "Subject: x\n\n", 12, 0), 12);
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	req.size = LONG_LEN;
+	req.is_inline = false;
+	ck_assert(task_run(&req, fd, now_ms() + 600000, NULL, NULL, &verdict, &clean_fd));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_lt(st.st_blocks * 512, LONG_LEN / 4);
+	close(fd);
+}
+END_TEST
+
 /* The test string of spam, where two pieces meet; and nobody waits for the second. */
 START_TEST(gtube_between_pieces)
 {
@@ -1163,6 +1182,7 @@ int main(void)
 	tcase_add_test(t, gives_up_while_reading);
 	tcase_add_test(t, asks_in_long_objects);
 	tcase_add_test(t, no_digest_without_time);
+	tcase_add_test(t, holes_stay);
 	tcase_add_test(t, gtube_between_pieces);
 	tcase_add_test(t, cut_short_by_another);
 	tcase_add_test(t, sealed_too_late);
