@@ -32,10 +32,7 @@ void spool_close(struct spool **s);
  * min_free. After -1 the spool can only be closed. */
 int spool_write(struct spool *s, const void *p, size_t n);
 uint64_t spool_size(const struct spool *s);
-/* No more writing. Of a file this writes what was held back. 0, -1 with errno as
- * spool_write. */
-int spool_end(struct spool *s);
-/* Ends it; a descriptor that holds exactly the message and cannot be
+/* No more writing; a descriptor that holds exactly the message and cannot be
  * written through (a sealed memfd, or a read-only open of the file). Owned by
  * the spool. -1 with errno. */
 int spool_fd(struct spool *s);
@@ -43,8 +40,8 @@ int spool_fd(struct spool *s);
 ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n);
 /* The octets themselves while they are in the heap block, else NULL. */
 const void *spool_view(const struct spool *s);
-/* The descriptor all of it lies in, for reading at an offset (sendfile); -1 in a
- * heap block, or before the end. Owned by the spool. */
+/* The descriptor it lies in, for reading at an offset (sendfile); -1 in a heap
+ * block. Owned by the spool. */
 int spool_raw_fd(const struct spool *s);
 /* A new unlinked file in dir, as spools use it. -1 with errno. */
 int spool_open_file(const char *dir);

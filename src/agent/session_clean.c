@@ -46,7 +46,6 @@ static int read_some(struct session *s)
 			return -1;
 		if (n == 0) {
 			session_mail_chunks_end(s);
-			session_mail_stored(s);
 			return s->msg->fail == FAIL_NONE ? 1 : -1;
 		}
 		c->at += (uint64_t)n;

@@ -193,8 +193,6 @@ size_t session_mail_input(struct session *s, const char *p, size_t n);
 /* Octets of the body already without framing: of a chunk, or cleaned ones. */
 void session_mail_chunk(struct session *s, const char *p, size_t n);
 void session_mail_chunks_end(struct session *s);
-/* Behind the last octet: all of it is to lie where it will stay. */
-void session_mail_stored(struct session *s);
 void session_mail_decide(struct session *s);
 void session_mail_hold(struct session *s);
 /* Why the message could not be taken, as a reply; NULL: it could. */

@@ -161,17 +161,6 @@ void session_mail_chunks_end(struct session *s)
 	after_input(s);
 }
 
-void session_mail_stored(struct session *s)
-{
-	struct session_msg *m = s->msg;
-
-	if (m->fail == FAIL_NONE && spool_end(m->spool) < 0) {
-		log_spool_error(s);
-		m->fail = FAIL_STORAGE;
-	}
-	after_input(s);
-}
-
 static const char *client_text(const struct session *s, char buf[NET_ADDR_TEXT])
 {
 	if (s->xforward != NULL && s->xforward->addr[0] != '\0')
@@ -327,7 +316,6 @@ void session_mail_decide(struct session *s)
 	m->eod_ms = s->env->now_ms;
 	m->eod_us = s->env->now_us;
 	hdr_scan_end(&m->hdr);
-	session_mail_stored(s);
 	if (m->fail == FAIL_NONE && m->hdr.received > s->env->conf->smtp.max_received)
 		m->fail = FAIL_LOOP;
 	if (m->fail == FAIL_NONE && m->dot.has_bare &&

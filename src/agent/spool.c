@@ -1,8 +1,7 @@
 /* spool.c - the body of one message, see spool.h.
  *
  *      heap block ──(> HEAP_MAX)──► memfd ──(> message_memory, or no
- *          │                          │        memory left)──► O_TMPFILE and its
- *          │                          │        last octets on the heap ──(spool_end)──►
+ *          │                          │        memory left)──► O_TMPFILE
  *          └── spool_fd(): memfd ◄────┘ sealed        └── reopened read-only
  *
  * Reads and writes carry their offset (pread, pwrite): the descriptor is
@@ -20,7 +19,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sealed.h"
@@ -31,24 +29,18 @@
 #define FREE_CHECK_OCTETS (1u << 20)   /* how often the disk is looked at */
 #define COPY_CHUNK (64u << 10)
 #define FILE_MODE 0400
-/* A file is written in whole blocks. For pieces that end anywhere, as they come
- * in by SMTP, ext4 takes 20 to 40 % more processor time, and half as many calls
- * more (measured with 10 MiB; pages and blocks of 16 KiB bring less). */
-#define BLOCK (64u << 10)
 
 struct spool {
 	const struct spool_cfg *cfg;
-	unsigned char *heap;    /* all of it, or of a file what is not yet a block */
+	unsigned char *heap;
 	size_t heap_cap;
 	uint64_t size;
-	uint64_t stored;        /* of a file: octets that are in it */
-	uint64_t accounted;     /* octets counted in memory_used; of a file the held ones */
+	uint64_t accounted;     /* octets counted in memory_used */
 	uint64_t next_check;    /* size at which the disk is looked at again */
 	int fd;                 /* memfd or file, -1 while on the heap only */
 	int ro_fd;              /* file opened again, read-only; -1 */
 	bool is_large;          /* as its sender says: to a file from the beginning */
 	bool is_file;
-	bool is_in_blocks;      /* there is memory to hold the last one */
 	bool is_sealed;
 };
 
@@ -114,14 +106,12 @@ void spool_close(struct spool **sp)
 	free(s);
 }
 
-/* The n octets at p behind the held ones. */
-static int write_both(int fd, const void *held, size_t nheld, const void *p, size_t n,
-	uint64_t offset)
+static int write_at(int fd, const void *p, size_t n, uint64_t offset)
 {
-	struct iovec v[2] = { { (void *)held, nheld }, { (void *)p, n } };
+	const char *c = p;
 
-	while (v[0].iov_len + v[1].iov_len > 0) {
-		ssize_t w = pwritev(fd, v, 2, (off_t)offset);
+	while (n > 0) {
+		ssize_t w = pwrite(fd, c, n, (off_t)offset);
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w <= 0) {
@@ -129,22 +119,11 @@ static int write_both(int fd, const void *held, size_t nheld, const void *p, siz
 				errno = ENOSPC;
 			return -1;
 		}
+		c += w;
 		offset += (uint64_t)w;
-		for (int i = 0; i < 2 && w > 0; i++) {
-			const size_t k = (size_t)w < v[i].iov_len ? (size_t)w : v[i].iov_len;
-			if (k == 0)
-				continue;
-			v[i].iov_base = (char *)v[i].iov_base + k;
-			v[i].iov_len -= k;
-			w -= (ssize_t)k;
-		}
+		n -= (size_t)w;
 	}
 	return 0;
-}
-
-static int write_at(int fd, const void *p, size_t n, uint64_t offset)
-{
-	return write_both(fd, NULL, 0, p, n, offset);
 }
 
 /* Fails with ENOSPC where fewer than min_free octets would stay free. */
@@ -188,22 +167,52 @@ int spool_open_file(const char *dir)
 	return fd;
 }
 
-/* Octets of the heap; for a file, those that are not in it yet. */
-static size_t held(const struct spool *s)
+/* Moves what is there to a descriptor of the other kind. */
+static int move_to(struct spool *s, int fd)
 {
-	return (size_t)(s->size - s->stored);
-}
+	char chunk[COPY_CHUNK];
 
-static void heap_free(struct spool *s)
-{
+	for (uint64_t off = 0; off < s->size;) {
+		ssize_t n = spool_read(s, off, chunk, sizeof chunk);
+		if (n <= 0 || write_at(fd, chunk, (size_t)n, off) < 0) {
+			int keep = n == 0 ? EIO : errno;
+			close(fd);
+			errno = keep;
+			return -1;
+		}
+		off += (uint64_t)n;
+	}
+	close_fd(&s->fd);
+	s->fd = fd;
 	free(s->heap);
 	s->heap = NULL;
 	s->heap_cap = 0;
+	return 0;
+}
+
+static int to_memfd(struct spool *s)
+{
+	int fd = memfd_create("esets-message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? -1 : move_to(s, fd);
+}
+
+static int to_file(struct spool *s)
+{
+	int fd = spool_open_file(s->cfg->dir);
+
+	if (fd < 0 || move_to(s, fd) < 0)
+		return -1;
+	s->is_file = true;
+	stats_add(ST_SPOOL_FILES, 1);
+	s->next_check = 0;
+	unaccount(s);
+	return 0;
 }
 
 static int heap_write(struct spool *s, const void *p, size_t n)
 {
-	size_t need = held(s) + n, cap = s->heap_cap > 0 ? s->heap_cap : HEAP_MIN;
+	size_t need = (size_t)s->size + n, cap = s->heap_cap > 0 ? s->heap_cap : HEAP_MIN;
 
 	while (cap < need)
 		cap *= 2;
@@ -214,69 +223,9 @@ static int heap_write(struct spool *s, const void *p, size_t n)
 		s->heap = heap;
 		s->heap_cap = cap;
 	}
-	memcpy(s->heap + held(s), p, n);
+	memcpy(s->heap + s->size, p, n);
 	s->size += n;
 	return 0;
-}
-
-static int to_memfd(struct spool *s)
-{
-	int fd = memfd_create("esets-message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0)
-		return -1;
-	s->fd = fd;
-	if (write_at(fd, s->heap, (size_t)s->size, 0) < 0)
-		return -1;
-	s->stored = s->size;
-	heap_free(s);
-	return 0;
-}
-
-/* What fills blocks goes to the file, the rest is held. */
-static int file_write(struct spool *s, const char *p, size_t n)
-{
-	const uint64_t end = s->size + n, upto = s->is_in_blocks ? end - end % BLOCK : end;
-
-	if (check_disk(s, n) < 0)
-		return -1;
-	if (upto > s->stored) {
-		const size_t k = (size_t)(upto - s->size);
-		if (write_both(s->fd, s->heap, held(s), p, k, s->stored) < 0)
-			return -1;
-		s->stored = s->size = upto;
-		p += k;
-		n -= k;
-	}
-	return n > 0 ? heap_write(s, p, n) : 0;
-}
-
-/* Moves what is there to a file. */
-static int to_file(struct spool *s)
-{
-	char chunk[COPY_CHUNK];
-	struct spool was = *s;
-	ssize_t n = 1;
-	int fd = spool_open_file(s->cfg->dir);
-
-	if (fd < 0)
-		return -1;
-	unaccount(s);
-	*s = (struct spool){ .cfg = s->cfg, .fd = fd, .ro_fd = -1, .is_file = true };
-	s->is_in_blocks = account(s, BLOCK);
-	stats_add(ST_SPOOL_FILES, 1);
-	while (s->size < was.size && n > 0) {
-		n = spool_read(&was, s->size, chunk, sizeof chunk);
-		if (n == 0)
-			errno = EIO;
-		else if (n > 0)
-			n = file_write(s, chunk, (size_t)n) < 0 ? -1 : n;
-	}
-	const int keep = errno;
-	close_fd(&was.fd);
-	free(was.heap);
-	errno = keep;
-	return n > 0 ? 0 : -1;
 }
 
 int spool_write(struct spool *s, const void *p, size_t n)
@@ -288,29 +237,15 @@ int spool_write(struct spool *s, const void *p, size_t n)
 	if (!s->is_file && (s->is_large || need > s->cfg->message_memory || !account(s, n)) &&
 	    to_file(s) < 0)
 		return -1;
-	if (s->is_file)
-		return file_write(s, p, n);
 	if (s->fd < 0) {
 		if (need <= (s->cfg->heap_max > 0 ? s->cfg->heap_max : HEAP_MAX))
 			return heap_write(s, p, n);
 		if (to_memfd(s) < 0)
 			return -1;
 	}
-	if (write_at(s->fd, p, n, s->size) < 0)
+	if ((s->is_file && check_disk(s, n) < 0) || write_at(s->fd, p, n, s->size) < 0)
 		return -1;
-	s->size = s->stored = need;
-	return 0;
-}
-
-int spool_end(struct spool *s)
-{
-	if (!s->is_file)
-		return 0;
-	if (write_at(s->fd, s->heap, held(s), s->stored) < 0)
-		return -1;
-	s->stored = s->size;
-	heap_free(s);
-	unaccount(s);
+	s->size = need;
 	return 0;
 }
 
@@ -324,8 +259,6 @@ int spool_fd(struct spool *s)
 	char path[32];
 
 	if (s->is_file) {
-		if (spool_end(s) < 0)
-			return -1;
 		/* A file can't be sealed: what is passed on is opened anew, read-only. */
 		snprintf(path, sizeof path, "/proc/self/fd/%d", s->fd);
 		if (s->ro_fd < 0)
@@ -349,10 +282,12 @@ ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n)
 		return 0;
 	if (n > s->size - offset)
 		n = (size_t)(s->size - offset);
-	const size_t in_fd = offset >= s->stored ? 0 :
-		n < s->stored - offset ? n : (size_t)(s->stored - offset);
-	for (size_t at = 0; at < in_fd;) {
-		ssize_t got = pread(s->fd, (char *)p + at, in_fd - at, (off_t)(offset + at));
+	if (s->heap != NULL) {
+		memcpy(p, s->heap + offset, n);
+		return (ssize_t)n;
+	}
+	for (size_t at = 0; at < n;) {
+		ssize_t got = pread(s->fd, (char *)p + at, n - at, (off_t)(offset + at));
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -361,8 +296,6 @@ ssize_t spool_read(const struct spool *s, uint64_t offset, void *p, size_t n)
 			return (ssize_t)at;
 		at += (size_t)got;
 	}
-	if (n > in_fd)
-		memcpy((char *)p + in_fd, s->heap + (offset + in_fd - s->stored), n - in_fd);
 	return (ssize_t)n;
 }
 
@@ -373,5 +306,5 @@ int spool_raw_fd(const struct spool *s)
 
 const void *spool_view(const struct spool *s)
 {
-	return s->is_file ? NULL : s->heap;
+	return s->heap;
 }

@@ -199,55 +199,12 @@ START_TEST(places)
 	s = spool_open(&cfg, 0);
 	ck_assert_int_eq(fill(s, 256 * KI, 4 * KI), 0);
 	ck_assert_int_eq(fill(s, 1, 1), 0);
-	ck_assert_int_eq(spool_end(s), 0);
 	ck_assert_uint_eq(spool_memory_used(), 0);    /* all of it is in a file */
 	ck_assert(!is_memfd(spool_fd(s)));
 	ck_assert_int_eq(fcntl(spool_fd(s), F_GETFL) & O_ACCMODE, O_RDONLY);
 	check_content(s, -1);
 	spool_close(&s);
 	ck_assert_uint_eq(open_fds(), fds);
-}
-END_TEST
-
-static uint64_t octets_in(const char *link)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat(link, &st), 0);
-	return (uint64_t)st.st_size;
-}
-
-/* A file gets whole blocks; the rest is in memory until the end, and counts. Where
- * there is no memory everything goes to the file as it comes. */
-START_TEST(blocks)
-{
-	static const uint64_t steps[] = { 1, 100, 64 * KI - 101, 1, 64 * KI, 200 * KI, 3 };
-
-	for (int held = 0; held < 2; held++) {
-		struct spool_cfg cfg = config(0, held ? 64 * KI : 64 * KI - 1);
-		char link[32];
-		snprintf(link, sizeof link, "/proc/self/fd/%d", dup(0));
-		close(atoi(link + 14)); /* the next one that is opened */
-		struct spool *s = spool_open(&cfg, 0);
-		for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-			ck_assert_int_eq(fill(s, steps[i], 70 * KI), 0);
-			const uint64_t size = spool_size(s);
-			ck_assert_uint_eq(octets_in(link), held ? size - size % (64 * KI) : size);
-			ck_assert_ptr_null(spool_view(s));
-			ck_assert_uint_eq(spool_memory_used(), held ? 64 * KI : 0);
-			check_content(s, -1);
-		}
-		ck_assert_int_eq(spool_raw_fd(s) >= 0, !held);
-		for (int again = 0; again < 2; again++) {
-			ck_assert_int_eq(spool_end(s), 0);
-			ck_assert_uint_eq(octets_in(link), spool_size(s));
-			ck_assert_int_eq(spool_raw_fd(s), atoi(link + 14));
-			ck_assert_uint_eq(spool_memory_used(), 0);
-			check_content(s, -1);
-			check_content(s, spool_fd(s));
-		}
-		spool_close(&s);
-	}
 }
 END_TEST
 
@@ -364,28 +321,6 @@ static void limit(__rlimit_resource_t what, rlim_t n)
 	ck_assert_int_eq(setrlimit(what, &r), 0);
 }
 
-/* What was held back finds no room either: an error, and nothing is shown. */
-START_TEST(disk_full_at_the_end)
-{
-	struct spool_cfg cfg = config(0, 64 * MI);
-	struct spool *s = spool_open(&cfg, 0);
-
-	signal(SIGXFSZ, SIG_IGN);
-	ck_assert_int_eq(fill(s, 100 * KI, 10 * KI), 0);
-	limit(RLIMIT_FSIZE, 99 * KI);
-	for (int again = 0; again < 2; again++) {
-		errno = 0;
-		ck_assert_int_eq(spool_end(s), -1);
-		ck_assert_int_eq(errno, EFBIG);
-		ck_assert_int_eq(spool_fd(s), -1);
-		ck_assert_int_eq(spool_raw_fd(s), -1);
-	}
-	limit(RLIMIT_FSIZE, RLIM_INFINITY);
-	check_content(s, spool_fd(s));
-	spool_close(&s);
-}
-END_TEST
-
 /* A write that ends short: an error, not a shorter message. Also while what
  * was in memory moves to the file. */
 START_TEST(disk_full)
@@ -481,14 +416,12 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, kept_and_shown, 0, (int)(sizeof sizes / sizeof *sizes));
 	tcase_add_test(tc, places);
-	tcase_add_test(tc, blocks);
 	tcase_add_test(tc, no_name);
 	tcase_add_test(tc, shared_memory);
 	tcase_add_test(tc, expected);
 	tcase_add_test(tc, no_directory);
 	tcase_add_test(tc, min_free);
 	tcase_add_test(tc, disk_full);
-	tcase_add_test(tc, disk_full_at_the_end);
 	tcase_add_test(tc, no_descriptor);
 	tcase_add_test(tc, threads);
 	tcase_set_timeout(tc, 120);

@@ -15,7 +15,6 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* one_of: one call in so many, 0: none; hits: how many it was so far; room: octets
@@ -197,14 +196,6 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
 	return k < 0 ? -1 : real(fd, p, (size_t)k, at);
 }
 
-/* The first ones only: it may end short as well. */
-ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
-{
-	for (; n > 1 && v->iov_len == 0; v++)
-		n--;
-	return pwrite(fd, v->iov_base, v->iov_len, at);
-}
-
 ssize_t write(int fd, const void *p, size_t n)
 {
 	REAL(write);
@@ -216,5 +207,4 @@ ssize_t write(int fd, const void *p, size_t n)
 /* Names of the same for programs with 64-bit offsets. */
 ssize_t pread64(int fd, void *p, size_t n, off_t at) __attribute__((alias("pread")));
 ssize_t pwrite64(int fd, const void *p, size_t n, off_t at) __attribute__((alias("pwrite")));
-ssize_t pwritev64(int fd, const struct iovec *v, int n, off_t at) __attribute__((alias("pwritev")));
 ssize_t sendfile64(int out, int in, off_t *at, size_t n) __attribute__((alias("sendfile")));
