@@ -991,6 +991,34 @@ START_TEST(gtube_between_pieces)
 	memcpy(p + LONG_LEN - n, mark, n);
 	ck_assert_uint_eq(engines_mark(p, LONG_LEN, &call), 0);
 	ck_assert_uint_eq(asked, 1);
+	/* Nor is it clean, as it was not looked at to its end. */
+	const struct engine_object o = { .data = p, .len = LONG_LEN, .fd = -1, .name = "" };
+	struct engine_result r = { .score_milli = 0 };
+	ck_assert_int_eq(engines_as(&o, &req, &call, &r), ENGINE_ERROR);
+	free(p);
+}
+END_TEST
+
+/* What says that there is more to take apart, where two pieces meet. */
+START_TEST(mark_between_pieces)
+{
+	const size_t len = (8u << 20) + 4096;
+	const char *file = text("\nbegin-base64 644 e.com\n%s\n====\n", base64(eicar));
+	char *p = malloc(len);
+
+	ck_assert_ptr_nonnull(p);
+	req.is_mail = false;
+	req.is_inline = true;
+	req.octets = p;
+	req.size = len;
+	for (size_t before = 0; before <= 7; before++) {
+		memset(p, '\n', len);
+		memcpy(p + (8u << 20) - before, file, strlen(file));
+		ck_assert(task_run(&req, -1, now_ms() + 600000, NULL, NULL, &verdict, &clean_fd));
+		ck_assert_msg(verdict.av & VERDICT_AV_INFECTED, "%zu octets before", before);
+		verdict_fini(&verdict);
+	}
+	verdict = (struct verdict){ .av = 0 };
 	free(p);
 }
 END_TEST
@@ -1184,6 +1212,7 @@ int main(void)
 	tcase_add_test(t, no_digest_without_time);
 	tcase_add_test(t, holes_stay);
 	tcase_add_test(t, gtube_between_pieces);
+	tcase_add_test(t, mark_between_pieces);
 	tcase_add_test(t, cut_short_by_another);
 	tcase_add_test(t, sealed_too_late);
 	tcase_add_test(t, unlinked_file);
