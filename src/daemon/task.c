@@ -34,6 +34,7 @@
 #define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
 #define LIVE_FACTOR 4u
 #define UNPACK_FACTOR 4u             /* av_scan_archive_max_size, of all archives */
+#define COPY_MAX (1u << 20)          /* copied sooner than mapped, faulted in and unmapped */
 
 static long long now_us(void)
 {
@@ -161,12 +162,12 @@ static bool is_steady(int fd, size_t len)
 		(is_sealed ? !has_holes(&st) : is_own_spool(fd, &st));
 }
 
-/* What is steady, and all there, is mapped where it lies. Another file could be cut
+/* What is long, steady and all there is mapped where it lies. Another file could be cut
  * short while we read its mapping, which would be a signal: it is copied, within
  * the limit of memory. */
 static int content_take(struct task *t, struct content *c, int fd)
 {
-	if (is_steady(fd, c->len)) {
+	if (c->len > COPY_MAX && is_steady(fd, c->len)) {
 		void *p = mmap(NULL, c->len, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (p == MAP_FAILED)
 			return -1;

@@ -1025,17 +1025,20 @@ END_TEST
 
 static char file_path[UNIT_PATH_SIZE];
 
+#define MAPPED_LEN (2u << 20)        /* so long that it may be mapped */
+#define COPIED_LEN (3u << 12)
+
 /* A file as a caller may pass it; a named one is unlinked later. */
-static int open_file(bool is_named, mode_t mode)
+static int open_file(bool is_named, mode_t mode, size_t len)
 {
-	static char message[3 * 4096] = "Subject: x\r\n\r\n";
+	static char message[MAPPED_LEN] = "Subject: x\r\n\r\n";
 
 	int fd = unit_file(file_path);
 	if (!is_named)
 		ck_assert_int_eq(unlink(file_path), 0);
 	ck_assert_int_eq(fchmod(fd, mode), 0);
-	ck_assert_int_eq(write(fd, message, sizeof message), (ssize_t)sizeof message);
-	req.size = sizeof message;
+	ck_assert_int_eq(write(fd, message, len), (ssize_t)len);
+	req.size = len;
 	req.is_inline = false;
 	return fd;
 }
@@ -1047,16 +1050,17 @@ static bool cut_short(void *arg)
 }
 
 /* What others might cut short while it is read is not read from a mapping,
- * which would be the end of this process. */
+ * which would be the end of this process; nor is what is short. */
 START_TEST(cut_short_by_another)
 {
-	const struct { bool is_named; mode_t mode; uid_t uid; } files[] = {
-		{ true, 0600, geteuid() }, { false, 0620, geteuid() }, { false, 0602, geteuid() },
-		{ false, 0600, 65534 },
+	const struct { bool is_named; mode_t mode; uid_t uid; size_t len; } files[] = {
+		{ true, 0600, geteuid(), MAPPED_LEN }, { false, 0620, geteuid(), MAPPED_LEN },
+		{ false, 0602, geteuid(), MAPPED_LEN }, { false, 0600, 65534, MAPPED_LEN },
+		{ false, 0600, geteuid(), COPIED_LEN },
 	};
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		int fd = open_file(files[i].is_named, files[i].mode);
+		int fd = open_file(files[i].is_named, files[i].mode, files[i].len);
 		if (files[i].uid == geteuid() || fchown(fd, files[i].uid, (gid_t)-1) == 0) {
 			ck_assert(task_run(&req, fd, now_ms() + 60000, cut_short, &fd, &verdict, &clean_fd));
 			ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
@@ -1074,7 +1078,7 @@ START_TEST(sealed_too_late)
 
 	ck_assert_int_eq(write(fd, "x", 1), 1);
 	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
-	req.size = 3 * 4096;
+	req.size = MAPPED_LEN;
 	req.is_inline = false;
 	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
@@ -1085,7 +1089,7 @@ END_TEST
 /* The agent's spool: scanned, and shorter than was said. */
 START_TEST(unlinked_file)
 {
-	int fd = open_file(false, 0600);
+	int fd = open_file(false, 0600, MAPPED_LEN);
 
 	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
