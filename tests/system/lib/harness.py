@@ -149,6 +149,21 @@ def free_port():
         return port
 
 
+def low_port(*candidates):
+    """The first of these that nobody uses, kept like free_port(); None: all are taken."""
+    for port in candidates:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            claim.bind("\0esets-test-port-%d" % port)
+        except OSError:
+            claim.close()
+            continue
+        _port_claims.append(claim)
+        if not is_listening(port):
+            return port
+    return None
+
+
 _ipv6 = None
 
 

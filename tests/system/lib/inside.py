@@ -19,5 +19,12 @@ def has_filter(name):
 
 
 def links(pid):
+    """What its descriptors lead to; those that are closed meanwhile are not among them."""
     folder = "/proc/%d/fd" % pid
-    return {int(number): os.readlink(os.path.join(folder, number)) for number in os.listdir(folder)}
+    found = {}
+    for number in os.listdir(folder):
+        try:
+            found[int(number)] = os.readlink(os.path.join(folder, number))
+        except FileNotFoundError:
+            pass
+    return found
