@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-PATIENCE = 2
+PATIENCE = 10
 DRIP_SECONDS = 1.0
 AT_ONCE = 200           # sessions that begin
 TURN_SECONDS = 0.02     # between the turns of dripping
