@@ -32,7 +32,7 @@
 #define BACKOFF_MS 1000
 #define BACKOFF_MAX_MS 10000
 #define TICK_MS 1000
-#define KILL_MARGIN_MS 500     /* for a worker that stops just in time */
+#define KILL_MARGIN_MS 3000    /* for a worker that stops just in time, and gets no turn */
 #define KILL_WAIT_MS 2000      /* for the dead to be reaped after USR1 */
 #define NO_SLOT (-1)
 
