@@ -22,6 +22,7 @@ enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU,
  *                   5 padding ends all where it fills a group, and else is junk
  * quoted-printable  0 more than 80 blanks in a row are text
  *                   1 not if a line end follows; CR CR LF is one line end
+ *                   2 as 1, where VT and FF are blanks, and behind '=' so is CR
  * uuencode          0 goes on to the end line
  *                   1 ends at the first line that holds no data
  *                   2 a count may have 0x40 added to it */

@@ -146,23 +146,36 @@ static size_t qp_flush(struct decode *d, unsigned char *out)
 	return n;
 }
 
+/* May c stand between what is held and a line end without being of the text? */
+static bool qp_is_blank(const struct decode *d, unsigned char c)
+{
+	return is_blank(c) || (d->reading == 2 && (c == '\v' || c == '\f' ||
+		(c == '\r' && d->nhold > 0 && d->hold[0] == '=')));
+}
+
+/* More blanks than can be held; where a soft break began, white space too. */
+static void qp_note_blanks(struct decode *d)
+{
+	d->others |= d->hold[0] == '=' ? 1u << 1 | 1u << 2 : 1u << 1;
+}
+
 /* One octet in any state but QP_TEXT. Returns true if c is used up; where
  * not, the state is QP_TEXT and c is to be looked at again. */
 static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 {
-	if (d->reading == 1) { /* the last place is for a CR */
-		if (d->nhold == sizeof d->hold - 1 && is_blank(c))
+	if (d->reading == 1 || d->reading == 2) { /* the last place is for a CR */
+		if (d->nhold == sizeof d->hold - 1 && qp_is_blank(d, c))
 			return true;
 	} else if (d->nhold == sizeof d->hold - 1 && is_blank(c)) {
-		d->others |= 1u << 1; /* which has no place for this one */
+		qp_note_blanks(d); /* there is no place for this one */
 	} else if (d->nhold == sizeof d->hold) {
-		d->others |= 1u << 1;
+		qp_note_blanks(d);
 		*out += qp_flush(d, *out);
 		return false;
 	}
 	switch ((enum qp_state)d->state) {
 	case QP_BLANKS: /* blanks before a line end are not part of the text */
-		if (is_blank(c)) {
+		if (qp_is_blank(d, c)) {
 			qp_hold(d, c, QP_BLANKS);
 			return true;
 		}
@@ -176,8 +189,8 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 		}
 		__attribute__((fallthrough));
 	case QP_EQ_BLANKS:
-		if (is_blank(c) || c == '\r') {
-			qp_hold(d, c, is_blank(c) ? QP_EQ_BLANKS : QP_EQ_CR);
+		if (qp_is_blank(d, c) || c == '\r') {
+			qp_hold(d, c, qp_is_blank(d, c) ? QP_EQ_BLANKS : QP_EQ_CR);
 			return true;
 		}
 		if (c == '\n') {
@@ -197,7 +210,7 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 	case QP_EQ_CR: /* some gateways make CR CR LF of a line end */
 		if (c == '\r' && d->reading == 1)
 			return true;
-		d->others |= c == '\r' ? 1u << 1 : 0;
+		d->others |= (c == '\r' ? 1u << 1 : 0) | (c != '\n' ? 1u << 2 : 0);
 		qp_drop(d);
 		return c == '\n';
 	case QP_TEXT:
@@ -211,13 +224,15 @@ static size_t qp_push(struct decode *d, const unsigned char *in, size_t n, unsig
 {
 	unsigned char *o = out;
 
+	if (memchr(in, '\v', n) != NULL || memchr(in, '\f', n) != NULL)
+		d->others |= 1u << 2;
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = in[i];
 		if (d->state != QP_TEXT && qp_step(d, c, &o))
 			continue;
 		if (c == '=')
 			qp_hold(d, c, QP_EQ);
-		else if (is_blank(c))
+		else if (c <= ' ' && qp_is_blank(d, c))
 			qp_hold(d, c, QP_BLANKS);
 		else
 			*o++ = c;

@@ -195,6 +195,11 @@ START_TEST(found_in_every_reading_of_an_encoding)
 		eicar, blanks, eicar + 9));
 	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=\r\r\n%s\r\n",
 		eicar, eicar + 9));
+	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=\v\r\n%s\r\n",
+		eicar, eicar + 9));
+	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%.9s=\r\t\n%s\r\n",
+		eicar, eicar + 9));
+	expect_infected(text("Content-Transfer-Encoding: quoted-printable\r\n\r\n%s\f\r\n", eicar));
 	/* Nobody said that it is base64. */
 	expect_infected(text("Content-Type: application/octet-stream\r\n\r\n%s\r\n", b64));
 }
