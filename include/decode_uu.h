@@ -18,11 +18,12 @@ struct decode_uu {
 	                           * "begin-base64-encoded"); the tail of a longer one */
 };
 
-/* Finds the next "begin MODE NAME" (or "begin-base64", "begin-encoded" ...) or "=ybegin ... name=NAME" line at or behind
- * *from and moves *from past its file. The whole text is passed over once,
- * however many files it holds. Returns false when there is none,
- * or pace (NULL: none) is over. */
-bool decode_uu_find(const char *text, size_t len, size_t *from, struct pace *pace,
-	struct decode_uu *out);
+/* Finds the next "begin MODE NAME" (or "begin-base64", "begin-encoded" ...) or
+ * "=ybegin ... name=NAME" line at or behind *from and moves *from past its file.
+ * is_announced: a header says that there is one, and "begin" with a blank behind
+ * it is enough. The whole text is passed over once, however many files it
+ * holds. Returns false when there is none, or pace (NULL: none) is over. */
+bool decode_uu_find(const char *text, size_t len, size_t *from, bool is_announced,
+	struct pace *pace, struct decode_uu *out);
 
 #endif

@@ -88,13 +88,14 @@ bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, 
 }
 
 /* Files in uuencode stand in a text, one behind the other. */
-bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const char *outer)
+bool task_scan_uuencoded(struct task *t, const char *text, size_t len, bool is_announced,
+	const char *outer)
 {
 	struct decode_uu f;
 	size_t from = 0;
 	char name[512];
 
-	while (decode_uu_find(text, len, &from, &t->pace, &f)) {
+	while (decode_uu_find(text, len, &from, is_announced, &t->pace, &f)) {
 		snprintf(name, sizeof name, "%s: %s", outer, f.name);
 		task_check_name(t, f.name, name);
 		if (!task_is_excluded(t, f.name) &&

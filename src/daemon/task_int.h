@@ -139,8 +139,9 @@ char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t
 /* Scans what that encoding holds, in all readings. */
 bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
 	const char *name, unsigned is);
-/* Scans the encoded files that stand in a text. */
-bool task_scan_uuencoded(struct task *t, const char *text, size_t len, const char *outer);
+/* Scans the encoded files that stand in a text; is_announced as in decode_uu.h. */
+bool task_scan_uuencoded(struct task *t, const char *text, size_t len, bool is_announced,
+	const char *outer);
 
 /* ---- task_archive.c -------------------------------------------------------- */
 

@@ -91,7 +91,7 @@ bool task_look_into(struct task *t, const char *data, size_t len, const char *na
 
 	return !t->pace.is_over && task_scan_archive(t, data, len, name, marks) &&
 		look_for_mail(t, data, len, name, is) &&
-		(!(marks & MARK_UU) || task_scan_uuencoded(t, data, len, name)) &&
+		(!(marks & MARK_UU) || task_scan_uuencoded(t, data, len, false, name)) &&
 		task_scan_carriers(t, data, len, name, marks);
 }
 
@@ -224,7 +224,7 @@ static bool scan_part(struct task *t, const struct mime_part *p)
 		return false;
 	/* Lines before the begin line may look like data too. */
 	if ((p->encoding == DECODE_UU || p->encoding == DECODE_YENC) &&
-	    !task_scan_uuencoded(t, p->body, p->body_len, name))
+	    !task_scan_uuencoded(t, p->body, p->body_len, p->encoding == DECODE_UU, name))
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    guess_is_base64(&t->pace, p->body, p->body_len))

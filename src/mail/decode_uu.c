@@ -86,8 +86,9 @@ static void name_decode(struct decode_uu *out, const char *p, size_t n)
 }
 
 /* "begin 644 name", "begin-base64 644 name", and Outlook's "begin  name".
- * Prose that begins a line with the word "begin" is not meant. */
-static bool uu_parse_begin(const char *p, size_t n, struct decode_uu *out)
+ * Prose that begins a line with the word "begin" is not meant, but where prose is
+ * not expected (is_announced) some readers take it. */
+static bool uu_parse_begin(const char *p, size_t n, bool is_announced, struct decode_uu *out)
 {
 	const struct begin *begin = begin_of(p, n);
 	size_t blanks = 0, digits = 0;
@@ -103,14 +104,14 @@ static bool uu_parse_begin(const char *p, size_t n, struct decode_uu *out)
 	if (digits > 0 && (i == n || is_blank(p[i]))) {
 		while (i < n && is_blank(p[i]))
 			i++;
-	} else if (blanks >= 2) {
+	} else if (blanks >= (is_announced ? 1 : 2)) {
 		i = start;
 	} else {
 		return false;
 	}
 	while (n > i && is_blank(p[n - 1]))
 		n--;
-	if (n == i && digits == 0)
+	if (n == i && digits == 0 && !is_announced)
 		return false;
 	if (begin->is_name_encoded)
 		name_decode(out, p + i, n - i);
@@ -150,8 +151,10 @@ static size_t begin_find(const char *text, size_t len, size_t p, struct pace *pa
 	return len;
 }
 
-bool decode_uu_find(const char *text, size_t len, size_t *from, struct pace *pace,
-	struct decode_uu *out)
+/* What only is_announced makes a beginning ends no file: those that would be
+ * found without it are found as they are. */
+bool decode_uu_find(const char *text, size_t len, size_t *from, bool is_announced,
+	struct pace *pace, struct decode_uu *out)
 {
 	size_t p = begin_find(text, len, *from, pace), next;
 	bool found = false;
@@ -159,7 +162,7 @@ bool decode_uu_find(const char *text, size_t len, size_t *from, struct pace *pac
 
 	while (p < len && !found) {
 		size_t n = line_at(text, len, p, &next);
-		found = uu_parse_begin(text + p, n, out);
+		found = uu_parse_begin(text + p, n, is_announced, out);
 		if (!pace_on(pace, next - p))
 			next = len;
 		p = found ? next : begin_find(text, len, next, pace);
@@ -172,7 +175,7 @@ bool decode_uu_find(const char *text, size_t len, size_t *from, struct pace *pac
 	size_t end = p;
 	for (; end < len; end = next) {
 		size_t n = line_at(text, len, end, &next);
-		if (starts_word(text + end, n, last) || uu_parse_begin(text + end, n, &other) ||
+		if (starts_word(text + end, n, last) || uu_parse_begin(text + end, n, false, &other) ||
 		    !pace_on(pace, next - end))
 			break;
 	}

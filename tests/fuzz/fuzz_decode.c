@@ -74,12 +74,12 @@ static void try_kind(enum decode_kind kind, const uint8_t *in, size_t n)
 		fuzz_free(&out[r]);
 }
 
-static void try_uu_find(const char *text, size_t n)
+static void try_uu_find(const char *text, size_t n, bool is_announced)
 {
 	struct decode_uu f;
 	size_t from = 0, before = 0, octets = 0;
 
-	while (decode_uu_find(text, n, &from, NULL, &f)) {
+	while (decode_uu_find(text, n, &from, is_announced, NULL, &f)) {
 		must(from > before && from <= n);
 		must(f.body >= text + before && f.body + f.body_len <= text + from);
 		must(memchr(f.name, '\0', sizeof f.name) != NULL);
@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (what % 6 < 4)
 		try_kind((enum decode_kind)(what % 6), in, n);
 	else if (what % 6 == 4)
-		try_uu_find((const char *)in, n);
+		try_uu_find((const char *)in, n, what % 12 != 4);
 	else
 		try_words((const char *)in, n, 1 + what / 6);
 	return 0;

@@ -28,16 +28,16 @@ START_TEST(yenc_find)
 	struct decode_uu f;
 	size_t from = 0;
 
-	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, false, NULL, &f));
 	ck_assert_int_eq(f.kind, DECODE_YENC);
 	ck_assert_str_eq(f.name, "a b.c");
 	ck_assert(f.body_len >= 3 && memcmp(f.body + f.body_len - 5, "klm\r\n", 5) == 0);
-	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, false, NULL, &f));
 	ck_assert_int_eq(f.kind, DECODE_UU);
-	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, false, NULL, &f));
 	ck_assert_int_eq(f.kind, DECODE_YENC);
 	ck_assert_str_eq(f.name, "");
-	ck_assert(!decode_uu_find(text, strlen(text), &from, NULL, &f));
+	ck_assert(!decode_uu_find(text, strlen(text), &from, false, NULL, &f));
 }
 END_TEST
 
@@ -62,15 +62,43 @@ START_TEST(uu_find)
 	size_t from = 0;
 
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
-		ck_assert(decode_uu_find(text, sizeof text - 1, &from, NULL, &f));
+		ck_assert(decode_uu_find(text, sizeof text - 1, &from, false, NULL, &f));
 		ck_assert_str_eq(f.name, want[i].name);
 		ck_assert_int_eq(f.kind, want[i].kind);
 		ck_assert(f.body >= text && f.body + f.body_len <= text + sizeof text - 1);
 		check_body(&f, want[i].out);
 	}
-	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, NULL, &f));
+	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, false, NULL, &f));
 	ck_assert_uint_eq(from, sizeof text - 1);
-	ck_assert(!decode_uu_find("", 0, &(size_t){ 0 }, NULL, &f));
+	ck_assert(!decode_uu_find("", 0, &(size_t){ 0 }, false, NULL, &f));
+}
+END_TEST
+
+/* Where an encoding was announced any "begin" with a blank will do; what is
+ * found without that is found as it was. */
+START_TEST(uu_find_announced)
+{
+	static const char text[] = "begin\r\nbeginning 1\r\n"
+		"begin foo\r\n#0V%T\r\nbegin 644 x\r\n#0V%T\r\nbegin y\r\n#0V%T\r\nend\r\n"
+		"begin\t\n#0V%T\nend\n=ybegin name=a\nk\n=yend\nbegin-base64 z\nQ2F0\n====\n";
+	static const struct { const char *name, *out; } want[] = { { "foo", "Cat" },
+		{ "x", NULL }, { "", "Cat" }, { "a", "A" }, { "z", "Cat" } };
+	struct decode_uu f, strict;
+	size_t from = 0;
+
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		ck_assert(decode_uu_find(text, sizeof text - 1, &from, true, NULL, &f));
+		ck_assert_str_eq(f.name, want[i].name);
+		if (want[i].out != NULL) {
+			check_body(&f, want[i].out);
+		} else {
+			ck_assert(decode_uu_find(text, sizeof text - 1, &(size_t){ 0 }, false, NULL,
+				&strict));
+			ck_assert_ptr_eq(f.body, strict.body);
+			ck_assert_uint_eq(f.body_len, strict.body_len);
+		}
+	}
+	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, true, NULL, &f));
 }
 END_TEST
 
@@ -83,7 +111,7 @@ START_TEST(uu_find_long_name)
 
 	memset(text + 10, 'n', 1000);
 	memcpy(text + 1010, ".exe\nend\n", 10);
-	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, false, NULL, &f));
 	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
 	ck_assert_str_eq(f.name + strlen(f.name) - 4, ".exe");
 }
@@ -97,7 +125,7 @@ START_TEST(uu_find_long_encoded_name)
 
 	for (size_t i = 0; i < 900; i++)
 		memcpy(text + 18 + 4 * i, i == 899 ? "LmV4" : "bm5u", 4);
-	ck_assert(decode_uu_find(text, strlen(text), &from, NULL, &f));
+	ck_assert(decode_uu_find(text, strlen(text), &from, false, NULL, &f));
 	ck_assert_uint_eq(strlen(f.name), sizeof f.name - 1);
 	ck_assert_str_eq(f.name + strlen(f.name) - 4, "n.ex");
 }
@@ -114,7 +142,7 @@ START_TEST(uu_find_many)
 	ck_assert_ptr_nonnull(text);
 	for (size_t i = 0; i < n; i += 16)
 		memcpy(text + i, "begin 644 x.exe\n", 16);
-	while (decode_uu_find(text, n, &from, NULL, &f)) {
+	while (decode_uu_find(text, n, &from, false, NULL, &f)) {
 		found++;
 		octets += f.body_len;
 	}
@@ -147,7 +175,7 @@ START_TEST(uu_find_ends_early)
 			text[i] = pieces[k][i % strlen(pieces[k])];
 		if (k == 2)
 			memcpy(text, "begin 644 x\n", 12);
-		bool found = decode_uu_find(text, len, &from, &pace, &f);
+		bool found = decode_uu_find(text, len, &from, false, &pace, &f);
 		ck_assert_int_eq(found, k == 2);
 		ck_assert_uint_eq(asked, 1);
 		if (found)
@@ -164,6 +192,7 @@ int main(void)
 
 	tcase_add_test(t, yenc_find);
 	tcase_add_test(t, uu_find);
+	tcase_add_test(t, uu_find_announced);
 	tcase_add_test(t, uu_find_long_name);
 	tcase_add_test(t, uu_find_long_encoded_name);
 	tcase_add_test(t, uu_find_many);

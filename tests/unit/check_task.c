@@ -655,25 +655,28 @@ START_TEST(cleaned_for_every_reader)
 }
 END_TEST
 
+/* One line of uuencode, without its end. */
+static void uu_line(char *out, const char *p, size_t n)
+{
+	*out++ = (char)(32 + n);
+	for (size_t i = 0; i < n; i += 3) {
+		unsigned v = (unsigned)(unsigned char)p[i] << 16;
+		v |= i + 1 < n ? (unsigned)(unsigned char)p[i + 1] << 8 : 0;
+		v |= i + 2 < n ? (unsigned)(unsigned char)p[i + 2] : 0;
+		for (unsigned k = 0; k < 4; k++) {
+			unsigned c = v >> (18 - 6 * k) & 63;
+			*out++ = (char)(c == 0 ? '`' : 32 + c);
+		}
+	}
+	*out = '\0';
+}
+
 START_TEST(found_in_uuencode)
 {
 	/* 45 + 23 octets: "M" and "7" are the counts. */
 	char body[400], lines[2][70];
-	for (unsigned l = 0; l < 2; l++) {
-		const char *p = eicar + 45 * l;
-		size_t n = l == 0 ? 45 : 23, w = 0;
-		lines[l][w++] = (char)(32 + n);
-		for (size_t i = 0; i < n; i += 3) {
-			unsigned v = (unsigned)(unsigned char)p[i] << 16;
-			v |= i + 1 < n ? (unsigned)(unsigned char)p[i + 1] << 8 : 0;
-			v |= i + 2 < n ? (unsigned)(unsigned char)p[i + 2] : 0;
-			for (unsigned k = 0; k < 4; k++) {
-				unsigned c = v >> (18 - 6 * k) & 63;
-				lines[l][w++] = (char)(c == 0 ? '`' : 32 + c);
-			}
-		}
-		lines[l][w] = '\0';
-	}
+	uu_line(lines[0], eicar, 45);
+	uu_line(lines[1], eicar + 45, 23);
 	snprintf(body, sizeof body, "begin 644 e.com\r\n%s\r\n%s\r\n`\r\nend\r\n", lines[0], lines[1]);
 	expect_infected(text("Subject: x\r\n\r\nsee below\r\n\r\n%s\r\nbye\r\n", body));
 	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n%s", body));
@@ -683,6 +686,13 @@ START_TEST(found_in_uuencode)
 		lines[0][0] + 0x40, lines[0] + 1, lines[1][0] + 0x40, lines[1] + 1);
 	expect_infected(text("Subject: x\r\n\r\nsee below\r\n\r\n%s\r\nbye\r\n", high));
 	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n%s", high));
+	/* What begins like prose is a file where uuencode is announced, and only there. */
+	char prose[400];
+	snprintf(prose, sizeof prose, "begin foo%s", body + strlen("begin 644 e.com"));
+	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n"
+		"Hello there, see below\r\n%s", prose));
+	run(text("Subject: x\r\n\r\nHello there, see below\r\n%s", prose));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
 	req.is_mail = false;
 	expect_infected(text("text\r\n%s", body));
 }
