@@ -58,7 +58,7 @@ static bool scan_decoded(struct task *t, struct decode *d, const char *body, siz
 }
 
 /* A part as that encoding. Where decoders disagree, as each of them; where
- * something was not decodable, also as it stands. */
+ * something was not decodable, or readers may not decode it, as it stands too. */
 bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
 	const char *name, unsigned is)
 {
@@ -81,7 +81,7 @@ bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, 
 		d.reading = i;
 		on = scan_decoded(t, &d, body, len, name, is);
 	}
-	if (on && bad)
+	if (on && (bad || (is & TASK_IS_RAW)))
 		on = task_charge(t, len) && task_scan_content(t, body, len, name, is);
 	t->in_guess = outer;
 	return on;

@@ -15,8 +15,9 @@
 
 struct task_cuts;
 
-/* What a header says of an object. */
-enum { TASK_IS_MESSAGE = 1, TASK_IS_FILE = 2 };
+/* What a header says of an object. RAW: readers may show it without taking its
+ * transfer encoding off. */
+enum { TASK_IS_MESSAGE = 1, TASK_IS_FILE = 2, TASK_IS_RAW = 4 };
 
 struct task {
 	const struct scan_request *r;

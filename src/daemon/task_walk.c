@@ -209,18 +209,27 @@ static bool is_excluded(const struct task *t, const struct mime_part *p)
 	return true;
 }
 
+/* Are there readers that don't take this encoding off? Not all know yEnc; for a
+ * message one is not allowed (RFC 2045 6.4). What is base64 from end to end has no
+ * colon, and therefore no header that could say anything. */
+static bool is_raw_to_some(const struct mime_part *p)
+{
+	return p->encoding == DECODE_YENC ||
+		(p->is_message && p->encoding != DECODE_IDENTITY && p->encoding != DECODE_BASE64);
+}
+
 static bool scan_part(struct task *t, const struct mime_part *p)
 {
 	char name[sizeof p->filename + 32];
 
 	part_name(p, name, sizeof name);
-	const unsigned is = kind_of_part(t, p, name);
+	const unsigned is = kind_of_part(t, p, name), raw = is_raw_to_some(p) ? TASK_IS_RAW : 0;
 	if (is_excluded(t, p) && !p->is_multipart && !p->is_message)
 		return task_take_object(t);
 	note_hidden(t, p, name);
 	if (p->is_multipart)
 		return on_multipart(t, p);
-	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is))
+	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is | raw))
 		return false;
 	/* Lines before the begin line may look like data too. */
 	if ((p->encoding == DECODE_UU || p->encoding == DECODE_YENC) &&

@@ -308,6 +308,45 @@ START_TEST(found_with_odd_boundaries)
 }
 END_TEST
 
+/* The encoding of a message is not allowed (RFC 2045 6.4), and some readers
+ * take no notice of it. */
+START_TEST(found_in_an_attached_message_as_it_stands)
+{
+	static const char *const encodings[] = { "quoted-printable", "x-uuencode", "x-yencode",
+		"base64" };
+
+	for (size_t i = 0; i < sizeof encodings / sizeof encodings[0]; i++)
+		expect_infected(text("Content-Type: message/rfc822\r\n"
+			"Content-Transfer-Encoding: %s\r\n\r\n"
+			"From: a@b\r\nSubject: =0D=0A=0D=0Afoo bar=0D=0A\r\n"
+			"Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", encodings[i], base64(eicar)));
+}
+END_TEST
+
+/* An honest one is no header that is too long, as it stands. */
+START_TEST(an_encoded_message_is_no_long_header)
+{
+	static const struct { const char *encoding, *first, *line; unsigned n; } rows[] = {
+		{ "quoted-printable", "From: a@b=\r\n\r\nSubject: =3D\r\n\r\n", "Gr=C3=BC=C3=9Fe: x=\r\n", 3000 },
+		{ "base64", "", "RnJvbTogYUBiDQpTdWJqZWN0OiB4DQoNCnRleHQNCnRleHQN\r\n", 3000 },
+		{ "x-uuencode", "begin 644 a.eml\r\n", "-1G)O;3H:84!B#0I3=6)\r\n", 900 },
+	};
+	char *msg = malloc(400000);
+
+	ck_assert_ptr_nonnull(msg);
+	for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+		char *p = msg + sprintf(msg, "Content-Type: message/rfc822\r\n"
+			"Content-Transfer-Encoding: %s\r\n\r\n%s", rows[k].encoding, rows[k].first);
+		for (unsigned i = 0; i < rows[k].n; i++)
+			p += sprintf(p, "%s", rows[k].line);
+		ck_assert(run_until(msg, (size_t)(p - msg), now_ms() + 60000, NULL));
+		ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%s: %s", rows[k].encoding,
+			verdict.reason);
+	}
+	free(msg);
+}
+END_TEST
+
 START_TEST(found_in_opaque_signed_mail)
 {
 	static const char der[] = "0\x82\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x82";
@@ -711,6 +750,8 @@ START_TEST(found_in_yenc)
 	expect_infected(text("Content-Transfer-Encoding: x-yencode\r\n\r\nlook\r\n"
 		"=ybegin line=128 size=68 name=e.com\r\n%s\r\n=yend size=68\r\n", data));
 	expect_infected(text("Content-Transfer-Encoding: x-yencode\r\n\r\n%s\r\n", data));
+	/* Who does not know it shows it as it stands. */
+	expect_infected(text("Content-Transfer-Encoding: x-yencode\r\n\r\n%s\r\n", eicar));
 }
 END_TEST
 
@@ -1203,6 +1244,8 @@ int main(void)
 	tcase_add_test(t, what_nobody_can_see_is_not_clean);
 	tcase_add_test(t, found_where_there_are_nuls);
 	tcase_add_test(t, found_with_odd_boundaries);
+	tcase_add_test(t, found_in_an_attached_message_as_it_stands);
+	tcase_add_test(t, an_encoded_message_is_no_long_header);
 	tcase_add_test(t, found_in_opaque_signed_mail);
 	tcase_add_test(t, what_is_not_looked_into_is_not_clean);
 	tcase_add_test(t, allowed_names_pass);
