@@ -218,6 +218,22 @@ static bool is_raw_to_some(const struct mime_part *p)
 		(p->is_message && p->encoding != DECODE_IDENTITY && p->encoding != DECODE_BASE64);
 }
 
+/* Some readers look for encoded files before they take the encoding off, where the
+ * part has no type; and lines before the begin line may look like data to the
+ * decoder. */
+static bool scan_raw_uuencoded(struct task *t, const struct mime_part *p, const char *name)
+{
+	const bool outer = t->in_guess;
+
+	if (p->encoding == DECODE_IDENTITY ||
+	    (p->encoding == DECODE_BASE64 && strcmp(p->type, "text/plain") != 0))
+		return true;
+	t->in_guess |= p->encoding != DECODE_UU && p->encoding != DECODE_YENC;
+	bool on = task_scan_uuencoded(t, p->body, p->body_len, p->encoding == DECODE_UU, name);
+	t->in_guess = outer;
+	return on;
+}
+
 static bool scan_part(struct task *t, const struct mime_part *p)
 {
 	char name[sizeof p->filename + 32];
@@ -229,11 +245,8 @@ static bool scan_part(struct task *t, const struct mime_part *p)
 	note_hidden(t, p, name);
 	if (p->is_multipart)
 		return on_multipart(t, p);
-	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is | raw))
-		return false;
-	/* Lines before the begin line may look like data too. */
-	if ((p->encoding == DECODE_UU || p->encoding == DECODE_YENC) &&
-	    !task_scan_uuencoded(t, p->body, p->body_len, p->encoding == DECODE_UU, name))
+	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is | raw) ||
+	    !scan_raw_uuencoded(t, p, name))
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    guess_is_base64(&t->pace, p->body, p->body_len))

@@ -1,4 +1,6 @@
 /* check_task.c - a request worked off: what is found where, budgets, time. */
+#include "config.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -737,6 +739,33 @@ START_TEST(found_in_uuencode)
 }
 END_TEST
 
+/* Some readers look for a file before they take the encoding off. */
+START_TEST(found_in_uuencode_that_is_encoded)
+{
+	/* No line has a '=' but at its end, where it is a soft break, or a check
+	 * character that nobody looks at. */
+	static const size_t counts[] = { 15, 9, 1, 43 };
+	char body[400] = "hello\r\nbegin 644 e.com\r\n", line[70];
+	const char *p = eicar;
+
+	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; p += counts[i++]) {
+		uu_line(line, p, counts[i]);
+		strcat(strcat(body, line), "=\r\n");
+	}
+	strcat(body, "`\r\nend\r\n");
+	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n%s",
+		body));
+	expect_infected(text("Subject: x\r\nContent-Transfer-Encoding: base64\r\n\r\n%s", body));
+#ifdef HAVE_LIBARCHIVE
+	/* The other reading of an honest one may be no archive any more: no news. */
+	run("Subject: x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+		"begin 644 a.bz2\r\nM0EIH.3%!62936>Y<8O(   (1@$   F 4 \"  ,, (8:2T&C\"[DBG\"A(=3DRXQ>0=\r\n\r\n"
+		"`\r\nend\r\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+#endif
+}
+END_TEST
+
 START_TEST(found_in_yenc)
 {
 	char data[200];
@@ -1260,6 +1289,7 @@ int main(void)
 	tcase_add_test(t, what_is_never_altered);
 	tcase_add_test(t, cleaned_for_every_reader);
 	tcase_add_test(t, found_in_uuencode);
+	tcase_add_test(t, found_in_uuencode_that_is_encoded);
 	tcase_add_test(t, found_in_yenc);
 	tcase_add_test(t, eicar_rule);
 	tcase_add_test(t, gtube);
