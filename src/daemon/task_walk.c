@@ -274,33 +274,57 @@ static bool walk_goes_on(void *arg)
 	return task_goes_on(arg);
 }
 
-/* Some readers take no notice of NULs. What is inside has none any more, so
- * there is one such copy of a message. */
-static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t len,
-	const struct mime_budget *b)
+/* The octets without NULs, or without these and the rest of their lines, line
+ * end included. Returns how many. */
+static size_t copy_without_nul(struct task *t, char *copy, const char *msg, size_t len,
+	bool is_line_cut)
 {
+	bool in_cut = false;
 	size_t n = 0;
 
-	if (len == 0 || memchr(msg, '\0', len) == NULL)
-		return MIME_DONE;
+	for (size_t at = 0, end; at < len && pace_on(&t->pace, 0); at = end) {
+		end = pace_end(at, len);
+		for (size_t i = at; i < end; i++) {
+			in_cut |= is_line_cut && msg[i] == '\0';
+			if (msg[i] != '\0' && !in_cut)
+				copy[n++] = msg[i];
+			in_cut &= msg[i] != '\n';
+		}
+		pace_on(&t->pace, end - at);
+	}
+	return n;
+}
+
+static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t len,
+	bool is_line_cut, const struct mime_budget *b)
+{
 	if (!task_charge(t, len))
 		return MIME_STOPPED;
 	char *copy = task_alloc(t, len);
 	if (copy == NULL)
 		return MIME_STOPPED;
-	for (size_t at = 0, end; at < len && pace_on(&t->pace, 0); at = end) {
-		end = pace_end(at, len);
-		for (size_t i = at; i < end; i++)
-			if (msg[i] != '\0')
-				copy[n++] = msg[i];
-		pace_on(&t->pace, end - at);
-	}
+	const size_t n = copy_without_nul(t, copy, msg, len, is_line_cut);
 	const bool outer = t->in_guess;
 	t->in_guess = true;
 	enum mime_result got = t->pace.is_over ? MIME_STOPPED : mime_walk(copy, n, b, on_part, t);
 	t->in_guess = outer;
 	task_free(t, copy, len);
 	return got;
+}
+
+/* Some readers take no notice of NULs; where lines are C strings, one hides the
+ * rest of its line and joins the next to it. What is inside has none any more, so
+ * there are these two copies of a message. */
+static enum mime_result walk_nul_readings(struct task *t, const char *msg, size_t len,
+	const struct mime_budget *b)
+{
+	if (len == 0 || memchr(msg, '\0', len) == NULL)
+		return MIME_DONE;
+	const enum mime_result got = walk_without_nul(t, msg, len, false, b);
+	if (got == MIME_STOPPED)
+		return got;
+	const enum mime_result cut = walk_without_nul(t, msg, len, true, b);
+	return cut == MIME_DONE ? got : cut;
 }
 
 bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
@@ -320,7 +344,7 @@ bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is
 	if (got == MIME_OVER_BUDGET)
 		task_over_limit(t, "the message has too many parts, levels or header lines");
 	if (got != MIME_STOPPED)
-		got = walk_without_nul(t, msg, len, &b);
+		got = walk_nul_readings(t, msg, len, &b);
 	t->root_is_decoded = outer;
 	task_leave(t);
 	if (got == MIME_OVER_BUDGET)

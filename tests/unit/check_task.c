@@ -282,6 +282,9 @@ END_TEST
 START_TEST(found_where_there_are_nuls)
 {
 	static const char *const heads[] = {
+		"Content-Type: multipart/mixed; bound@junk\r\nary=xyz\r\n\r\n"
+			"--d0\r\n\r\n--d1\r\n\r\n--d2\r\n\r\n--d3\r\n\r\n--d4\r\n\r\n--d5\r\n\r\n--d6\r\n\r\n"
+			"--xyz\r\nContent-Transfer-Encoding: base64\r\n\r\n",
 		"Content-T@ype: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 			"Content-Transfer-Encoding: base64\r\n\r\n",
 		"Content-Transfer-Enc@oding: base64\r\n\r\n",
