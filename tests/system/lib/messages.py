@@ -95,6 +95,40 @@ def eicar_variants():
     }
 
 
+def odd_encodings():
+    """name -> message that some reader decodes to EICAR, though its header says
+    otherwise, or not quite."""
+    def attached(encoding, body):
+        return multipart(TEXT_PART, attachment(body, encoding))
+
+    forwarded = (b"From: a@example.org\r\nSubject: =0D=0A=0D=0Afoo bar=0D=0A\r\n"
+                 b"Content-Type: application/octet-stream\r\n"
+                 b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(EICAR))
+    return {
+        "yenc_that_is_none": attached(b"x-yencode", EICAR),
+        "message_that_is_not_quoted": multipart(TEXT_PART, (
+            b"Content-Type: message/rfc822\r\n"
+            b"Content-Transfer-Encoding: quoted-printable\r\n", forwarded)),
+        "uuencode_behind_prose": attached(b"x-uuencode", b"Hello, see below\r\n" + uu(EICAR).replace(
+            b"begin 644 eicar.com", b"begin foo")),
+        # No line has a "=" but at its end, so it is well-formed quoted-printable.
+        "uuencode_that_is_quoted": head() + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+                                   b"begin 644 eicar.com\r\n" + b"".join(
+                                       binascii.b2a_uu(EICAR[i:j]).rstrip(b"\n") + b"=\r\n"
+                                       for i, j in ((0, 15), (15, 24), (24, 25), (25, 68)))
+                                   + b"`\r\nend\r\n",
+        "soft_break_with_a_vertical_tab": attached(b"quoted-printable",
+                                                   EICAR[:9] + b"=\x0b\r\n" + EICAR[9:]),
+        "line_end_with_a_form_feed": attached(b"quoted-printable", EICAR + b"\x0c\r\n\r\n"),
+        # More decoys than boundaries are guessed.
+        "nul_that_joins_lines": head() + b"MIME-Version: 1.0\r\n"
+                                b"Content-Type: multipart/mixed; bound\0junk\r\nary=b\r\n\r\n"
+                                + b"".join(b"--d%d\r\n\r\ntext\r\n" % n for n in range(7))
+                                + b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                                + b64(EICAR) + b"--b--\r\n",
+    }
+
+
 def spam(msgid=b"spam1"):
     return head(b"buy now", msgid) + b"\r\nDear friend,\r\n\r\n" + GTUBE + b"\r\n\r\nbye\r\n"
 
