@@ -32,8 +32,10 @@ static bool on_part(void *arg, const struct mime_part *p)
 	must(p->hdr >= s->msg && p->body == p->hdr + p->hdr_len && end <= s->msg + s->len);
 	if (p->depth > 0)
 		must(p->hdr >= s->outer[p->depth - 1] && end <= s->outer_end[p->depth - 1]);
-	s->outer[p->depth] = p->body;
-	s->outer_end[p->depth] = end;
+	if (p->depth > 0 || s->n == 1) { /* the message's first reading is the widest */
+		s->outer[p->depth] = p->body;
+		s->outer_end[p->depth] = end;
+	}
 	check_text(p->type, sizeof p->type);
 	check_text(p->filename, sizeof p->filename);
 	must(p->type[0] != '\0' && p->n_other_names < MIME_NAMES_MAX);

@@ -294,8 +294,8 @@ static const struct row multipart_rows[] = {
 		"1 text/plain i - >two" }, 4, false },
 	{ "outer boundary with dashes", MIXED "--abc\n"
 		"Content-Type: multipart/mixed; boundary=abc--\n\n--abc--\n" B64
-		"\none\n--abc----\n--abc--\n", { "1 text/plain i F >" B64 "\none\n--abc----" },
-		4, false },
+		"\none\n--abc----\n--abc--\n", { "1 text/plain i F >" B64 "\none\n--abc----",
+		"1 text/plain b A >one" }, 0, false },
 	{ "nested", MIXED "--abc\nContent-Type: multipart/alternative; boundary=xyz\n\n"
 		"--xyz\n\none\n--xyz\nContent-Type: text/html\n\ntwo\n--xyz--\n--abc\n\nthree\n"
 		"--abc--\n", { "1 multipart/alternative i M >--xyz\n\none\n--xyz\n"
@@ -412,6 +412,110 @@ static const struct row name_rows[] = {
 		"0 text/plain i - |/C:/d/x.exe>" }, 1, false },
 };
 
+#define EVIL B64 "\nRVZJTA\n"
+#define FOUND { "1 text/plain b A >RVZJTA" }
+#define TYPE "Content-Type: multipart/mixed; "
+#define A16 "AAAAAAAAAAAAAAAA"
+#define A80 A16 A16 A16 A16 A16
+
+/* Boundaries that some reader sees and the walk does not. */
+static const struct row net_rows[] = {
+	{ "longer than a reader's buffer", TYPE "boundary=" A80 A16 "\n\n--" A80 A16 "\n\none\n"
+		"--" A80 "BB\n" EVIL "--" A80 "BB--\n", FOUND, 0, false },
+	{ "ended by another that begins the same", TYPE "boundary=" A80 A16 "\n\n"
+		"--" A80 A16 "\n\none\n--" A80 "BB\n" EVIL "--" A80 "CC\njunk\n", FOUND, 0, false },
+	{ "cut off, and ended by another", TYPE "boundary=" A80 A16 "\n\n--" A80 A16 "\n" EVIL
+		"--" A80 "CC\njunk\n--" A80 A16 "--\n", FOUND, 0, false },
+	{ "cut off, and ended outside", TYPE "boundary=" A80 A16 "\n\n--" A80 A16 "\n"
+		MIXED "--abc\n" EVIL "--" A16 A16 A16 A16 "AAAAAAAACC\n--" A80 "CC\njunk\n--"
+		A80 A16 "--\n", FOUND, 0, false },
+	{ "longer than ours", MIXED "--abc\n\none\n--abcd\n" B64 "\nRVZJ\n--abc\nTA\n--abcd--\n", {
+		"1 text/plain b A >RVZJ\n--abc\nTA" }, 0, false },
+	{ "other dashes inside", TYPE "boundary=\"<xyz>\"\n\n--<xyz>\n\none\n--xyz\n" B64
+		"\nRVZJTA\n--!\n--x!\nRQ\n--xyz--\njunk\n", {
+		"1 text/plain b A >RVZJTA\n--!\n--x!\nRQ" }, 0, false },
+	{ "RFC 2231, one quote", TYPE "boundary*=us-ascii'xyz\n\n--us-ascii'xyz\n\none\n"
+		"--xyz\n" EVIL "--xyz--\n", FOUND, 0, false },
+	{ "RFC 2231, twice", TYPE "boundary*0=a; boundary*0=b; boundary*1=c\n\n--abc\n\none\n"
+		"--bac\n" EVIL "--bac--\n", FOUND, 0, false },
+	{ "RFC 2231, twice, the last one lost", TYPE "boundary*0=aa; boundary*1=c; boundary*0=b"
+		"\n\n--aabc\n\none\n--aac\n" EVIL "--aac--\n", FOUND, 0, false },
+	{ "RFC 2231, a gap", TYPE "boundary*0=aa; boundary*2=c\n\n--aac\n\none\n"
+		"--aa\n" EVIL "--aa--\n", FOUND, 0, false },
+	{ "RFC 2231, a leading zero", TYPE "boundary*0=aa; boundary*01=c\n\n--aac\n\none\n"
+		"--aa\n" EVIL "--aa--\n", FOUND, 0, false },
+	{ "RFC 2231, the first not extended", TYPE "boundary*0=xx; boundary*1*=%62\n\n--xxb\n\n"
+		"one\n--xx%62\n" EVIL "--xx%62--\n", FOUND, 0, false },
+	{ "RFC 2231, case", TYPE "Boundary*0=xx; boundary*1=c\n\n--xxc\n\none\n--xx\n" EVIL
+		"--xx--\n", FOUND, 0, false },
+	{ "encoded word", TYPE "boundary=\"=?us-ascii?q?xyz?=\"\n\n--=?us-ascii?q?xyz?=\n\n"
+		"one\n--xyz\n" EVIL "--xyz--\n", FOUND, 0, false },
+	{ "folded with a tab", TYPE "boundary=\"a\n\tb\"\n\n--a\tb\n\none\n--a b\n" EVIL
+		"--a b--\n", FOUND, 0, false },
+	{ "folded behind a blank", TYPE "boundary=\"a \n   b\"\n\n--a    b\n\none\n--a b\n" EVIL
+		"--a b--\n", FOUND, 0, false },
+	{ "in angles", TYPE "boundary=\"<xyz>\"\n\n--<xyz>\n\none\n--xyz\n" EVIL "--xyz--\n",
+		FOUND, 0, false },
+	{ "X-sun-attachment", "Content-Type: X-sun-attachment\n\n----------\nX-Sun-Data-Type: text\n"
+		"\nhello\n----------\nX-Sun-Data-Type: default-app\n\none\n----------\n", {
+		"1 text/plain i A >hello", "1 text/plain i A >one" }, 3, false },
+	{ "X-sun-attachment in a part", MIXED "--abc\nContent-Type: X-sun-attachment\n\n----------\n"
+		"X-Sun-Data-Name: x.exe\n\none\n----------\n--abc--\n", {
+		"1 text/plain i A |x.exe>one" }, 3, false },
+	{ "no multipart", "Subject: x\n\nreturned:\n\n--xyz\n" EVIL "--xyz--\n", FOUND, 2, false },
+	{ "multiparts in a text", "Subject: x\n\nreturned:\n\n--xyz\n"
+		"Content-Type: multipart/alternative; boundary=in\n\n--in\n" B64 "\nT05F\n--in\n"
+		B64 "\nVFdP\n--in--\n--xyz\nContent-Type: text/html\n\nthree\n--xyz--\n", {
+		"2 text/plain b A >T05F", "2 text/plain b A >VFdP", "1 text/html i A >three" }, 6,
+		false },
+	{ "field behind others, a bad line and a line of blanks", "\n--xyz\nX: y\nbad\n \n" EVIL
+		"--xyz--\n", FOUND, 0, false },
+	{ "behind a bare CR", "\n--xyz\rX: y\r" EVIL "--xyz--\n", FOUND, 0, true },
+	{ "not ended", "\n--xyz\n" B64 "\nRVZJTA", FOUND, 2, false },
+	{ "an inner boundary accounts for its part alone", MIXED "--abc\n"
+		"Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\n--abc\n\none\n--xyz\n" EVIL
+		"--xyz--\n--abc--\n", FOUND, 0, false },
+	{ "behind a closing boundary", MIXED "--abc\n\none\n--abc--x\n" EVIL "--abc--x--\n",
+		FOUND, 0, false },
+	{ "out of a message", MIXED "--abc\nContent-Type: message/rfc822\n\n\none\n--xyz\n" B64
+		"\nRVZJ\n--abc\nTA\n--xyz--\n", { "1 text/plain b A >RVZJ\n--abc\nTA" }, 0, false },
+	{ "behind the message", MIXED "--abc\nContent-Type: message/rfc822\n\n\none\n--abc--\n"
+		"--xyz\n" EVIL "--xyz--\n", FOUND, 0, false },
+	{ "a message of two types", MIXED "--abc\nContent-Type: message/rfc822\n"
+		"Content-Type: text/plain\n\n\none\n--xyz\n" EVIL "--xyz--\n--abc--\n", FOUND, 0,
+		false },
+};
+
+#define GMAIL TYPE "boundary=out\n\n--out\n" \
+	"Content-Type: multipart/alternative; boundary=in\n\n--in\nContent-Type: text/plain\n\n" \
+	"one\n--in\nContent-Type: text/html\n\ntwo\n--in--\n--out\n" \
+	"Content-Type: a/b; name=x\n" B64 "\nQUJD\n--out--\n"
+#define FORWARD(outer, what) "Subject: fwd\n" TYPE "boundary=" outer "\n\n--" outer \
+	"\nContent-Type: text/plain\n\nsee below\n-- \nme\n--" outer \
+	"\nContent-Type: message/rfc822\n" CD "filename=x.eml\n\nSubject: x\n" what \
+	"\n--" outer "--\n"
+
+/* What honest mail has costs no part more. */
+static const struct row honest_rows[] = {
+	{ "nested, closed without blank lines", GMAIL, { NULL }, 5, false },
+	{ "forwarded", FORWARD("a", GMAIL), { NULL }, 3, false },
+	{ "forwarded twice", FORWARD("a", FORWARD("b", GMAIL)), { NULL }, 3, false },
+	{ "digest", "Content-Type: multipart/digest; boundary=abc\n\n--abc\n\nSubject: x\n" GMAIL
+		"\n--abc\n\nSubject: y\n" GMAIL "\n--abc--\n", { NULL }, 3, false },
+	{ "a message as it is", "Content-Type: message/rfc822\n\n" GMAIL, { NULL }, 1, false },
+	{ "bounce", "Content-Type: multipart/report; boundary=r\n\n--r\n\nsorry\n--r\n"
+		"Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n"
+		"Final-Recipient: y\n\n--r\nContent-Type: message/rfc822\n\n" GMAIL "\n--r--\n", {
+		NULL }, 4, false },
+	{ "signed", "Content-Type: multipart/signed; boundary=s; protocol=x\n\n--s\n" GMAIL
+		"\n--s\nContent-Type: application/pgp-signature\n\n-----BEGIN PGP SIGNATURE-----\n"
+		"Version: 1\n\nQUJD\n-----END PGP SIGNATURE-----\n--s--\n", { NULL }, 7, false },
+	{ "quoted mail", MIXED "--abc\n\none\n-----Original Message-----\nFrom: x\nSent: y\n"
+		"Subject: z\n\ntwo\n--abc\nContent-Type: text/x-patch\n\n--- a/x\n+++ b/x\n"
+		"@@ 1 @@\n-Content-Type: x\n--- y\n+Content-Type: y\n--abc--\n", { NULL }, 3, false },
+	{ "epilogue", MIXED "--abc\n\none\n--abc--\n\nContent-Type: a/b\n", { NULL }, 3, false },
+};
+
 static void check_row(const struct row *r, const char *eol)
 {
 	static char msg[8192], want[8192];
@@ -466,6 +570,13 @@ END_TEST
 START_TEST(multipart)
 {
 	ROWS(multipart_rows);
+}
+END_TEST
+
+START_TEST(net)
+{
+	ROWS(net_rows);
+	ROWS(honest_rows);
 }
 END_TEST
 
@@ -672,6 +783,48 @@ START_TEST(depth_goes_on)
 }
 END_TEST
 
+/* Some readers take a long line in pieces, and see a boundary begin inside it. */
+START_TEST(long_lines)
+{
+	static const struct { size_t n; bool is_found; } rows[] = { { 1023, true }, { 850, false } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct text t = { 0 };
+		struct got g = { 0 };
+		bool is_found = false;
+		add(&t, MIXED "--abc\n\none\n");
+		for (size_t k = 0; k < rows[i].n; k++)
+			add(&t, "x");
+		add(&t, "--abc\n" B64 "\nRVZJTA\n--abc--\n");
+		ck_assert_int_eq(walk(&g, t.p, t.n), MIME_DONE);
+		for (unsigned k = 0; k < g.n; k++)
+			is_found |= strcmp(g.part[k], "1 text/plain b A >RVZJTA") == 0;
+		ck_assert_msg(is_found == rows[i].is_found, "%zu", rows[i].n);
+		got_free(&g);
+		free(t.p);
+	}
+}
+END_TEST
+
+/* The ends of one part that readers may see are not without number. */
+START_TEST(many_ends)
+{
+	struct mime_budget b = { 100, 100, 100, NULL, NULL };
+	struct text t = { 0 };
+	struct many m = { 0 };
+	char s[20] = "--";
+
+	add(&t, "\n--123456789\n" B64 "\nRVZJTA\n");
+	for (int i = 0; i < 9; i++) {
+		s[2 + i] = (char)('1' + i);
+		memcpy(s + 3 + i, "!\n", 3);
+		add(&t, s);
+	}
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_OVER_BUDGET);
+	free(t.p);
+}
+END_TEST
+
 START_TEST(header_limits)
 {
 	const struct mime_budget b = { 100, 100, 50, NULL, NULL };
@@ -745,7 +898,7 @@ static unsigned check_costly(const char *head, const char *repeat)
 	return m.n;
 }
 
-#define COSTLY 22
+#define COSTLY 31
 
 START_TEST(costly)
 {
@@ -764,6 +917,10 @@ START_TEST(costly)
 		{ "Content-Disposition: x", "(" }, { "Content-Disposition: x", "; name (" },
 		{ "Content-Disposition: x; name=", "=?" },
 		{ MIXED, "--abc\n" CD "name=\"=?x?Q?=?=\n" },
+		{ "\n", "--x\n" CD "\n\n" }, { "\n", "--x\n" }, { "\n", "--x\n" CD "\n" },
+		{ "\n--x\n" CD "\n", "--x y\n" }, { "\n", "--x\r" CD }, { "\n", "- --x" },
+		{ "\n", "--x--\n" CD "\n" }, { "\n", "--x\r\r" CD "\r\r" },
+		{ "Content-Type: message/rfc822\n\n", "--x\n" CD "\n\n--y\n--z\n" CD "\n\n" },
 	};
 
 	_Static_assert(sizeof rows / sizeof rows[0] == COSTLY, "rows");
@@ -786,6 +943,24 @@ START_TEST(costly_ambiguous)
 	add(&t, "\n");
 	t.p[t.n] = '\0';
 	ck_assert_uint_lt(check_costly(t.p, "x\n"), 3000);
+	free(t.p);
+}
+END_TEST
+
+/* So do boundaries without number, each of which may end far behind. */
+START_TEST(costly_net)
+{
+	const struct mime_budget b = { 100, 100000, 1000, NULL, NULL };
+	struct text t = { 0 };
+	struct many m = { 0 };
+	char s[80];
+
+	add(&t, "\n");
+	for (int i = 0; i < 100000; i++) {
+		snprintf(s, sizeof s, "--%05d%s\nContent-Type: text/plain\n\n", i, _i ? "--" : "");
+		add(&t, s);
+	}
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_OVER_BUDGET);
 	free(t.p);
 }
 END_TEST
@@ -836,6 +1011,9 @@ int main(void)
 
 	tcase_add_test(t, plain);
 	tcase_add_test(t, multipart);
+	tcase_add_test(t, net);
+	tcase_add_test(t, long_lines);
+	tcase_add_test(t, many_ends);
 	tcase_add_test(t, names);
 	tcase_add_test(t, long_name);
 	tcase_add_test(t, random_pieces);
@@ -846,6 +1024,7 @@ int main(void)
 	tcase_add_test(t, header_limits);
 	tcase_add_loop_test(t, costly, 0, COSTLY);
 	tcase_add_test(t, costly_ambiguous);
+	tcase_add_loop_test(t, costly_net, 0, 2);
 	tcase_add_test(t, asks_in_a_header);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);

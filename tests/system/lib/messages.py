@@ -69,6 +69,7 @@ def eicar_variants():
                       for i, c in enumerate(octets)) + b"\r\n"
     inner = multipart(TEXT_PART, attachment(b64(octets), b"base64"), boundary=b"=_inner")
     single = head() + b"MIME-Version: 1.0\r\n"
+    misread = multipart(TEXT_PART, attachment(b64(octets), b"base64"), boundary=b"xyz")
     return {
         "plain": head() + b"\r\n" + octets + b"\r\n",
         "plain_attachment": multipart(TEXT_PART, attachment(octets, b"7bit")),
@@ -92,6 +93,16 @@ def eicar_variants():
         "no_blank_before_first_boundary": head() + b"MIME-Version: 1.0\r\n"
                               b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
                               b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(octets) + b"--b--\r\n",
+        # What some program takes for another boundary than most.
+        "boundary_in_angles": misread.replace(b'"xyz"', b'"<xyz>"').replace(
+            b"--xyz", b"--<xyz>", 1),
+        "boundary_cut": misread.replace(b"xyz", b"A" * 80 + b"B").replace(
+            b'B"', b'C"').replace(b"B", b"C", 1),
+        "boundary_in_a_long_line": misread.replace(
+            b"\r\n--xyz\r\nContent-Type: app", b"\r\n" + b"x" * 1023 + b"--xyz\r\nContent-Type: app"),
+        "multipart_in_a_text": head() + b"\r\nreturned:\r\n\r\n" + misread,
+        "x_sun_attachment": single + b"Content-Type: X-sun-attachment\r\n\r\n----------\r\n"
+                            b"X-Sun-Data-Type: default-app\r\n\r\n" + octets + b"\r\n----------\r\n",
     }
 
 
