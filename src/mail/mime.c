@@ -325,14 +325,15 @@ static bool walk_boundary(struct walk *w, const char *p, size_t n, const struct 
 	return found;
 }
 
-/* The first lines that look like boundaries. */
+/* The lines that look like boundaries; is_over where they are too many. */
 static void boundary_guess(struct walk *w, const char *p, size_t n, struct mime_boundaries *out)
 {
 	struct search s = { .p = p, .n = n };
 	size_t i = 0;
 
 	out->n = 0;
-	while (out->n < MIME_BOUNDARIES_MAX && (i = dashes_find(w, &s, i)) < n) {
+	out->is_over = false;
+	while (!out->is_over && (i = dashes_find(w, &s, i)) < n) {
 		size_t end = eol_find(&s, i), last = end;
 		charge(w, end - i);
 		while (last > i + 2 && mime_is_blank(p[last - 1]))
@@ -364,6 +365,7 @@ static void walk_multipart(struct walk *w, const char *p, size_t n, const struct
 		return;
 	at.is_ambiguous = true;
 	boundary_guess(w, p, n, &bs);
+	w->is_over |= bs.is_over;
 	for (unsigned i = 0; i < bs.n && !w->has_ended; i++)
 		walk_boundary(w, p, n, &bs.b[i], &at);
 	report_filler(w, p, n, &at);

@@ -806,7 +806,23 @@ START_TEST(long_lines)
 }
 END_TEST
 
-/* The ends of one part that readers may see are not without number. */
+/* Where no boundary fits, each line of dashes may be one: if they are too many, that
+ * is said. */
+START_TEST(guesses)
+{
+	struct mime_budget b = { 100, 100, 100, NULL, NULL };
+	struct text t = { 0 };
+	struct many m = { 0 };
+
+	add(&t, MIXED "--1\n\n--2\n\n--3\n\n--4\n\n--5\n\n--6\n\nx\n--6\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_DONE);
+	add(&t, "--7\n\ny\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_OVER_BUDGET);
+	free(t.p);
+}
+END_TEST
+
+/* Nor are the ends of one part that readers may see without number. */
 START_TEST(many_ends)
 {
 	struct mime_budget b = { 100, 100, 100, NULL, NULL };
@@ -1013,6 +1029,7 @@ int main(void)
 	tcase_add_test(t, multipart);
 	tcase_add_test(t, net);
 	tcase_add_test(t, long_lines);
+	tcase_add_test(t, guesses);
 	tcase_add_test(t, many_ends);
 	tcase_add_test(t, names);
 	tcase_add_test(t, long_name);
