@@ -115,10 +115,12 @@ static bool is_arj(const unsigned char *p, size_t len)
 	return len > 10 && (p[2] | p[3] << 8) <= 2600 && (p[2] | p[3] << 8) >= 30 && p[10] == 2;
 }
 
-/* Files, in folders, and their list has a possible place. */
+/* Files, in folders, and their list has a possible place: not one behind the end, as
+ * the letters of a text would give it. */
 static bool is_cab_filled(const unsigned char *p, size_t len)
 {
-	return len >= 36 && le32(p + 16) >= 36 && le32(p + 16) < le32(p + 8) && (p[26] | p[27]) != 0 && (p[28] | p[29]) != 0;
+	return len >= 36 && le32(p + 16) >= 36 && le32(p + 16) < le32(p + 8) &&
+		le32(p + 16) <= len && (p[26] | p[27]) != 0 && (p[28] | p[29]) != 0;
 }
 
 /* Of version 1, what is reserved zero, or more than that: not all readers look
@@ -410,18 +412,17 @@ bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *fro
 
 	while (r->m.format != f)
 		r++;
-	while (*from < len) {
+	while (*from < len && len - *from > r->at) {
 		const unsigned char *start = (const unsigned char *)data + *from;
-		const unsigned char *p = find_octets(start, len - *from, r->octets, r->n);
-		*from = p != NULL ? *from + (size_t)(p - start) + 1 : len;
+		const unsigned char *p = find_octets(start + r->at, len - *from - r->at, r->octets, r->n);
 		if (p == NULL)
 			break;
-		if (*from - 1 < r->at)
-			continue;
-		*at_out = *from - 1 - r->at;
+		*at_out = *from + (size_t)(p - start) - r->at;
+		*from = *at_out + 1;
 		if (r->check == NULL || r->check(p - r->at, len - *at_out))
 			return true;
 	}
+	*from = len;
 	return false;
 }
 

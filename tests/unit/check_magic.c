@@ -110,6 +110,8 @@ START_TEST(cab_inside)
 	ck_assert(magic_is_cab(d + 4, n - 4));
 	ck_assert(!magic_is_cab(d + 3, n - 3));
 	ck_assert(!magic_is_cab(d + 4, 35));
+	ck_assert(!magic_is_cab("MSCFabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", 56));
+	ck_assert(!magic_is_cab("MSCFzzzzzzzzzzzzaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 56));
 	d[4 + 28] = 0;                         /* no files */
 	ck_assert(!magic_is_cab(d + 4, n - 4));
 	from = 1;
