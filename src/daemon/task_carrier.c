@@ -1,5 +1,5 @@
 /* task_carrier.c - files that stand in others and are no archives: TNEF, forks
- * of a Mac's files, BinHex, data URIs.
+ * of a Mac's files, BinHex, Intel HEX, data URIs.
  *
  * Told from their octets, wherever they are. Each is one level, and each file
  * in it one object. What none of these hold is in esets_daemon(8), "WHAT IS NOT
@@ -12,6 +12,7 @@
 #include "apple_file.h"
 #include "binhex.h"
 #include "data_uri.h"
+#include "ihex.h"
 #include "marks.h"
 #include "tnef.h"
 
@@ -127,6 +128,25 @@ static bool scan_binhex(struct task *t, const char *text, size_t len, const char
 	return on;
 }
 
+/* ---- Intel HEX --------------------------------------------------------------- */
+
+static bool scan_ihex(struct task *t, const char *text, size_t len, const char *name)
+{
+	struct ihex h, ahead;
+	bool on = true;
+	size_t n;
+
+	if (!ihex_init(&h, text, len) || !task_enter(t))
+		return true;
+	while (ahead = h, on && (n = ihex_run(&ahead, NULL, &t->pace)) > 0) {
+		unsigned char *p = task_alloc(t, n);
+		on = p != NULL && ihex_run(&h, p, &t->pace) == n && scan_inner(t, p, n, name, "in Intel HEX");
+		task_free(t, p, n);
+	}
+	task_leave(t);
+	return on && !t->pace.is_over;
+}
+
 /* ---- data URIs --------------------------------------------------------------- */
 
 static bool scan_escaped(struct task *t, const struct data_uri *u, const char *name)
@@ -164,6 +184,6 @@ bool task_scan_carriers(struct task *t, const char *data, size_t len, const char
 	unsigned marks)
 {
 	return scan_tnef(t, data, len, name) && scan_forks(t, data, len, name) &&
-		scan_binhex(t, data, len, name, marks) &&
+		scan_binhex(t, data, len, name, marks) && scan_ihex(t, data, len, name) &&
 		(!(marks & MARK_DATA_URI) || scan_data_uris(t, data, len, name));
 }

@@ -1,4 +1,4 @@
-/* fuzz_carrier.c - files in TNEF, forks of a Mac's files, BinHex, data URIs, and
+/* fuzz_carrier.c - files in TNEF, forks of a Mac's files, BinHex, Intel HEX, data URIs, and
  * what a file name is in each charset: all within the octets, all walks end, and
  * a name that holds its extension in ASCII is found. Input: octets. */
 #include "apple_file.h"
@@ -6,6 +6,7 @@
 #include "data_uri.h"
 #include "file_ext.h"
 #include "fuzz.h"
+#include "ihex.h"
 #include "name_form.h"
 #include "tnef.h"
 
@@ -69,6 +70,21 @@ static void look_at_binhex(const uint8_t *data, size_t size)
 	}
 }
 
+static void look_at_ihex(const uint8_t *data, size_t size)
+{
+	struct ihex h, ahead;
+	size_t n;
+
+	if (!ihex_init(&h, (const char *)data, size))
+		return;
+	while (ahead = h, (n = ihex_run(&ahead, NULL, NULL)) > 0) {
+		must(n <= size / 2 && ahead.at <= size);
+		unsigned char *out = malloc(n);
+		must(out != NULL && ihex_run(&h, out, NULL) == n && h.at == ahead.at);
+		free(out);
+	}
+}
+
 static void look_at_uris(const uint8_t *data, size_t size)
 {
 	struct data_uri u;
@@ -108,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	look_at_tnef(data, size);
 	look_at_forks(data, size);
 	look_at_binhex(data, size);
+	look_at_ihex(data, size);
 	look_at_uris(data, size);
 	look_at_name(data, size);
 	return 0;

@@ -8,6 +8,7 @@
 #include "apple_file.h"
 #include "binhex.h"
 #include "data_uri.h"
+#include "ihex.h"
 #include "pace.h"
 #include "tnef.h"
 #include "unit.h"
@@ -269,6 +270,50 @@ START_TEST(binhex_cut_off)
 }
 END_TEST
 
+/* ---- Intel HEX ------------------------------------------------------------------ */
+
+static void ihex_all(const char *text, size_t len)
+{
+	char *p = (char *)exact(text, len);
+	struct ihex h, again;
+	size_t n;
+
+	told[0] = '\0';
+	ihex_init(&h, p, len);
+	while (again = h, (n = ihex_run(&again, NULL, NULL)) > 0) {
+		unsigned char *out = malloc(n);
+		ck_assert_uint_eq(ihex_run(&h, out, NULL), n);
+		ck_assert(h.at == again.at && h.at <= len && n <= len / 2);
+		tell("R", out, n);
+		free(out);
+	}
+	free(p);
+}
+
+START_TEST(ihex)
+{
+	static const struct { const char *text, *want; } rows[] = {
+		{ ":01000000619E", "R[a] " }, { "\r\n :01000000619e\n:00000001FF\r\n", "R[a] " },
+		{ ":01000000619F", "" }, { ":01000000619", "" }, { ":010000066198", "" }, { "text", "" },
+		{ ":01000000619E\n:01000100629C\n", "R[ab] " },
+		{ ":01000000619E\n:01000200629B\n:010003006399\n", "R[a] R[bc] " },
+		/* the end of 64 KiB, and what the next counts from */
+		{ ":01FFFF0061A0\n:020000040001F9\n:01000000629D\n", "R[ab] " },
+		{ ":020000040001F9\n:01FFFF0061A0\n:020000021000EC\n:01FFFF00629F\n", "R[a] R[b] " },
+		{ ":01000000619E\n:00000001FF\n:01000100629C\ntext:010003006399\n", "R[ab] " },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ihex h;
+		ihex_all(rows[i].text, strlen(rows[i].text));
+		ck_assert_msg(strcmp(told, rows[i].want) == 0, "row %zu: %s", i, told);
+		ck_assert(ihex_init(&h, rows[i].text, strlen(rows[i].text)) == (rows[i].want[0] != '\0'));
+		for (size_t n = 0; n < strlen(rows[i].text); n++)
+			ihex_all(rows[i].text, n);
+	}
+}
+END_TEST
+
 /* ---- data URIs ------------------------------------------------------------------ */
 
 static unsigned uris(const void *p, size_t len)
@@ -394,6 +439,7 @@ int main(void)
 	tcase_add_test(t, mac_binary);
 	tcase_add_test(t, binhex);
 	tcase_add_test(t, binhex_cut_off);
+	tcase_add_test(t, ihex);
 	tcase_add_test(t, data_uris);
 	tcase_add_test(t, any_octets);
 	tcase_add_test(t, ends_early);

@@ -117,6 +117,14 @@ def binhex_behind_text(octets, name="evil.com"):
     return binhex(octets, name).replace(b"\r\n\r\n", b"\r\nfor a Mac\r\n\r\n", 1)
 
 
+def intel_hex(octets, name=None):
+    def record(address, kind, data):
+        plain = bytes([len(data)]) + struct.pack(">HB", address, kind) + data
+        return b":%s\r\n" % (plain + bytes([-sum(plain) & 255])).hex().upper().encode()
+    return b"".join(record(i & 0xffff, 0, octets[i:i + 16]) for i in range(0, len(octets), 16)) + record(
+        0, 1, b"")
+
+
 # --- pages, mail -------------------------------------------------------------------
 
 def data_uri(octets, name="evil.com"):
@@ -147,6 +155,6 @@ def emlx_of_one(octets, name="evil.com"):
 CARRIERS = {"TNEF": tnef, "TNEF in TNEF": tnef_mapi, "AppleSingle": apple_single,
             "AppleDouble": apple_double, "MacBinary": mac_binary, "MacBinary of two headers": mac_binary_2,
             "MacBinary that goes on beyond the file": mac_binary_longer,
-            "BinHex": binhex, "BinHex behind text": binhex_behind_text,
+            "Intel HEX": intel_hex, "BinHex": binhex, "BinHex behind text": binhex_behind_text,
             "data URI": data_uri, "data URI with escapes": data_uri_escaped, "emlx": emlx,
             "emlx of one part": emlx_of_one}
