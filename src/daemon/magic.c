@@ -59,7 +59,8 @@ static bool is_bzip2(const unsigned char *p, size_t len)
 		memcmp(p + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
-/* No magic: properties, size of the dictionary, size, a first octet of zero. */
+/* No magic: properties, size of the dictionary, size, a first octet of zero. A size
+ * that no file has is taken by some readers, which stop where the data ends. */
 static bool is_lzma(const unsigned char *p, size_t len)
 {
 	if (len < 14 || p[0] > 224 || p[13] != 0)
@@ -67,7 +68,7 @@ static bool is_lzma(const unsigned char *p, size_t len)
 	uint32_t dict = le32(p + 1), low = le32(p + 5), high = le32(p + 9);
 	return dict > 0 && ((dict & (dict - 1)) == 0 || dict == UINT32_MAX ||
 		(dict % 3 == 0 && ((dict / 3) & (dict / 3 - 1)) == 0)) &&
-		((low == UINT32_MAX && high == UINT32_MAX) || high < 64);
+		((low == UINT32_MAX && high == UINT32_MAX) || high < 1u << 24);
 }
 
 /* Frames of zstd and lz4 that are to be skipped may stand in front. */

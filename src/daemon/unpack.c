@@ -32,12 +32,17 @@
 #include <iconv.h>
 
 #define BLOCK (64u << 10)      /* of the archive, between two questions */
+#define LZMA_HEAD 13u          /* octets: properties, dictionary, size */
+#define LZMA_SIZE_AT 5u
+#define LZMA_SIZE_ODD 10u      /* not zero: a size of 2^40 or more */
 #define RETRIES_MAX 1000u      /* headers in a row that say: try the next */
 
 struct unpack {
 	struct archive *a;
 	const char *data;
 	size_t len, at;
+	char head[LZMA_HEAD];      /* read in place of the data's */
+	bool has_head;
 	unpack_go_on_fn go_on;
 	void *arg;
 	bool is_stopped, is_dead;  /* dead: there is nothing to read */
@@ -89,8 +94,24 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **block)
 		return ARCHIVE_FATAL;
 	}
 	*block = u->data + u->at;
+	if (u->has_head && u->at == 0) {
+		*block = u->head;
+		n = sizeof u->head;
+	}
 	u->at += n;
 	return (la_ssize_t)n;
+}
+
+/* An lzma whose size is beyond all files: some readers go on to its end, as where
+ * none is given, and the others take it for an error. */
+static void drop_odd_size(struct unpack *u)
+{
+	u->has_head = u->len >= LZMA_HEAD &&
+		(u->data[LZMA_SIZE_ODD] != 0 || u->data[LZMA_SIZE_ODD + 1] != 0);
+	if (!u->has_head)
+		return;
+	memcpy(u->head, u->data, LZMA_HEAD);
+	memset(u->head + LZMA_SIZE_AT, 0xff, LZMA_HEAD - LZMA_SIZE_AT);
 }
 
 static la_int64_t on_skip(struct archive *a, void *arg, la_int64_t want)
@@ -269,6 +290,8 @@ struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void 
 		free(u);
 		return NULL;
 	}
+	if (f == MAGIC_LZMA)
+		drop_odd_size(u);
 	const locale_t old = call_begin();
 	if (set_up(u, f, way) != ARCHIVE_OK) {
 		keep_error(u);
