@@ -71,6 +71,12 @@ static bool is_lzma(const unsigned char *p, size_t len)
 		((low == UINT32_MAX && high == UINT32_MAX) || high < 1u << 24);
 }
 
+/* Whether the code of x86 was made ready for it, an lzma. */
+static bool is_lzma86(const unsigned char *p, size_t len)
+{
+	return p[0] <= 1 && is_lzma(p + 1, len - 1);
+}
+
 /* Frames of zstd and lz4 that are to be skipped may stand in front. */
 static bool is_frame(const unsigned char *p, size_t len, uint32_t magic)
 {
@@ -144,6 +150,56 @@ static bool is_vhd(const unsigned char *p, size_t len)
 		memcmp(p + len - 512, "conectix", 8) == 0);
 }
 
+static uint32_t be32(const unsigned char *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Blocks of no more than 64 KiB, and neither they nor the inodes are none. */
+static bool is_ext(const unsigned char *p, size_t len)
+{
+	const unsigned char *super = p + 1024;
+
+	(void)len;
+	return le32(super) > 0 && le32(super + 4) > 0 && le32(super + 24) <= 6;
+}
+
+/* A map of partitions in the next block. */
+static bool is_apm(const unsigned char *p, size_t len)
+{
+	const size_t block = (size_t)p[2] << 8 | p[3];
+
+	return block >= 512 && block <= 4096 && (block & (block - 1)) == 0 && len >= block + 4 &&
+		memcmp(p + block, "PM\0\0", 4) == 0;
+}
+
+/* Blocks of a possible size, a volume with a name. */
+static bool is_hfs(const unsigned char *p, size_t len)
+{
+	const unsigned char *volume = p + 1024;
+
+	return len >= 1024 + 64 && be32(volume + 20) > 0 && be32(volume + 20) % 512 == 0 &&
+		volume[36] > 0 && volume[36] <= 27;
+}
+
+/* A version up to 4, in either order of octets. */
+static bool is_squashfs(const unsigned char *p, size_t len)
+{
+	return len >= 32 && (p[28] == 0) != (p[29] == 0) && (p[28] | p[29]) <= 4;
+}
+
+/* A size, and a code of so many bits at the most. */
+static bool is_pack(const unsigned char *p, size_t len)
+{
+	return len >= 8 && be32(p + 2) > 0 && p[6] > 0 && p[6] <= 25;
+}
+
+/* A block of codes, of which the first table describes 19 at the most. */
+static bool is_lzh_stream(const unsigned char *p, size_t len)
+{
+	return len >= 6 && (p[2] | p[3]) != 0 && p[4] >> 3 <= 19;
+}
+
 static bool is_cpio_odc(const unsigned char *p, size_t len)
 {
 	return len >= 76 && (p[5] == '1' || p[5] == '2' || p[5] == '7');
@@ -177,10 +233,14 @@ static const struct row rows[] = {
 	{ { MAGIC_CAB, "cab", false }, 0, OCTETS("MSCF"), is_cab_header },
 	{ { MAGIC_GZIP, "gzip", false }, 0, OCTETS("\x1f\x8b\10"), NULL },
 	{ { MAGIC_UNKNOWN, "gzip of before 1993", false }, 0, OCTETS("\x1f\x9e\10"), NULL },
+	{ { MAGIC_UNKNOWN, "pack", false }, 0, OCTETS("\x1f\x1e"), is_pack },
+	{ { MAGIC_UNKNOWN, "compress of SCO", false }, 0, OCTETS("\x1f\xa0"), is_lzh_stream },
+	{ { MAGIC_UNKNOWN, "ppmd", false }, 0, OCTETS("\x8f\xaf\xac\x84"), NULL },
 	{ { MAGIC_BZIP2, "bzip2", false }, 0, OCTETS("BZh"), is_bzip2 },
 	{ { MAGIC_XZ, "xz", false }, 0, OCTETS("\xfd" "7zXZ\0"), NULL },
 	{ { MAGIC_LZMA, "lzma", false }, 0, OCTETS("\x5d\0\0"), is_lzma },
 	{ { MAGIC_LZMA, "lzma", true }, 0, OCTETS(""), is_lzma },
+	{ { MAGIC_UNKNOWN, "lzma86", false }, 1, OCTETS("\x5d\0\0"), is_lzma86 },
 	{ { MAGIC_ZSTD, "zstd", false }, 0, OCTETS(""), is_zstd },
 	{ { MAGIC_LZ4, "lz4", false }, 0, OCTETS(""), is_lz4 },
 	{ { MAGIC_LZIP, "lzip", false }, 0, OCTETS("LZIP\1"), NULL },
@@ -210,12 +270,22 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "vdi", false }, 64, OCTETS("\x7f\x10\xda\xbe"), NULL },
 	{ { MAGIC_UNKNOWN, "hfs", false }, 1024, OCTETS("H+\0\4"), NULL },
 	{ { MAGIC_UNKNOWN, "hfs", false }, 1024, OCTETS("HX\0\5"), NULL },
+	{ { MAGIC_UNKNOWN, "hfs", false }, 1024, OCTETS("BD"), is_hfs },
+	{ { MAGIC_UNKNOWN, "apfs", false }, 32, OCTETS("NXSB\0"), NULL },
+	{ { MAGIC_UNKNOWN, "apm", false }, 0, OCTETS("ER"), is_apm },
 	{ { MAGIC_UNKNOWN, "gpt", false }, 512, OCTETS("EFI PART"), NULL },
 	{ { MAGIC_UNKNOWN, "ntfs", false }, 3, OCTETS("NTFS    "), NULL },
 	{ { MAGIC_UNKNOWN, "fat", false }, 54, OCTETS("FAT1"), NULL },
 	{ { MAGIC_UNKNOWN, "fat", false }, 82, OCTETS("FAT32   "), NULL },
 	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("hsqs"), NULL },
+	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("sqsh"), is_squashfs },
+	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("shsq"), is_squashfs },
+	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("qshs"), is_squashfs },
+	{ { MAGIC_UNKNOWN, "simg", false }, 0, OCTETS("\x3a\xff\x26\xed\1\0"), NULL },
+	{ { MAGIC_UNKNOWN, "android super", false }, 4096, OCTETS("gDla\x34\0\0\0"), NULL },
+	{ { MAGIC_UNKNOWN, "qcow", false }, 0, OCTETS("QFI\xfb\0\0\0"), NULL },
 	{ { MAGIC_UNKNOWN, "chm", false }, 0, OCTETS("ITSF\3\0\0\0"), NULL },
+	{ { MAGIC_UNKNOWN, "hxs", false }, 0, OCTETS("ITOLITLS\1\0\0\0\x28\0\0\0"), NULL },
 	{ { MAGIC_UNKNOWN, "szdd", false }, 0, OCTETS("SZDD\x88\xf0\x27\x33"), NULL },
 	{ { MAGIC_UNKNOWN, "kwaj", false }, 0, OCTETS("KWAJ\x88\xf0\x27\xd1"), NULL },
 	{ { MAGIC_UNKNOWN, "aar", false }, 0, OCTETS("AA01"), NULL },

@@ -34,6 +34,18 @@ static const struct sample samples[] = {
 	SAMPLE("\x5e\1\0\3\0\xff\xff\xff\xff\xff\xff\xff\xff\0", ""),
 	SAMPLE("\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\0\0", "lzma"),
 	SAMPLE("\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\1\0", ""),
+	SAMPLE("\1\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", "lzma86"),
+	SAMPLE("\2\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", ""),
+	SAMPLE("\x1f\x1e\0\0\0\1\1x", "pack"), SAMPLE("\x1f\x1e\0\0\0\1\0x", ""),
+	SAMPLE("\x1f\x1e\0\0\0\1\1", ""), SAMPLE("\x1f\xa0\0\1\x98x", "compress of SCO"),
+	SAMPLE("\x1f\xa0\0\1\xa0x", ""), SAMPLE("\x1f\xa0\0\1\x98", ""),
+	SAMPLE("\x8f\xaf\xac\x84", "ppmd"), SAMPLE("QFI\xfb\0\0\0", "qcow"),
+	SAMPLE("\x3a\xff\x26\xed\1\0", "simg"), SAMPLE("sqsh text and more text, and more", ""),
+	SAMPLE("sqsh++++++++++++++++++++++++\0\4++", "squashfs"),
+	SAMPLE("shsq++++++++++++++++++++++++\4\0++", "squashfs"),
+	SAMPLE("++++++++++++++++Compressed ROMFS", "cramfs"),
+	SAMPLE("++++++++++++++++++++++++++++++++NXSB\0", "apfs"),
+	SAMPLE("ITOLITLS\1\0\0\0\x28\0\0\0", "hxs"), SAMPLE("ER\2\0++++", ""),
 	SAMPLE("\x28\xb5\x2f\xfd", "zstd"), SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x\x28\xb5\x2f\xfd", "zstd"),
 	SAMPLE("\x50\x2a\x4d\x18\xff\xff\xff\xffx\x28\xb5\x2f\xfd", ""),
 	SAMPLE("\x04\x22\x4d\x18", "lz4"), SAMPLE("LZIP\1", "lzip"),
@@ -98,6 +110,47 @@ START_TEST(inside)
 	ck_assert(!magic_inside(MAGIC_7Z, d, sizeof d, &from, &at)); /* too short */
 	from = 1;
 	ck_assert(!magic_inside(MAGIC_CAB, d, sizeof d, &from, &at));
+}
+END_TEST
+
+static const char *name_at_start(const void *p, size_t n)
+{
+	struct magic m[MAGIC_MAX];
+
+	return magic_at_start(p, n, m) > 0 ? m[0].name : "";
+}
+
+/* Images of disks, whose magic has two octets: what stands around it counts. */
+START_TEST(disk_images)
+{
+	static char d[8192];
+
+	memcpy(d + 1080, "\x53\xef", 2);
+	ck_assert_str_eq(name_at_start(d, sizeof d), "");
+	d[1024] = d[1028] = 1;
+	ck_assert_str_eq(name_at_start(d, sizeof d), "ext");
+	ck_assert_str_eq(name_at_start(d, 1082), "ext");
+	ck_assert_str_eq(name_at_start(d, 1081), "");
+	d[1048] = 7;
+	ck_assert_str_eq(name_at_start(d, sizeof d), "");
+	memset(d, 0, sizeof d);
+	memcpy(d + 1024, "BD", 2);
+	ck_assert_str_eq(name_at_start(d, sizeof d), "");
+	d[1024 + 22] = 2;
+	d[1024 + 36] = 1;
+	ck_assert_str_eq(name_at_start(d, sizeof d), "hfs");
+	ck_assert_str_eq(name_at_start(d, 1024 + 63), "");
+	d[1024 + 23] = 1;
+	ck_assert_str_eq(name_at_start(d, sizeof d), "");
+	memset(d, 0, sizeof d);
+	memcpy(d, "ER\2\0", 4);
+	ck_assert_str_eq(name_at_start(d, sizeof d), "");
+	memcpy(d + 512, "PM", 2);
+	ck_assert_str_eq(name_at_start(d, sizeof d), "apm");
+	ck_assert_str_eq(name_at_start(d, 515), "");
+	memset(d, 0, sizeof d);
+	memcpy(d + 4096, "gDla\x34\0\0\0", 8);
+	ck_assert_str_eq(name_at_start(d, sizeof d), "android super");
 }
 END_TEST
 
@@ -382,6 +435,7 @@ int main(void)
 	tcase_add_loop_test(t, at_the_start, 0, sizeof samples / sizeof samples[0]);
 	tcase_add_test(t, several_at_once);
 	tcase_add_test(t, inside);
+	tcase_add_test(t, disk_images);
 	tcase_add_test(t, lha_inside);
 	tcase_add_test(t, cab_inside);
 	tcase_add_test(t, tar_behind_junk);
