@@ -29,8 +29,8 @@ struct magic {
 unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX]);
 /* Does that one begin at the first octet? */
 bool magic_is(enum magic_format f, const void *data, size_t len);
-/* Where the next rar, rar5, 7z, cab or lha begins at or behind *from (zip has its
- * own, zip_dir.h); *from moves behind it. */
+/* Where the next rar, rar5, 7z, cab, lha, gzip, bzip2, xz, zstd, cpio (of digits) or
+ * ISO begins at or behind *from (zip has its own, zip_dir.h); *from moves behind it. */
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
 	size_t *at_out);
 static inline bool magic_is_stream(enum magic_format f)
@@ -51,6 +51,8 @@ bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out
 bool magic_is_7z(const void *data, size_t len);
 /* Does a cab begin here, no accident: with a place for its files? */
 bool magic_is_cab(const void *data, size_t len);
+/* Does an xz begin here, no accident: with the right sum of its flags? */
+bool magic_is_xz(const void *data, size_t len);
 /* Has the header of the 7z that begins here no more octets, unpacked, than
  * some thousand files need? False also where that is not to be told of one
  * that is packed. A bit of it makes a reader take a hundred octets. */
@@ -59,6 +61,9 @@ bool magic_7z_is_bounded(const void *data, size_t len);
  * some decompressors give nothing at all because of it. len where that is not
  * to be told, or doesn't matter. */
 size_t magic_stream_end(enum magic_format f, const void *data, size_t len);
+/* Do the name and the comment of the gzip that begins here end within 64 KiB each?
+ * Readers that look for one behind other octets go no further. */
+bool magic_gzip_is_bounded(const void *data, size_t len);
 /* The name that a gzip file has for what is in it (RFC 1952 FNAME), "" none. */
 void magic_gzip_name(const void *data, size_t len, char *out, size_t size);
 

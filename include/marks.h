@@ -20,7 +20,13 @@ enum {
 	MARK_UU = 64,            /* "begin" of uuencode and yEnc */
 	MARK_BINHEX = 128,
 	MARK_DATA_URI = 256,
-	MARK_ALL = 511
+	MARK_GZIP = 512,
+	MARK_BZIP2 = 1024,
+	MARK_XZ = 2048,
+	MARK_ZSTD = 4096,
+	MARK_CPIO = 8192,
+	MARK_ISO = 16384,
+	MARK_ALL = 32767
 };
 
 #define MARK_OCTETS 32               /* none is longer */

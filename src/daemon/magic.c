@@ -14,6 +14,8 @@
 #define TAR_NAME_AT 257u
 #define TAR_LOOK (64u << 10)         /* behind junk of no more */
 #define CODERS_7Z_MAX 8u
+#define GZIP_NAME_LOOK 4096u         /* for its end, from each of many places */
+#define GZIP_NAME_MAX (64u << 10)
 #define HEADER_7Z_MAX (1u << 19)     /* unpacked: thousands of names */
 
 static uint32_t le32(const unsigned char *p)
@@ -277,6 +279,8 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "ntfs", false }, 3, OCTETS("NTFS    "), NULL },
 	{ { MAGIC_UNKNOWN, "fat", false }, 54, OCTETS("FAT1"), NULL },
 	{ { MAGIC_UNKNOWN, "fat", false }, 82, OCTETS("FAT32   "), NULL },
+	{ { MAGIC_UNKNOWN, "ext", false }, 1080, OCTETS("\x53\xef"), is_ext },
+	{ { MAGIC_UNKNOWN, "cramfs", false }, 16, OCTETS("Compressed ROMFS"), NULL },
 	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("hsqs"), NULL },
 	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("sqsh"), is_squashfs },
 	{ { MAGIC_UNKNOWN, "squashfs", false }, 0, OCTETS("shsq"), is_squashfs },
@@ -330,7 +334,7 @@ static bool is_rar_header(const unsigned char *p, size_t len)
 	return len > 13 && p[9] == 0x73;
 }
 
-/* Of 7z; a bit at a time, as it is twenty octets. */
+/* A bit at a time, as it is twenty octets at the most. */
 static uint32_t crc32_of(const unsigned char *p, size_t n)
 {
 	uint32_t crc = UINT32_MAX;
@@ -347,6 +351,13 @@ bool magic_is_7z(const void *data, size_t len)
 	const unsigned char *p = data;
 
 	return len >= 32 && memcmp(p, "7z\xbc\xaf\x27\x1c", 6) == 0 && crc32_of(p + 12, 20) == le32(p + 8);
+}
+
+bool magic_is_xz(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	return len >= 12 && memcmp(p, "\xfd" "7zXZ\0", 6) == 0 && crc32_of(p + 6, 2) == le32(p + 8);
 }
 
 bool magic_is_cab(const void *data, size_t len)
@@ -470,6 +481,101 @@ static bool is_lha_header(const unsigned char *p, size_t len)
 	return p[0] >= 20 && (sum & 0xff) == p[1];
 }
 
+static bool is_xz_header(const unsigned char *p, size_t len)
+{
+	return magic_is_xz(p, len);
+}
+
+static bool is_bzip2_header(const unsigned char *p, size_t len)
+{
+	return memcmp(p, "BZh", 3) == 0 && is_bzip2(p, len);
+}
+
+/* Where its data begins, behind names of no more than so many octets. 0: they have no
+ * end; SIZE_MAX: none that is so near. */
+static size_t gzip_data_at(const unsigned char *p, size_t len, size_t name_max)
+{
+	size_t at = 10;
+
+	if (p[3] & 4)
+		at += 2 + (size_t)(p[10] | p[11] << 8);
+	for (unsigned flag = 8; flag <= 16; flag <<= 1) {
+		if (!(p[3] & flag))
+			continue;
+		const size_t left = at < len ? len - at : 0;
+		const unsigned char *end = left > 0 ? memchr(p + at, '\0',
+			left < name_max ? left : name_max) : NULL;
+		if (end == NULL)
+			return left > name_max ? SIZE_MAX : 0;
+		at = (size_t)(end - p) + 1;
+	}
+	return at + (p[3] & 2 ? 2 : 0);
+}
+
+/* No reserved flags, and behind what they announce the data begins with a block that
+ * may be one (RFC 1951 3.2.3): stored, with its length twice, or of a known kind. Behind
+ * a long name it may be anything: looking for its end is work (magic_gzip_is_bounded). */
+static bool is_gzip_header(const unsigned char *p, size_t len)
+{
+	if (len < 18 || (p[3] & 0xe0) != 0)
+		return false;
+	const size_t at = gzip_data_at(p, len, GZIP_NAME_LOOK);
+	if (at == SIZE_MAX)
+		return true;
+	if (at == 0 || at >= len || len - at < 5)
+		return false;
+	const unsigned char *block = p + at;
+	switch (block[0] >> 1 & 3) {
+	case 0:
+		return (block[1] ^ block[3]) == 0xff && (block[2] ^ block[4]) == 0xff;
+	case 1:
+		return true;
+	case 2: /* so many lengths of codes, and of distances */
+		return block[0] >> 3 <= 29 && (block[1] & 0x1f) <= 29;
+	default:
+		return false;
+	}
+}
+
+/* The reserved bit is zero, the first block of a known kind and not too large (RFC 8878
+ * 3.1.1). */
+static bool is_zstd_header(const unsigned char *p, size_t len)
+{
+	static const unsigned char id_len[] = { 0, 1, 2, 4 }, size_len[] = { 0, 2, 4, 8 };
+
+	if (len < 9 || (p[4] & 8))
+		return false;
+	const bool single = p[4] & 0x20;
+	const size_t at = (single ? 5u : 6u) + id_len[p[4] & 3] +
+		(single && p[4] >> 6 == 0 ? 1u : size_len[p[4] >> 6]);
+	if (len < at + 3)
+		return false;
+	const uint32_t head = p[at] | (uint32_t)p[at + 1] << 8 | (uint32_t)p[at + 2] << 16;
+	return (head >> 1 & 3) != 3 && head >> 3 <= 128u << 10;
+}
+
+/* Nothing but digits, of a base of 8 or 16. */
+static bool is_cpio_text(const unsigned char *p, size_t len)
+{
+	const bool is_odc = len > 5 && p[5] == '7';
+	const size_t n = is_odc ? 76 : 110;
+
+	if (len < n || (!is_odc && p[5] != '1' && p[5] != '2'))
+		return false;
+	for (size_t i = 6; i < n; i++) {
+		const unsigned char c = (unsigned char)str_lower((char)p[i]);
+		if (!(c >= '0' && c <= (is_odc ? '7' : '9')) && (is_odc || c < 'a' || c > 'f'))
+			return false;
+	}
+	return true;
+}
+
+/* The first of the descriptors: others of the same ISO follow it at 2 KiB. */
+static bool is_iso_volume(const unsigned char *p, size_t len)
+{
+	return len > 32768 + 2048 && p[32768] <= 3 && p[32774] <= 2;
+}
+
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
 	size_t *at_out)
 {
@@ -478,7 +584,13 @@ bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *fro
 		{ { MAGIC_RAR5, "", false }, 0, OCTETS("Rar!\x1a\7\1\0"), NULL },
 		{ { MAGIC_7Z, "", false }, 0, OCTETS("7z\xbc\xaf\x27\x1c"), is_7z_header },
 		{ { MAGIC_CAB, "", false }, 0, OCTETS("MSCF"), is_cab_header },
-		{ { MAGIC_LHA, "", false }, 2, OCTETS("-l"), is_lha_header } };
+		{ { MAGIC_LHA, "", false }, 2, OCTETS("-l"), is_lha_header },
+		{ { MAGIC_GZIP, "", false }, 0, OCTETS("\x1f\x8b\10"), is_gzip_header },
+		{ { MAGIC_BZIP2, "", false }, 4, OCTETS("1AY&SY"), is_bzip2_header },
+		{ { MAGIC_XZ, "", false }, 0, OCTETS("\xfd" "7zXZ\0"), is_xz_header },
+		{ { MAGIC_ZSTD, "", false }, 0, OCTETS("\x28\xb5\x2f\xfd"), is_zstd_header },
+		{ { MAGIC_CPIO, "", false }, 0, OCTETS("07070"), is_cpio_text },
+		{ { MAGIC_ISO, "", false }, 32769, OCTETS("CD001"), is_iso_volume } };
 	const struct row *r = inside;
 
 	while (r->m.format != f)
@@ -601,6 +713,13 @@ size_t magic_stream_end(enum magic_format f, const void *data, size_t len)
 	while (at < len && (n = zstd_frame_len(p + at, len - at)) > 0)
 		at += n;
 	return at > 0 ? at : len;
+}
+
+bool magic_gzip_is_bounded(const void *data, size_t len)
+{
+	const size_t at = len >= 18 ? gzip_data_at(data, len, GZIP_NAME_MAX) : 0;
+
+	return at != 0 && at != SIZE_MAX;
 }
 
 void magic_gzip_name(const void *data, size_t len, char *out, size_t size)

@@ -19,34 +19,55 @@ struct row {
 	const char *octets;      /* three at least */
 	size_t n;
 	bool is_letters;         /* of either case */
+	unsigned char below;     /* an octet more, of less than that; 0: none */
 };
 
 #define OCTETS(s) s, sizeof(s) - 1
 
 static const struct row rows[] = {
-	{ MARK_ZIP, 0, OCTETS("PK\3\4"), false },
-	{ MARK_ZIP_END, 0, OCTETS("PK\5\6"), false },
-	{ MARK_RAR, 1, OCTETS("Rar!\x1a\7"), false },
-	{ MARK_7Z, 2, OCTETS("7z\xbc\xaf\x27\x1c"), false },
-	{ MARK_CAB, 3, OCTETS("MSCF"), false },
-	{ MARK_LHA, 4, OCTETS("-lh"), false },
-	{ MARK_LHA, 4, OCTETS("-lz"), false },
-	{ MARK_UU, 5, OCTETS("begin"), true },
-	{ MARK_BINHEX, 6, OCTETS("must be converted with binhex"), true },
-	{ MARK_DATA_URI, 7, OCTETS("data:"), true },
+	{ MARK_ZIP, 0, OCTETS("PK\3\4"), false, 0 },
+	{ MARK_ZIP_END, 0, OCTETS("PK\5\6"), false, 0 },
+	{ MARK_RAR, 1, OCTETS("Rar!\x1a\7"), false, 0 },
+	{ MARK_7Z, 2, OCTETS("7z\xbc\xaf\x27\x1c"), false, 0 },
+	{ MARK_CAB, 3, OCTETS("MSCF"), false, 0 },
+	{ MARK_LHA, 4, OCTETS("-lh"), false, 0 },
+	{ MARK_LHA, 4, OCTETS("-lz"), false, 0 },
+	{ MARK_UU, 5, OCTETS("begin"), true, 0 },
+	{ MARK_BINHEX, 6, OCTETS("must be converted with binhex"), true, 0 },
+	{ MARK_DATA_URI, 7, OCTETS("data:"), true, 0 },
+	{ MARK_GZIP, 0, OCTETS("\x1f\x8b\10"), false, 0x20 },
+	{ MARK_BZIP2, 3, OCTETS("1AY&SY"), false, 0 },
+	{ MARK_XZ, 1, OCTETS("\xfd" "7zXZ\0"), false, 0 },
+	{ MARK_ZSTD, 2, OCTETS("\x28\xb5\x2f\xfd"), false, 0 },
+	{ MARK_CPIO, 0, OCTETS("07070"), false, 0 },
+	{ MARK_ISO, 4, OCTETS("CD001"), false, 0 },
 };
 
 static_assert(sizeof "must be converted with binhex" <= MARK_OCTETS, "the longest");
 
 #define ROWS (sizeof rows / sizeof rows[0])
 
+/* Its octets are there: what stands behind them? */
+static bool ends_at(const struct row *r, const char *p, size_t n)
+{
+	return r->below == 0 || (n > r->n && (unsigned char)p[r->n] < r->below);
+}
+
+static bool occurs(const struct row *r, const char *p, size_t n)
+{
+	for (const char *at; ; n -= (size_t)(at + 1 - p), p = at + 1) {
+		at = r->is_letters ? find_letters(p, n, r->octets, r->n) : find_octets(p, n, r->octets, r->n);
+		if (at == NULL || ends_at(r, at, n - (size_t)(at - p)))
+			return at != NULL;
+	}
+}
+
 unsigned marks_find_plain(const void *data, size_t n)
 {
 	unsigned found = 0;
 
 	for (const struct row *r = rows; r < rows + ROWS; r++)
-		if (!(found & r->mark) && (r->is_letters ? find_letters(data, n, r->octets, r->n) :
-		    find_octets(data, n, r->octets, r->n)) != NULL)
+		if (!(found & r->mark) && occurs(r, data, n))
 			found |= r->mark;
 	return found;
 }
@@ -89,7 +110,8 @@ static unsigned marks_at(const char *p, size_t n)
 	for (const struct row *r = rows; r < rows + ROWS; r++) {
 		const char first = r->is_letters ? p[0] | 0x20 : p[0];
 		if (first == r->octets[0] && n >= r->n && (r->is_letters ?
-		    str_istarts(p, n, r->octets) : memcmp(p, r->octets, r->n) == 0))
+		    str_istarts(p, n, r->octets) : memcmp(p, r->octets, r->n) == 0) &&
+		    ends_at(r, p, n))
 			found |= r->mark;
 	}
 	return found;

@@ -15,6 +15,19 @@
 #include "marks.h"
 #include "zip_dir.h"
 
+#define ISO_FROM (32u << 10)         /* what is in front of that is nobody's */
+
+#define XZ_LOOK_COST 16u             /* its octets gone through for the end, in octets decoded */
+
+/* What an object is one of. */
+struct place {
+	const char *data;
+	size_t len;
+	const char *name;
+	bool is_guess, is_hint;              /* as in struct reading */
+	size_t end;                          /* told: where a reader came to its end; 0 none did */
+};
+
 /* What the content of a compressed file is called: as it says itself, or as
  * the file without its last extension. */
 static void stream_title(const struct magic *m, const char *data, size_t len, const char *outer,
@@ -60,16 +73,17 @@ static bool scan_tars(struct task *t, const struct magic *m, const char *data, s
 /* Some readers pass over zeros behind a compressed file and go on with the next
  * as one file with it, which libarchive doesn't do for all. Each is scanned; what
  * they are together is not. */
-static bool scan_streams(struct task *t, const struct magic *m, const char *data, size_t len,
-	const char *name, bool is_guess)
+static bool scan_streams(struct task *t, const struct magic *m, struct place *p)
 {
+	const char *data = p->data;
+	const size_t len = p->len;
 	char title[NAME_SIZE];
 
-	stream_title(m, data, len, name, title, sizeof title);
+	stream_title(m, data, len, p->name, title, sizeof title);
 	for (size_t at = 0; at < len && (at == 0 || magic_is(m->format, data + at, len - at));) {
-		struct reading r = { .name = name, .is_guess = is_guess };
-		if (at > 0 && !m->is_weak && !t->in_guess)
-			task_note(t, VERDICT_AV_NOTSCANNED, name, "an archive cannot be read: behind its end it goes on");
+		struct reading r = { .name = p->name, .is_guess = p->is_guess, .is_hint = p->is_hint };
+		if (at > 0 && !p->is_guess && !t->in_guess)
+			task_note(t, VERDICT_AV_NOTSCANNED, p->name, "an archive cannot be read: behind its end it goes on");
 		if (!task_unpack(t, m, UNPACK_FIRST_WAY, data + at,
 		    magic_stream_end(m->format, data + at, len - at), title, &r))
 			return false;
@@ -77,31 +91,33 @@ static bool scan_streams(struct task *t, const struct magic *m, const char *data
 			break;
 		/* Of lz4 libarchive takes four more, to see that they are no frame. */
 		const bool is_seen = m->format == MAGIC_LZ4 && r.position > 4 && r.position < len - at;
-		for (at += r.position - (is_seen ? 4 : 0); at < len && data[at] == '\0';)
+		p->end = at += r.position - (is_seen ? 4 : 0);
+		while (at < len && data[at] == '\0')
 			at++;
 	}
 	return true;
 }
 
-static bool scan_known(struct task *t, const struct magic *m, const char *data, size_t len,
-	const char *name, bool is_guess)
+static bool scan_known(struct task *t, const struct magic *m, struct place *p)
 {
-	struct reading r = { .name = name, .is_guess = is_guess };
-	size_t end;
+	const char *data = p->data, *name = p->name;
+	const size_t len = p->len;
+	struct reading r = { .name = name, .is_guess = p->is_guess, .is_hint = p->is_hint };
 
 	if (m->format == MAGIC_ZIP)
-		return task_scan_zip(t, data, len, name, is_guess);
+		return task_scan_zip(t, data, len, name, p->is_guess, &p->end);
 	if (m->format == MAGIC_TAR)
-		return scan_tars(t, m, data, len, name, is_guess, &end);
+		return scan_tars(t, m, data, len, name, p->is_guess, &p->end);
 	if (m->format == MAGIC_7Z && magic_is_7z(data, len) && !magic_7z_is_bounded(data, len)) {
 		task_note(t, VERDICT_AV_OVERLIMIT, name, "the header of a 7z is too large");
 		return true;
 	}
 	if (magic_is_stream(m->format))
-		return scan_streams(t, m, data, len, name, is_guess);
+		return scan_streams(t, m, p);
 	if (!task_unpack(t, m, UNPACK_FIRST_WAY, data, len, "", &r))
 		return false;
-	if (m->format != MAGIC_ISO || r.is_over)
+	p->end = r.end == UNPACK_END && !r.is_over ? r.position : 0;
+	if (m->format != MAGIC_ISO || r.is_over || (p->is_hint && r.end != UNPACK_END))
 		return true;
 	struct reading again = { .name = name }, bare = { .name = name };
 	return task_unpack(t, m, UNPACK_SECOND_WAY, data, len, "", &again) && (again.is_over ||
@@ -109,20 +125,19 @@ static bool scan_known(struct task *t, const struct magic *m, const char *data, 
 }
 
 /* The object is one of them; false: the task is to end. */
-static bool scan_as(struct task *t, const struct magic *m, const char *data, size_t len,
-	const char *name, bool is_guess)
+static bool scan_as(struct task *t, const struct magic *m, struct place *p)
 {
 	char why[64];
 
 	if (!unpack_knows(m->format)) {
 		snprintf(why, sizeof why, "%s archives are not looked into", m->name);
 		if (!m->is_weak)
-			task_note(t, VERDICT_AV_NOTSCANNED, name, why);
+			task_note(t, VERDICT_AV_NOTSCANNED, p->name, why);
 		return true;
 	}
 	if (!task_enter(t))
 		return true; /* what lies beside it is still looked at */
-	bool on = scan_known(t, m, data, len, name, is_guess);
+	bool on = scan_known(t, m, p);
 	task_leave(t);
 	return on;
 }
@@ -130,25 +145,64 @@ static bool scan_as(struct task *t, const struct magic *m, const char *data, siz
 /* Nothing that only looks like one: what cannot be read of it is missed. */
 static bool is_no_accident(enum magic_format f, const char *p, size_t len)
 {
-	return (f == MAGIC_7Z && magic_is_7z(p, len)) || (f == MAGIC_CAB && magic_is_cab(p, len));
+	return (f == MAGIC_7Z && magic_is_7z(p, len)) || (f == MAGIC_CAB && magic_is_cab(p, len)) ||
+		(f == MAGIC_XZ && magic_is_xz(p, len));
 }
 
-/* Archives behind something else: self-extracting programs, pictures. */
-static bool scan_inside(struct task *t, const char *data, size_t len, const char *name,
-	unsigned marks)
-{
-	static const struct { struct magic m; unsigned mark; } kinds[] = {
-		{ { MAGIC_RAR, "rar", false }, MARK_RAR }, { { MAGIC_RAR5, "rar", false }, MARK_RAR },
-		{ { MAGIC_7Z, "7z", false }, MARK_7Z }, { { MAGIC_CAB, "cab", false }, MARK_CAB },
-		{ { MAGIC_LHA, "lha", false }, MARK_LHA } };
+/* Kinds of archives that stand behind something else: self-extracting programs,
+ * pictures. is_hint: they also stand in others, as members that nobody packed again,
+ * and programs name their first octets. */
+static const struct inside_kind {
+	struct magic m;
+	unsigned mark;
+	bool is_hint;
+} inside_kinds[] = {
+	{ { MAGIC_RAR, "rar", false }, MARK_RAR, false },
+	{ { MAGIC_RAR5, "rar", false }, MARK_RAR, false },
+	{ { MAGIC_7Z, "7z", false }, MARK_7Z, false }, { { MAGIC_CAB, "cab", false }, MARK_CAB, false },
+	{ { MAGIC_LHA, "lha", false }, MARK_LHA, false },
+	{ { MAGIC_GZIP, "gzip", false }, MARK_GZIP, true },
+	{ { MAGIC_BZIP2, "bzip2", false }, MARK_BZIP2, true },
+	{ { MAGIC_XZ, "xz", false }, MARK_XZ, true }, { { MAGIC_ZSTD, "zstd", false }, MARK_ZSTD, true },
+	{ { MAGIC_CPIO, "cpio", false }, MARK_CPIO, true },
+	{ { MAGIC_ISO, "iso", false }, MARK_ISO, true } };
 
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		const struct magic *m = &kinds[i].m;
-		size_t from = 1, at;
-		while ((marks & kinds[i].mark) && magic_inside(m->format, data, len, &from, &at))
-			if (!scan_as(t, m, data + at, len - at, name,
-			    !is_no_accident(m->format, data + at, len - at)))
-				return false;
+/* Is it worth the work? What looking at it costs is taken from the budget: false where
+ * that is used up. */
+static bool pay_for_look(struct task *t, enum magic_format f, const char *p, size_t len,
+	bool *is_any_out)
+{
+	*is_any_out = f != MAGIC_GZIP || magic_gzip_is_bounded(p, len);
+	if (f == MAGIC_XZ)
+		return task_charge(t, len / XZ_LOOK_COST);
+	return *is_any_out || task_take_object(t);
+}
+
+/* All of one kind; seen_from, seen_to: where a reader went through, and hints are
+ * none: its members were looked at as what they are. */
+static bool scan_inside(struct task *t, const struct inside_kind *k, const char *data, size_t len,
+	const char *name, size_t seen_from, size_t seen_to)
+{
+	const size_t lead = k->m.format == MAGIC_ISO ? ISO_FROM : 0;
+	size_t from = 1, at;
+
+	while (magic_inside(k->m.format, data, len, &from, &at)) {
+		if (k->is_hint && at + lead >= seen_from && at + lead < seen_to) {
+			from = from + lead < seen_to ? seen_to - lead : from;
+			continue;
+		}
+		bool is_any;
+		if (!pay_for_look(t, k->m.format, data + at, len - at, &is_any))
+			return false;
+		if (!is_any)
+			continue;
+		const bool is_guess = !is_no_accident(k->m.format, data + at, len - at);
+		struct place p = { .data = data + at, .len = len - at, .name = name,
+			.is_guess = is_guess, .is_hint = k->is_hint && is_guess };
+		if (!scan_as(t, &k->m, &p))
+			return false;
+		if (k->is_hint && from + lead < at + p.end)
+			from = at + p.end - lead;
 	}
 	return true;
 }
@@ -194,23 +248,34 @@ bool task_scan_archive(struct task *t, const char *data, size_t len, const char 
 	struct magic found[MAGIC_MAX];
 	static const struct magic zip = { MAGIC_ZIP, "zip", false };
 	const unsigned n = magic_at_start(data, len, found);
+	size_t seen_from = 0, seen_to = 0;
 	bool is_zip = false;
 
 	if (!t->r->want_av)
 		return true;
 	for (unsigned i = 0; i < n; i++) {
 		is_zip |= found[i].format == MAGIC_ZIP;
-		if (t->r->opts.obj_archives &&
-		    !scan_as(t, &found[i], data, len, name, found[i].is_weak))
+		struct place p = { .data = data, .len = len, .name = name, .is_guess = found[i].is_weak };
+		if (t->r->opts.obj_archives && !scan_as(t, &found[i], &p))
 			return false;
+		if (!t->r->opts.obj_archives)
+			p.end = len; /* nor anything that lies in it */
+		if (p.end <= seen_to || found[i].is_weak)
+			continue;
+		seen_to = p.end;
+		seen_from = found[i].format == MAGIC_ISO ? ISO_FROM : 0;
 	}
 	if (!t->r->opts.obj_sfx)
 		return true;
-	if (!is_zip && has_zip_inside(data, len, marks) &&
-	    !scan_as(t, &zip, data, len, name, true))
+	struct place whole = { .data = data, .len = len, .name = name, .is_guess = true };
+	if (!is_zip && has_zip_inside(data, len, marks) && !scan_as(t, &zip, &whole))
 		return false;
 	/* Raw blocks of a compressed tar look like one. */
 	if (n == 0 && !scan_tar_behind(t, data, len, name))
 		return false;
-	return scan_inside(t, data, len, name, marks);
+	for (size_t i = 0; i < sizeof inside_kinds / sizeof inside_kinds[0]; i++)
+		if ((marks & inside_kinds[i].mark) &&
+		    !scan_inside(t, &inside_kinds[i], data, len, name, seen_from, seen_to))
+			return false;
+	return true;
 }

@@ -187,8 +187,9 @@ static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 	const struct unpack_member *m)
 {
 	struct octets all = { NULL, 0, 0, 0 };
+	const bool outer = t->in_guess;
 	char name[NAME_SIZE];
-	bool on = true;
+	bool on = true, is_noise = false;
 
 	snprintf(name, sizeof name, "%s: %s", r->name, m->name);
 	r->headers++;
@@ -207,15 +208,18 @@ static bool scan_member(struct task *t, struct unpack *u, struct reading *r,
 		/* Noise that looked like a header. */
 		if (r->is_guess && r->members == 0 && all.n == 0)
 			return task_take_object(t);
+		is_noise = r->is_hint && r->members == 0;
+		t->in_guess |= is_noise;
 		note_failure(t, u, s, name);
 	}
-	r->members++;
+	r->members += !is_noise;
 	if (s == UNPACK_OK || s == UNPACK_STOPPED)
 		on = r->is_over;
 	else
 		on = all.n > 0 ? task_scan_content(t, all.p, all.n, name, TASK_IS_FILE) &&
 			scan_declared(t, m, &all, name) :
 			s == UNPACK_END ? scan_nothing(t, r, m, all.end, name) : task_take_object(t);
+	t->in_guess = outer;
 	task_free(t, all.p, all.cap);
 	return on;
 }

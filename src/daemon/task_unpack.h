@@ -16,6 +16,7 @@ struct reading {
 	const char *data;
 	uint64_t packed, unpacked;   /* octets of it, and of its members so far */
 	bool is_guess;               /* it may be no archive at all */
+	bool is_hint;                /* a guess that only its end makes true, whatever comes of it */
 	bool is_quiet;               /* how it ends is no news */
 	bool is_over;                /* a limit */
 	bool counts_links;           /* another way gives their octets */
@@ -33,8 +34,9 @@ bool task_unpack(struct task *t, const struct magic *m, enum unpack_way way,
 
 /* ---- task_zip.c ------------------------------------------------------------ */
 
-/* Everything that some reader of zip files sees. is_guess: it may be none. */
+/* Everything that some reader of zip files sees. is_guess: it may be none. end_out:
+ * where it ends to all of them; 0: they may not agree. */
 bool task_scan_zip(struct task *t, const char *data, size_t len, const char *name,
-	bool is_guess);
+	bool is_guess, size_t *end_out);
 
 #endif

@@ -59,13 +59,16 @@ static void check_zip_directory(struct task *t, const char *data, size_t end,
 /* A reader that goes by the headers knows of no links: it shows the octets of
  * all that is one to the directory. */
 static bool read_plain(struct task *t, const char *data, size_t end, const char *name,
-	bool is_guess)
+	bool is_guess, size_t *end_out)
 {
 	struct reading r = { .name = name, .is_guess = is_guess, .counts_links = true };
 
 	if (!task_unpack(t, &zip_magic, UNPACK_FIRST_WAY, data, end, "", &r))
 		return false;
-	if (r.links == 0 || r.is_over || r.end != UNPACK_END)
+	if (r.is_over || r.end != UNPACK_END)
+		return true;
+	*end_out = end;
+	if (r.links == 0)
 		return true;
 	struct reading again = { .name = name, .is_guess = is_guess };
 	if (!task_unpack(t, &zip_magic, UNPACK_SECOND_WAY, data, end, "", &again))
@@ -154,16 +157,17 @@ static bool is_empty_zip(const char *data, size_t len)
 }
 
 bool task_scan_zip(struct task *t, const char *data, size_t len, const char *name,
-	bool is_guess)
+	bool is_guess, size_t *end_out)
 {
 	bool is_whole;
 	size_t end;
 
+	*end_out = 0;
 	if (!check_zip_names(t, data, len, name, zip_dir_next_name) ||
 	    !check_zip_names(t, data, len, name, zip_dir_next_other_name))
 		return false;
 	if (zip_dir_is_plain(data, len, &end))
-		return read_plain(t, data, end, name, is_guess);
+		return read_plain(t, data, end, name, is_guess, end_out);
 	if (len >= 4 && is_empty_zip(data, len))
 		return true;
 	return read_zip_directories(t, data, len, name, is_guess, &is_whole) &&

@@ -154,6 +154,98 @@ START_TEST(disk_images)
 }
 END_TEST
 
+/* Each behind three octets, and what begins like it and isn't. */
+static const struct {
+	enum magic_format f;
+	bool is_found;
+	const char *octets;
+	size_t n;
+} hints[] = {
+#define HINT(f, yes, s) { f, yes, s, sizeof(s) - 1 }
+	HINT(MAGIC_GZIP, true, "\x1f\x8b\10\0\0\0\0\0\0\3\3\0\0\0\0\0\0\0"),
+	HINT(MAGIC_GZIP, true, "\x1f\x8b\10\0\0\0\0\0\0\3\1\1\0\xfe\xff" "x\0\0\0\0\1\0\0\0"),
+	HINT(MAGIC_GZIP, false, "\x1f\x8b\10\0\0\0\0\0\0\3\1\1\0\xfe\xfe" "x\0\0\0\0\1\0\0\0"),
+	HINT(MAGIC_GZIP, true, "\x1f\x8b\10\x1e\0\0\0\0\0\3\1\0" "x" "name\0text\0..\3\0\0\0\0\0\0\0"),
+	HINT(MAGIC_GZIP, false, "\x1f\x8b\10\x1e\0\0\0\0\0\3\1\0" "x" "name\0text\0..\7\0\0\0\0\0\0\0"),
+	HINT(MAGIC_GZIP, false, "\x1f\x8b\10\10\0\0\0\0\0\3name that has no end"),
+	HINT(MAGIC_GZIP, false, "\x1f\x8b\10\4\0\0\0\0\0\3\xff\xff\0\0\0\0\0\0\0\0\0\0"),
+	HINT(MAGIC_GZIP, false, "\x1f\x8b\10\x20\0\0\0\0\0\3\3\0\0\0\0\0\0\0"),
+	HINT(MAGIC_GZIP, false, "\x1f\x8b\10\0\0\0\0\0\0\3\xf5\0\0\0\0\0\0\0"),
+	HINT(MAGIC_BZIP2, true, "BZh91AY&SY"), HINT(MAGIC_BZIP2, false, "BZh01AY&SY"),
+	HINT(MAGIC_BZIP2, false, "BZx91AY&SY"), HINT(MAGIC_BZIP2, false, "xx1AY&SY"),
+	HINT(MAGIC_XZ, true, "\xfd" "7zXZ\0\0\4\xe6\xd6\xb4\x46"),
+	HINT(MAGIC_XZ, false, "\xfd" "7zXZ\0\0\4\xe6\xd6\xb4\x47"),
+	HINT(MAGIC_ZSTD, true, "\x28\xb5\x2f\xfd\x20\1\x09\0\0x"),
+	HINT(MAGIC_ZSTD, false, "\x28\xb5\x2f\xfd\x28\1\x09\0\0x"),
+	HINT(MAGIC_ZSTD, false, "\x28\xb5\x2f\xfd\x20\1\x0f\0\0x"),
+	HINT(MAGIC_ZSTD, false, "\x28\xb5\x2f\xfd\x20\1\x09\0\xffx"),
+	HINT(MAGIC_ZSTD, false, "\x28\xb5\x2f\xfd\xe0\1\x09\0\0x"),
+#define DIGITS "0123456789012345678901234567890123456789012345678901234567890123456789"
+	HINT(MAGIC_CPIO, true, "070701" DIGITS "0123456789abcdefABCDEF000000000000"),
+	HINT(MAGIC_CPIO, false, "070701" DIGITS "0123456789abcdefABCDEF00000000000g"),
+	HINT(MAGIC_CPIO, false, "070701" DIGITS "0123456789abcdefABCDEF00000000000"),
+	HINT(MAGIC_CPIO, true, "070707" "0123456701234567012345670123456701234567012345670123456701234567012345"),
+	HINT(MAGIC_CPIO, false, "070707" DIGITS),
+};
+
+START_TEST(hints_inside)
+{
+	const size_t n = hints[_i].n + 3;
+	char *exact = malloc(n);
+	size_t from = 1, at = 0;
+
+	memcpy(exact, "...", 3);
+	memcpy(exact + 3, hints[_i].octets, hints[_i].n);
+	ck_assert_msg(magic_inside(hints[_i].f, exact, n, &from, &at) == hints[_i].is_found, "%d", _i);
+	ck_assert(!hints[_i].is_found || at == 3);
+	free(exact);
+	/* cut off anywhere: nothing is read behind it */
+	for (size_t cut = 1; cut < n; cut++) {
+		exact = malloc(cut);
+		memcpy(exact, "...", cut < 3 ? cut : 3);
+		memcpy(exact + (cut < 3 ? cut : 3), hints[_i].octets, cut < 3 ? 0 : cut - 3);
+		from = 1;
+		magic_inside(hints[_i].f, exact, cut, &from, &at);
+		free(exact);
+	}
+}
+END_TEST
+
+/* A name longer than is looked for: whoever unpacks it has to tell. */
+START_TEST(gzip_of_a_long_name_inside)
+{
+	static char d[9000] = "x\x1f\x8b\10\10";
+	size_t from = 1, at;
+
+	memset(d + 11, 'n', sizeof d - 11);
+	ck_assert(magic_inside(MAGIC_GZIP, d, sizeof d, &from, &at));
+	ck_assert(!magic_gzip_is_bounded(d + 1, sizeof d - 1));
+	d[8000] = '\0';
+	ck_assert(magic_gzip_is_bounded(d + 1, sizeof d - 1));
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_GZIP, d, 4000, &from, &at));
+}
+END_TEST
+
+START_TEST(iso_inside)
+{
+	static char d[40000];
+	size_t from = 1, at;
+
+	memcpy(d + 32768 + 7, "\1CD001\1", 7);
+	ck_assert(magic_inside(MAGIC_ISO, d, sizeof d, &from, &at));
+	ck_assert_uint_eq(at, 7);
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_ISO, d, 32768 + 7 + 2048, &from, &at));
+	d[32768 + 7] = 4;
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_ISO, d, sizeof d, &from, &at));
+	memcpy(d + 100, "CD001", 5);          /* no room for what is in front of it */
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_ISO, d, sizeof d, &from, &at));
+}
+END_TEST
+
 START_TEST(cab_inside)
 {
 	char d[] = "MZ..MSCF\1\0\0\0\x50\0\0\0\1\0\0\0\x24\0\0\0\1\0\0\0\3\2\1\0\1\0\0\0\0\0\0\0..";
@@ -436,6 +528,9 @@ int main(void)
 	tcase_add_test(t, several_at_once);
 	tcase_add_test(t, inside);
 	tcase_add_test(t, disk_images);
+	tcase_add_loop_test(t, hints_inside, 0, sizeof hints / sizeof hints[0]);
+	tcase_add_test(t, gzip_of_a_long_name_inside);
+	tcase_add_test(t, iso_inside);
 	tcase_add_test(t, lha_inside);
 	tcase_add_test(t, cab_inside);
 	tcase_add_test(t, tar_behind_junk);

@@ -17,6 +17,9 @@ static const struct {
 	MARK("7z\xbc\xaf\x27\x1c", MARK_7Z), MARK("MSCF", MARK_CAB), MARK("-lh", MARK_LHA),
 	MARK("-lz", MARK_LHA), MARK("begin", MARK_UU), MARK("bEGIn", MARK_UU),
 	MARK("Must be Converted with BINHEX", MARK_BINHEX), MARK("DAta:", MARK_DATA_URI),
+	MARK("\x1f\x8b\10\x1f", MARK_GZIP), MARK("\x1f\x8b\10\0", MARK_GZIP),
+	MARK("1AY&SY", MARK_BZIP2), MARK("\xfd" "7zXZ\0", MARK_XZ),
+	MARK("\x28\xb5\x2f\xfd", MARK_ZSTD), MARK("07070", MARK_CPIO), MARK("CD001", MARK_ISO),
 };
 
 #define COUNT (sizeof marks / sizeof marks[0])

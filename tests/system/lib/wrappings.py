@@ -58,8 +58,10 @@ PLAIN = {
              b"From c@d Sat Nov 21 10:00:01 2026\r\n" + messages.multipart(
                  messages.TEXT_PART, messages.attachment(messages.b64(EICAR), b"base64"))),
 }
-OBJECTS = list(PLAIN) + archives.KINDS + ["compress", "sfx zip", "sfx 7z", "sfx rar4", "sfx cab", "sfx lha"] + list(
-    carriers.CARRIERS)
+FRONTS = {"sfx": b"MZ" + bytes(500), "picture": b"\xff\xd8\xff\xe0" + bytes(4092), "octet": b"x"}
+OBJECTS = list(PLAIN) + archives.KINDS + ["compress", "sfx zip", "sfx 7z", "sfx rar4", "sfx cab", "sfx lha",
+    "sfx gz", "sfx bz2", "sfx xz", "sfx zst", "sfx cpio", "sfx iso", "picture gz", "picture tar.xz",
+    "octet gz", "octet bz2"] + list(carriers.CARRIERS)
 
 
 def object_of(kind):
@@ -73,8 +75,9 @@ def object_of(kind):
         return carriers.CARRIERS[kind](EICAR)
     if kind == "compress":
         return archives.compress(EICAR)
-    if kind.startswith("sfx "):
-        return b"MZ" + bytes(500) + archives.packed(kind[4:], EICAR)
+    front, _, inner = kind.partition(" ")
+    if front in FRONTS:
+        return FRONTS[front] + archives.packed(inner, EICAR)
     return archives.packed(kind, EICAR)
 
 
