@@ -1,6 +1,7 @@
 /* mime_int.h - what the files of the MIME walker share.
  *
  *   mime.c        ranges: parts, boundaries, budgets
+ *   mime_net.c    parts that no boundary of ours begins
  *   mime_head.c   a header block: where it ends, which fields count
  *   mime_field.c  the value of a Content-* field: type, boundaries, names */
 #ifndef ESETS_MIME_INT_H
