@@ -10,12 +10,38 @@
 
 #include "str.h"
 
+/* What makes a line no header line to some reader. One that takes offence at some
+ * of these ends the header at the first line that has any of them: so only a line
+ * with one that was not seen before can be an end. */
+enum odd {
+	ODD_NO_COLON = 1,        /* mutt, Python; mutt takes the line away in a part */
+	ODD_COLON_FIRST = 2,
+	ODD_BLANK = 4,           /* before the colon: mutt in a message, Python */
+	ODD_WORDS = 8,           /* before the colon: the same */
+	ODD_OCTET = 16,          /* control or 8 bit, before the colon: Python */
+	ODD_CONTINUES_NOTHING = 32, /* mutt, which takes it away */
+	ODD_FROM = 64,           /* an mbox line, not the first: mutt and Python pass over it */
+	ODD_FROM_NO_COLON = 128  /* where mutt does not: in a part */
+};
+_Static_assert(ODD_FROM_NO_COLON == 1u << (MIME_ODD_KINDS - 1), "kinds");
+
+/* Readers that agree on what a line is. */
+struct view {
+	unsigned seen;           /* enum odd */
+	bool has_white_cut;
+	bool is_open, is_begun;  /* in an odd line; in its first line */
+	bool is_field;           /* it is a field too */
+	size_t start;            /* where it began */
+};
+
 struct reader {
 	const char *p;
 	size_t n;
 	unsigned max_headers, n_headers;
 	bool is_cr_text;
-	bool has_blank_cut, has_bad_cut;
+	bool has_line;           /* that a continuation may continue */
+	struct view strict;      /* LF ends a line */
+	struct view lax;         /* so does a bare CR; only asked where there is one */
 	struct mime_head *h;
 	struct pace *pace;
 	struct mime_value *strong, *weak; /* the fields that a continuation belongs to */
@@ -146,35 +172,133 @@ static void value_extend(struct reader *r, struct mime_value *v, const struct li
 		v->n = (size_t)(r->p + l->start + l->len - v->p);
 }
 
+/* No more than MIME_CUTS_MAX, for each of the two views: three for each kind of odd line
+ * (view_take comes so far once: its beginning, its end, that of its continuations), and
+ * one line of blanks; and the end of the header. */
 static void cut_add(struct reader *r, size_t fields_end, size_t body)
 {
+	struct mime_head *h = r->h;
 	bool is_odd = fields_end == body && fields_end > 0 && body < r->n;
 
-	r->h->cuts[r->h->n_cuts++] = (struct mime_cut){ fields_end, body, is_odd };
+	for (unsigned i = 0; i < h->n_cuts; i++)
+		if (h->cuts[i].fields_end == fields_end && h->cuts[i].body == body)
+			return;
+	h->cuts[h->n_cuts++] = (struct mime_cut){ fields_end, body, is_odd };
 }
 
-static bool is_mbox_line(const struct reader *r, const struct line *l)
+static void white_cut(struct reader *r, struct view *v, const struct line *l)
 {
-	return l->start == 0 && (str_istarts(r->p, l->len, "From ") ||
-		str_istarts(r->p, l->len, ">From "));
+	if (!v->has_white_cut)
+		cut_add(r, l->start, l->next);
+	v->has_white_cut = true;
+}
+
+static bool is_from(const char *p, size_t n)
+{
+	return str_istarts(p, n, "From ") || str_istarts(p, n, ">From ");
+}
+
+/* What is odd about a line, up to its colon; enum odd. A NUL ends it for C programs. */
+static unsigned oddity(const struct reader *r, size_t start, size_t end)
+{
+	const char *p = r->p;
+	unsigned odd = 0;
+	size_t i = start;
+
+	for (; i < end && p[i] != ':' && p[i] != '\0'; i++) {
+		if (i % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(r->pace, PACE_OCTETS))
+			return 0;
+		if (mime_is_blank(p[i])) {
+			odd |= ODD_BLANK;
+			continue;
+		}
+		odd |= odd & ODD_BLANK ? ODD_WORDS : 0;
+		odd |= (unsigned char)p[i] < ' ' || (unsigned char)p[i] > 0x7e ? ODD_OCTET : 0;
+	}
+	const bool has_colon = i < end && p[i] == ':';
+	if (is_from(p + start, end - start))
+		return has_colon ? ODD_FROM : ODD_FROM_NO_COLON;
+	if (!has_colon)
+		return ODD_NO_COLON;
+	return i == start ? ODD_COLON_FIRST : odd;
+}
+
+static bool has_content_field(const struct mime_head *h)
+{
+	return h->type.n + h->encoding.n + h->disposition.n + h->name.n + h->location.n > 0;
+}
+
+/* The body begins at the odd line, or behind it. A field in that line does not count. */
+static void odd_cut(struct reader *r, const struct view *v, size_t body)
+{
+	cut_add(r, v->is_field ? v->start : body, body);
+}
+
+/* An odd line may end the header. But where no field told of content before, and what
+ * stands there begins like a field, that body is text which the readings around it have
+ * too; it would also look like a message, with the next odd line in it, and so on:
+ * honest mail may have many, "Subject : x" or lines that lost the blank before them. */
+static void view_take(struct reader *r, struct view *v, unsigned odd, size_t start, bool is_field)
+{
+	const bool is_new = (odd & ~v->seen) != 0;
+
+	v->seen |= odd;
+	if (!is_new || (is_field && !has_content_field(r->h)))
+		return;
+	v->is_open = v->is_begun = true;
+	v->is_field = is_field;
+	v->start = start;
+	odd_cut(r, v, start);
+}
+
+/* A line begins. The odd one before it ends here, or with its continuations. */
+static void view_go_on(struct reader *r, struct view *v, size_t at, bool continues, bool is_field)
+{
+	if (v->is_open && (v->is_begun || !continues) && (!is_field || has_content_field(r->h)))
+		odd_cut(r, v, at);
+	v->is_begun = false;
+	v->is_open &= continues;
+}
+
+/* The line as each view has it: one that holds bare CRs is one line, and several. */
+static void take_odd(struct reader *r, const struct line *l, size_t colon)
+{
+	const bool has_cr = l->is_weak || l->ends_weak, is_field = colon > 0;
+	const bool is_indented = l->len > 0 && mime_is_blank(r->p[l->start]);
+	const size_t start = l->start;
+	size_t end = start + l->len;
+
+	view_go_on(r, &r->lax, start, is_indented, is_field);
+	if (!l->is_weak)
+		view_go_on(r, &r->strict, start, is_indented, is_field);
+	if (is_indented) {
+		if (!r->has_line && !is_white(r, l))
+			view_take(r, &r->strict, ODD_CONTINUES_NOTHING, start, false);
+		return;
+	}
+	if (has_cr && l->len > 0)
+		view_take(r, &r->lax, oddity(r, start, end), start, is_field);
+	if (l->is_weak)
+		return;
+	if (l->ends_weak) {
+		const char *lf = memchr(r->p + end, '\n', r->n - end);
+		end = lf != NULL ? (size_t)(lf - r->p) : r->n;
+	}
+	if (end > start)
+		view_take(r, &r->strict, oddity(r, start, end), start, is_field);
 }
 
 /* A piece of a line behind a bare CR: it belongs to the value before it, and
  * may be a line of its own. */
 static void take_weak_line(struct reader *r, const struct line *l, size_t colon)
 {
-	const char *p = r->p + l->start;
-
 	value_extend(r, r->strong, l);
-	if (is_white(r, l)) {
-		if (!r->has_blank_cut)
-			cut_add(r, l->start, l->next);
-		r->has_blank_cut = true;
-	} else if (mime_is_blank(*p) || colon == 0) {
+	if (is_white(r, l))
+		white_cut(r, &r->lax, l);
+	else if (mime_is_blank(r->p[l->start]) || colon == 0)
 		value_extend(r, r->weak, l);
-	} else {
+	else
 		r->weak = field_begin(r, l, colon);
-	}
 }
 
 /* Returns false at the end of the header. */
@@ -182,32 +306,31 @@ static bool take_line(struct reader *r, const struct line *l)
 {
 	const char *p = r->p + l->start;
 	size_t colon = field_colon(r, l);
+	const bool is_mbox = l->start == 0 && is_from(p, l->len);
 
 	if (colon > 0 && ++r->n_headers > r->max_headers) {
 		r->h->is_over = true;
 		cut_add(r, l->start, l->start);
 		return false;
 	}
+	if (!is_mbox)
+		take_odd(r, l, colon);
+	r->has_line |= !is_mbox;
 	if (l->is_weak) {
 		take_weak_line(r, l, colon);
 	} else if (l->len == 0 && !l->ends_weak) {
 		cut_add(r, l->start, l->next);
 		return false;
 	} else if (is_white(r, l)) {
-		if (!r->has_blank_cut)
-			cut_add(r, l->start, l->next);
-		r->has_blank_cut = true;
+		white_cut(r, l->ends_weak ? &r->lax : &r->strict, l);
 	} else if (mime_is_blank(*p)) {
 		value_extend(r, r->strong, l);
 		value_extend(r, r->weak, l);
 	} else if (colon > 0) {
 		r->weak = NULL;
 		r->strong = field_begin(r, l, colon);
-	} else if (!is_mbox_line(r, l)) {
+	} else if (!is_mbox) {
 		r->strong = r->weak = NULL;
-		if (!r->has_bad_cut)
-			cut_add(r, l->start, l->start);
-		r->has_bad_cut = true;
 	}
 	return true;
 }

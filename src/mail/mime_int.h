@@ -12,7 +12,8 @@
 
 #define MIME_VALUES_MAX 4u       /* different values of one field */
 #define MIME_VALUE_MAX 16384u    /* octets of a value looked at */
-#define MIME_CUTS_MAX 3u
+#define MIME_ODD_KINDS 8u        /* of lines that may be no header lines */
+#define MIME_CUTS_MAX (2 * (3 * MIME_ODD_KINDS + 1) + 1) /* see cut_add */
 #define MIME_BOUNDARY_MAX 256u   /* RFC 2046 allows 70 */
 #define MIME_BOUNDARIES_MAX 6u
 

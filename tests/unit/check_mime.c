@@ -119,8 +119,8 @@ static const struct row plain_rows[] = {
 	{ "empty", "", { NULL }, 0, false },
 	{ "text", "Subject: x\n\nbody\n", { "0 text/plain i - >body\n" }, 1, false },
 	{ "no header", "\nbody\n", { "0 text/plain i - >body\n" }, 1, false },
-	{ "no header, no blank line", "body here\nmore\n", { "0 text/plain i - >body here\n"
-		"more\n" }, 1, false },
+	{ "no header, no blank line", "body here\nmore\n", { "0 text/plain i A >body here\n"
+		"more\n", "0 text/plain i A >more\n" }, 2, false },
 	{ "header only", "Subject: x\n", { "0 text/plain i - >" }, 1, false },
 	{ "header only, no line end", "Content-Type: text/html", { "0 text/html i - >" }, 1,
 		false },
@@ -175,14 +175,58 @@ static const struct row plain_rows[] = {
 		"0 text/plain i A >Text: z\n\nbody", "0 text/plain i A >body" }, 2, false },
 	{ "field behind a line of blanks", "Subject: x\n \n" B64 "\nQ", { "0 text/plain b A >Q",
 		"0 text/plain i A >" B64 "\nQ" }, 2, false },
-	{ "no blank line", "Subject: x\n" B64 "QUJD\nREVG", { "0 text/plain b A >QUJD\nREVG" },
-		1, false },
+	{ "no blank line", "Subject: x\n" B64 "QUJD\nREVG", { "0 text/plain b A >QUJD\nREVG",
+		"0 text/plain b A >REVG" }, 2, false },
+	{ "no blank line, one line", "Subject: x\n" B64 "QUJD\n", {
+		"0 text/plain b A >QUJD\n" }, 1, false },
 	{ "bad line in the header", "Subject: x\nbad line\n" B64 "\nQ", { "0 text/plain b A >Q",
 		"0 text/plain i A >bad line\n" B64 "\nQ" }, 2, false },
 	{ "bad and blank line", "bad line\n" B64 " \nQ\n\nz", { "0 text/plain b A >Q\n\nz",
 		"0 text/plain b A >z" }, 3, false },
 	{ "value goes on behind a bad line", "Content-Transfer-Encoding: base64\nbad line\n"
-		" x\n\nQ", { "0 text/plain b A >Q" }, 2, false },
+		" x\n\nQ", { "0 text/plain b A >Q", "0 text/plain b A >bad line\n x\n\nQ",
+		"0 text/plain b A > x\n\nQ" }, 4, false },
+	{ "continuation of a bad line", B64 "bad\n x\n y\nQ:\n\nz", { "0 text/plain b A >z",
+		"0 text/plain b A >bad\n x\n y\nQ:\n\nz", "0 text/plain b A > x\n y\nQ:\n\nz",
+		"0 text/plain b A >Q:\n\nz" }, 4, false },
+	{ "line ends of a bad line go with it", "Content-Type: text/html\nbad\n\nQ", {
+		"0 text/html i A >bad\n\nQ", "0 text/html i A >\nQ", "0 text/html i A >Q" }, 3,
+		false },
+	/* A field with an odd name: is it one? */
+	{ "blank before the colon", B64 "Q :x\nR :x\n\nz", { "0 text/plain b A >z",
+		"0 text/plain b A >Q :x\nR :x\n\nz", "0 text/plain b A >R :x\n\nz" }, 3, false },
+	{ "8 bit in a name", B64 "\xe9Q:x\nR:x\n\nz", { "0 text/plain b A >z",
+		"0 text/plain b A >\xe9Q:x\nR:x\n\nz", "0 text/plain b A >R:x\n\nz" }, 3, false },
+	{ "odd and of content", "Content-Type: text/html\nContent-Transfer-Encoding : base64\n"
+		"\nz", { "0 text/html b A >z", "0 text/html i A >\nz", "0 text/html i A >"
+		"Content-Transfer-Encoding : base64\n\nz" }, 3, false },
+	{ "odd before anything of content", "Subject : x\n\xe9: y\n" B64 "To : y\n\nz", {
+		"0 text/plain b - >z" }, 1, false },
+	/* Each way of being odd counts once. */
+	{ "colon first", ":x\nbad\nmore\n", { "0 text/plain i A >:x\nbad\nmore\n",
+		"0 text/plain i A >bad\nmore\n", "0 text/plain i A >more\n" }, 3, false },
+	{ "words before the colon", "a b: c\nd\ne f: g\nh\n", {
+		"0 text/plain i A >a b: c\nd\ne f: g\nh\n", "0 text/plain i A >d\ne f: g\nh\n",
+		"0 text/plain i A >e f: g\nh\n" }, 3, false },
+	{ "8 bit and words", "a b: c\nd\n\xe9 f: g\nh: i\n", {
+		"0 text/plain i A >\xe9 f: g\nh: i\n", }, 3, false },
+	{ "control", "a b: c\nd\x01:e\nf\n", { "0 text/plain i A >d\x01:e\nf\n",
+		"0 text/plain i A >f\n" }, 3, false },
+	{ "mbox lines further down", B64 "From x\nFrom y: z\nbad\nmore\n", {
+		"0 text/plain b A >From x\nFrom y: z\nbad\nmore\n",
+		"0 text/plain b A >From y: z\nbad\nmore\n", "0 text/plain b A >bad\nmore\n",
+		"0 text/plain b A >more\n" }, 4, false },
+	{ "the same in a text", "A: b\nFrom x\nFrom y: z\nbad\nmore\n", {
+		"0 text/plain i A >From x\nFrom y: z\nbad\nmore\n",
+		"0 text/plain i A >bad\nmore\n", "0 text/plain i A >more\n" }, 4, false },
+	{ "continues nothing", " a\nb\n\nd", { "0 text/plain i A > a\nb\n\nd",
+		"0 text/plain i A >b\n\nd", "0 text/plain i A >\nd", "0 text/plain i A >d" }, 4,
+		false },
+	{ "NUL before the colon", B64 "x@N:y\nQ:\n\nz", { "0 text/plain b A >x@:y\nQ:\n\nz",
+		"0 text/plain b A >Q:\n\nz", "0 text/plain b A >z" }, 3, false },
+	{ "paragraph behind a line of blanks", "A: b\n \nfirst\nsecond\nthird: x\nfourth\n"
+		"fifth\nsixth\nseventh\n\nz", { "0 text/plain i A >first\nsecond\nthird: x\n"
+		"fourth\nfifth\nsixth\nseventh\n\nz" }, 4, false },
 	/* Bare CRs among LFs. */
 	{ "field behind a bare CR", "X: y\rContent-Transfer-Encoding: base64\n\nQ", {
 		"0 text/plain i A >Q", "0 text/plain b A >Q" }, 2, true },
@@ -192,6 +236,16 @@ static const struct row plain_rows[] = {
 		"0 text/plain b? - >Q" }, 1, true },
 	{ "bare CRs as blank line", "X: y\n" "Content-Type: text/html\r\rQ: \n\nz", {
 		"0 text/html i A >Q: \n\nz", "0 text/html i A >z" }, 2, true },
+	{ "bad line behind a bare CR", "Content-Transfer-Encoding: base64\rbad\r x\rQ:\n\nz", {
+		"0 text/plain b? A >bad\r x\rQ:\n\nz", "0 text/plain b? A > x\rQ:\n\nz",
+		"0 text/plain b? A >Q:\n\nz", "0 text/plain b? A >z" }, 4, true },
+	{ "bare CR in a bad line", B64 "bad\rline: x\n y\nQ:\n\nz", { "0 text/plain b A >z",
+		"0 text/plain b A >bad\rline: x\n y\nQ:\n\nz",
+		"0 text/plain b A >line: x\n y\nQ:\n\nz", "0 text/plain b A > y\nQ:\n\nz",
+		"0 text/plain b A >Q:\n\nz" }, 5, true },
+	{ "bad for the one, then for the other", "a\rb: c\nd\re f\ng\nh:\n\nz", {
+		"0 text/plain i A >a\rb: c\nd\re f\ng\nh:\n\nz",
+		"0 text/plain i A >d\re f\ng\nh:\n\nz", "0 text/plain i A >g\nh:\n\nz" }, 0, true },
 	{ "many bare CRs", "X: y\r\r\r\r\r\rQ: \n\nz", { "0 text/plain i A >Q: \n\nz" }, 0, true },
 	{ "CR CR LF", "Content-Type: text/html\r\r\n\r\r\nz", { "0 text/html i - >z" }, 1, true },
 	{ "LF CR", "Content-Type: text/html\n\r\n\rz", { "0 text/html i - >\rz" }, 1, true },
@@ -316,6 +370,8 @@ static const struct row multipart_rows[] = {
 	{ "no blank line before the first boundary",
 		"Content-Type: multipart/mixed; boundary=abc\n--abc\n" B64 "\none\n--abc--\n", {
 		"1 text/plain b A >one" }, 0, false },
+	{ "bad line ends the header of a part", MIXED "--abc\n" B64 "bad\nQUJD\nREVG\n--abc--\n", {
+		"1 text/plain b A >QUJD\nREVG" }, 3, false },
 	{ "no blank line in a part", MIXED "--abc\n" B64 "QUJD!\n--abc--\n", {
 		"1 text/plain b A >QUJD!" }, 2, false },
 	{ "part is header only", MIXED "--abc\n"
@@ -898,6 +954,37 @@ START_TEST(header_limits)
 }
 END_TEST
 
+/* As many ends of a header as there are, the same again, and all of it behind bare CRs. */
+START_TEST(header_ends)
+{
+	static const char *const odd[] = { " continues:\n nothing\n", "x: y\n", "\t\n",
+		"no colon", ":first", "blank :", "two words:", "octet\x01:", "From x:", ">From x" };
+	const struct mime_budget b = { 100, 1000, 1000, NULL, NULL };
+	struct text t = { 0 };
+	struct many m = { 0 };
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 3; i++)
+			add(&t, odd[i]);
+		add(&t, "Content-Name: x\n");
+		for (size_t i = 3; i < sizeof odd / sizeof *odd; i++) {
+			add(&t, "x: y\r");
+			add(&t, odd[i]);
+			add(&t, "\r z\r z\rx: y\r \rx: y\n");
+		}
+		for (size_t i = 3; i < sizeof odd / sizeof *odd; i++) {
+			add(&t, odd[i]);
+			add(&t, "\n z\n z\nx: y\n");
+		}
+	}
+	add(&t, "\nbody");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_DONE);
+	/* " continues" in one view and of two; the others; lines of blanks; the end */
+	ck_assert_uint_eq(m.n, 2 + 2 * 7 * 3 + 2 + 1);
+	free(t.p);
+}
+END_TEST
+
 /* Messages of 8 MB made to cost much: the test's time limit is the check. */
 static unsigned check_costly(const char *head, const char *repeat)
 {
@@ -981,6 +1068,29 @@ START_TEST(costly_net)
 }
 END_TEST
 
+/* So do headers with several ends each, and as steps are counted, soon. */
+START_TEST(costly_headers)
+{
+	uint64_t work = (256u << 20) + 64 * (400u << 10); /* as a scan has it */
+	const struct mime_budget b = { 100, 20000, 1000, &work, NULL };
+	struct text t = { 0 };
+	struct many m = { 0 };
+
+	for (int i = 0; i < 40; i++) {
+		add(&t, "Content-Disposition: inline\n");
+		if (_i == 1) /* each ends the header behind the type */
+			add(&t, "Content-Type: multipart/mixed; boundary=b\n");
+		add(&t, "bad\n :x\n:x\n x\nx : y\n z\nb c: d\n e\n");
+		add_level(&t, i);
+	}
+	while (t.n < 400u << 10)
+		add(&t, "some text in a line\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m),
+		_i == 1 ? MIME_OVER_BUDGET : MIME_DONE);
+	free(t.p);
+}
+END_TEST
+
 struct asks { unsigned n, at_part; };
 
 static bool counts(void *arg)
@@ -1039,9 +1149,11 @@ int main(void)
 	tcase_add_test(t, depth_goes_on);
 	tcase_add_test(t, asked_while_nothing_comes);
 	tcase_add_test(t, header_limits);
+	tcase_add_test(t, header_ends);
 	tcase_add_loop_test(t, costly, 0, COSTLY);
 	tcase_add_test(t, costly_ambiguous);
 	tcase_add_loop_test(t, costly_net, 0, 2);
+	tcase_add_loop_test(t, costly_headers, 0, 2);
 	tcase_add_test(t, asks_in_a_header);
 	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);

@@ -638,6 +638,58 @@ START_TEST(cleaned_parts)
 }
 END_TEST
 
+/* Where a header ends for mutt, for Python, or for both. The @ is content: base64 whose
+ * first eight octets stand before a blank, or a name's, where readers of base64 pass
+ * over what is none. */
+START_TEST(found_wherever_a_header_may_end)
+{
+#define TYPED "Content-Type: application/octet-stream; name=e.com\r\n"
+#define CODED TYPED "Content-Transfer-Encoding: base64\r\n"
+	static const struct { const char *before, *between; bool is_plain; } rows[] = {
+		{ TYPED "bogus line\r\n", "", true },
+		{ CODED "bogus line\r\n", "", false },
+		{ CODED "bogus line\r\n more of it\r\n", ":", false },
+		{ CODED "bogus line\r\n", ":", false },
+		{ CODED, " :", false }, { CODED "Foo: bar\r\n", " :", false },
+		{ CODED "\xe9", ":", false }, { CODED "\x01", ":", false },
+		{ TYPED ":x\r\n", "", true }, { TYPED ":x\r\nFrom x\r\n", "", true },
+		{ CODED ":x\r\nfoo bar: x\r\n", "", false },
+		{ CODED "foo bar: x\r\nbogus\r\n", ":", false },
+		{ CODED "X: y\r", "", false }, { CODED "X: y\rbogus\r", ":", false },
+		{ TYPED "bad\rone: x\r\n", "", true } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char body[200], *part;
+		snprintf(body, sizeof body, "%.8s%s%s", rows[i].is_plain ? eicar : base64(eicar),
+			rows[i].between, (rows[i].is_plain ? eicar : base64(eicar)) + 8);
+		expect_infected(text("%s%s\r\n\r\n", rows[i].before, body));
+		part = strdup(text("%s%s\r\n", rows[i].before, body));
+		expect_infected(text("%s%s%s", MULTI, part, MULTI_END));
+		free(part);
+	}
+}
+END_TEST
+
+/* Nor is broken mail without harm held back for it. */
+START_TEST(odd_headers_cost_little)
+{
+	static const char *const odd[] = { "Subject : x\r\n", "X-A : x\r\n", "by b\r\nX-B: y\r\n",
+		"by b\r\nfor c; d\r\n", "\xe9: x\r\n", " \r\nHello,\r\nthis is: a text\r\n:-)\r\n" };
+	char head[4096];
+
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		size_t n = 0;
+		for (unsigned k = 0; k < 30; k++)
+			n += (size_t)snprintf(head + n, sizeof head - n, "%s", odd[i]);
+		run(text("Received: x\r\n%s%stext%s", head, MULTI, MULTI_END));
+		ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%zu before: %s", i, verdict.reason);
+		run(text("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n%s"
+			"\r\n--B\r\n\r\ntext%s", head, MULTI_END));
+		ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%zu behind: %s", i, verdict.reason);
+	}
+}
+END_TEST
+
 START_TEST(what_is_never_altered)
 {
 	static const char *const types[] = { "multipart/signed; boundary=B",
@@ -681,6 +733,9 @@ START_TEST(cleaned_for_every_reader)
 		{ "Content-Type: multipart/mixed; boundary=B\r\nContent-Type: text/plain\r\n\r\n--B\r\n\r\n",
 		  "\r\n--B--\r\n" },
 		{ "Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\n", "\r\n--Bx\r\n\r\n--B--\r\n" },
+		{ "Content-Type: text/plain\r\nbad\r\n", "\r\n" },
+		{ "Content-Type: text/plain\r\nbad\r\n more\r\n:x\r\n", "\r\n\r\n" },
+		{ "Content-Type: multipart/mixed; boundary=B\r\nbad\r\n\r\n--B\r\nbad\r\n", "\r\n--B--\r\n" },
 		{ "Content-Type: text/plain\r\n\r\n--B\r\n\r\nx\r\n\r\nbegin-base64 6 x\r\n", "" } };
 
 	req.opts.clean_mode = SCAN_CLEAN_STRICT;
@@ -1278,6 +1333,8 @@ int main(void)
 	tcase_add_test(t, found_with_odd_boundaries);
 	tcase_add_test(t, found_in_an_attached_message_as_it_stands);
 	tcase_add_test(t, an_encoded_message_is_no_long_header);
+	tcase_add_test(t, found_wherever_a_header_may_end);
+	tcase_add_test(t, odd_headers_cost_little);
 	tcase_add_test(t, found_in_opaque_signed_mail);
 	tcase_add_test(t, what_is_not_looked_into_is_not_clean);
 	tcase_add_test(t, allowed_names_pass);

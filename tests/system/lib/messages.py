@@ -90,6 +90,16 @@ def eicar_variants():
              + b64(octets) + b"--in--\r\n"), boundary=b"out"),
         "unclosed_multipart": multipart(TEXT_PART, attachment(b64(octets), b"base64"))
                               .rsplit(b"--=_b1--", 1)[0],
+        "behind_a_line_without_colon": multipart(TEXT_PART, (
+            b"Content-Type: application/octet-stream; name=eicar.com\r\n"
+            b"Content-Transfer-Encoding: base64\r\nno field\r\n" + b64(octets), b"")),
+        "first_line_has_blank_before_a_colon": single + b"Content-Transfer-Encoding: base64\r\n"
+                              + base64.b64encode(octets).replace(b"I", b"I :", 1) + b"\r\n\r\n",
+        "first_line_has_8_bit_name": multipart(TEXT_PART, (
+            b"Content-Transfer-Encoding: base64\r\n\xe8"
+            + base64.b64encode(octets).replace(b"I", b"I:", 1) + b"\r\n", b"")),
+        "second_line_without_name": single + b"Content-Type: application/octet-stream\r\n"
+                              b":x\r\n" + octets + b"\r\n",
         "no_blank_before_first_boundary": head() + b"MIME-Version: 1.0\r\n"
                               b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
                               b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(octets) + b"--b--\r\n",
