@@ -28,7 +28,7 @@ _Static_assert(ODD_FROM_NO_COLON == 1u << (MIME_ODD_KINDS - 1), "kinds");
 /* Readers that agree on what a line is. */
 struct view {
 	unsigned seen;           /* enum odd */
-	bool has_white_cut;
+	bool has_white_cut, has_odd_cut;
 	bool is_open, is_begun;  /* in an odd line; in its first line */
 	bool is_field;           /* it is a field too */
 	size_t start;            /* where it began */
@@ -237,14 +237,17 @@ static void odd_cut(struct reader *r, const struct view *v, size_t body)
 /* An odd line may end the header. But where no field told of content before, and what
  * stands there begins like a field, that body is text which the readings around it have
  * too; it would also look like a message, with the next odd line in it, and so on:
- * honest mail may have many, "Subject : x" or lines that lost the blank before them. */
+ * honest mail may have many, "Subject : x" or lines that lost the blank before them.
+ * An mbox line is a mailbox too, so the first odd line may be one. */
 static void view_take(struct reader *r, struct view *v, unsigned odd, size_t start, bool is_field)
 {
 	const bool is_new = (odd & ~v->seen) != 0;
+	const bool is_more = v->has_odd_cut && (odd & (ODD_FROM | ODD_FROM_NO_COLON)) != 0;
 
 	v->seen |= odd;
-	if (!is_new || (is_field && !has_content_field(r->h)))
+	if (!is_new || ((is_field || is_more) && !has_content_field(r->h)))
 		return;
+	v->has_odd_cut = true;
 	v->is_open = v->is_begun = true;
 	v->is_field = is_field;
 	v->start = start;
@@ -252,9 +255,10 @@ static void view_take(struct reader *r, struct view *v, unsigned odd, size_t sta
 }
 
 /* A line begins. The odd one before it ends here, or with its continuations. */
-static void view_go_on(struct reader *r, struct view *v, size_t at, bool continues, bool is_field)
+static void view_go_on(struct reader *r, struct view *v, size_t at, bool continues,
+	bool begins_text)
 {
-	if (v->is_open && (v->is_begun || !continues) && (!is_field || has_content_field(r->h)))
+	if (v->is_open && (v->is_begun || !continues) && (begins_text || has_content_field(r->h)))
 		odd_cut(r, v, at);
 	v->is_begun = false;
 	v->is_open &= continues;
@@ -267,10 +271,11 @@ static void take_odd(struct reader *r, const struct line *l, size_t colon)
 	const bool is_indented = l->len > 0 && mime_is_blank(r->p[l->start]);
 	const size_t start = l->start;
 	size_t end = start + l->len;
+	const bool begins_text = !is_field && !is_from(r->p + start, l->len);
 
-	view_go_on(r, &r->lax, start, is_indented, is_field);
+	view_go_on(r, &r->lax, start, is_indented, begins_text);
 	if (!l->is_weak)
-		view_go_on(r, &r->strict, start, is_indented, is_field);
+		view_go_on(r, &r->strict, start, is_indented, begins_text);
 	if (is_indented) {
 		if (!r->has_line && !is_white(r, l))
 			view_take(r, &r->strict, ODD_CONTINUES_NOTHING, start, false);

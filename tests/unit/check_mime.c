@@ -218,7 +218,7 @@ static const struct row plain_rows[] = {
 		"0 text/plain b A >more\n" }, 4, false },
 	{ "the same in a text", "A: b\nFrom x\nFrom y: z\nbad\nmore\n", {
 		"0 text/plain i A >From x\nFrom y: z\nbad\nmore\n",
-		"0 text/plain i A >bad\nmore\n", "0 text/plain i A >more\n" }, 4, false },
+		"0 text/plain i A >bad\nmore\n", "0 text/plain i A >more\n" }, 3, false },
 	{ "continues nothing", " a\nb\n\nd", { "0 text/plain i A > a\nb\n\nd",
 		"0 text/plain i A >b\n\nd", "0 text/plain i A >\nd", "0 text/plain i A >d" }, 4,
 		false },

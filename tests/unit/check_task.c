@@ -674,7 +674,8 @@ END_TEST
 START_TEST(odd_headers_cost_little)
 {
 	static const char *const odd[] = { "Subject : x\r\n", "X-A : x\r\n", "by b\r\nX-B: y\r\n",
-		"by b\r\nfor c; d\r\n", "\xe9: x\r\n", " \r\nHello,\r\nthis is: a text\r\n:-)\r\n" };
+		"by b\r\nfor c; d\r\n", "\xe9: x\r\n", " \r\nHello,\r\nthis is: a text\r\n:-)\r\n",
+		"Hello,\r\nFrom here on\r\n" };
 	char head[4096];
 
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
