@@ -28,6 +28,7 @@
 #define PACKET_WAIT_MS 2
 #define LONG_MS 20           /* a scan that others should not wait for */
 #define LOG_BURST 3
+#define STACK_OCTETS (8u << 20)   /* of which 100 levels of a scan take most */
 #define REST_MS 10000        /* between two looks at memory that lies idle */
 
 struct server_thread {
@@ -173,13 +174,18 @@ static void *thread_main(void *arg)
 
 static void threads_start(struct server_pool *p)
 {
+	pthread_attr_t attr;
+
+	/* Without it the limit that the caller happened to have (ulimit -s) decides. */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_OCTETS);
 	for (unsigned i = 0; i < p->cfg->threads; i++) {
 		struct server_thread *t = &p->thread[i];
 		t->pool = p;
 		t->index = i;
 		t->main = pthread_self();
 		atomic_fetch_add(&p->running, 1);
-		int rc = pthread_create(&t->self, NULL, thread_main, t);
+		int rc = pthread_create(&t->self, &attr, thread_main, t);
 		if (rc != 0) {
 			atomic_fetch_sub(&p->running, 1);
 			log_error("thread %u of %u: %s", i, p->cfg->threads, strerror(rc));
@@ -187,6 +193,7 @@ static void threads_start(struct server_pool *p)
 		}
 		p->nthreads++;
 	}
+	pthread_attr_destroy(&attr);
 }
 
 static void leave(struct server_pool *p, enum server_state state)

@@ -65,10 +65,12 @@ bool guess_is_mail(struct pace *pace, const char *p, size_t len)
 			eol++;
 		if (eol == at)
 			return false;
-		if (is_first && (is_from_line(p + at, eol - at) || guess_starts_any(p + at, eol - at, first)))
+		if (is_first && is_from_line(p + at, eol - at))
 			return true;
-		if (is_first && !is_field(p + at, eol - at))
+		if (is_first && !is_field(p + at, eol - at)) /* X-rays are none */
 			return false;
+		if (is_first && guess_starts_any(p + at, eol - at, first))
+			return true;
 		if (guess_starts_any(p + at, eol - at, mime) && is_field(p + at, eol - at))
 			return true;
 		at = eol + 1 + (end - eol > 1 && p[eol] == '\r' && p[eol + 1] == '\n');

@@ -36,6 +36,7 @@ struct task {
 	unsigned marks;                  /* engines_mark of all objects */
 	bool in_guess;                   /* a reading few have: broken is no news */
 	unsigned level;                  /* messages and archives in each other */
+	unsigned mime_depth;             /* multiparts in each other, of all messages around */
 	bool root_is_decoded;            /* walks an encoded multipart's content */
 	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */
 	unsigned allowed;                /* finds that did not count */

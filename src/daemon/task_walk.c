@@ -11,7 +11,7 @@
 #include "marks.h"
 #include "str.h"
 
-#define MIME_DEPTH_MAX 100u          /* multiparts in each other */
+#define MIME_DEPTH_MAX 100u          /* multiparts in each other, in all messages: our stack */
 #define MIME_HEADERS_MAX 1000u
 
 /* The entity that lies inside opaque signed S/MIME (SignedData, RFC 5652): it
@@ -263,8 +263,10 @@ static bool on_part(void *arg, const struct mime_part *p)
 {
 	struct task *t = arg;
 	const struct task_clean_at at = task_clean_enter(t, p);
-	bool on = scan_part(t, p);
 
+	t->mime_depth += p->depth;
+	bool on = scan_part(t, p);
+	t->mime_depth -= p->depth;
 	task_clean_leave(t, p, at);
 	return on;
 }
@@ -330,7 +332,8 @@ static enum mime_result walk_nul_readings(struct task *t, const char *msg, size_
 bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
 {
 	/* Multiparts are reported too, though they are no objects. */
-	const struct mime_budget b = { .max_depth = MIME_DEPTH_MAX,
+	const unsigned depth = t->mime_depth < MIME_DEPTH_MAX ? MIME_DEPTH_MAX - t->mime_depth : 0;
+	const struct mime_budget b = { .max_depth = depth,
 		.max_parts = 2 * t->objects_left + 64, .max_headers = MIME_HEADERS_MAX,
 		.work_left = &t->walk_left,
 		.go_on = walk_goes_on };

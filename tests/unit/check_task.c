@@ -1300,6 +1300,42 @@ START_TEST(walks_share_a_budget)
 }
 END_TEST
 
+/* Messages in each other, each with as many multiparts in each other as one may have:
+ * together they have no more than that, since each of them lies on the stack. */
+START_TEST(messages_share_a_depth)
+{
+	const unsigned levels = _i == 0 ? 40 : 99, deep = _i == 0 ? 70 : 1;
+	char *msg = malloc(1u << 20);
+	size_t n = 0;
+
+	req.opts.archive_max_level = 100;
+	for (unsigned i = 0; i < levels; i++) {
+		for (unsigned k = 0; k < deep; k++)
+			n += (size_t)sprintf(msg + n, "Content-Type:multipart/x;boundary=%c%c\n\n--%c%c\n",
+				'A' + i % 50, '0' + k, 'A' + i % 50, '0' + k);
+		n += (size_t)sprintf(msg + n, "Content-Type:message/rfc822\n\n");
+	}
+	n += (size_t)sprintf(msg + n, "Subject: x\n\n%s", eicar);
+	ck_assert(run_until(msg, n, now_ms() + 60000, NULL));
+	if (_i == 0)
+		ck_assert_uint_eq(verdict.av, VERDICT_AV_OVERLIMIT);
+	else
+		ck_assert(verdict.av & VERDICT_AV_INFECTED);
+	free(msg);
+}
+END_TEST
+
+/* A word that only looks like a field of a message does not make one. */
+START_TEST(greetings_are_no_message)
+{
+	run("X-mas greetings\nto all of you\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	verdict_fini(&verdict);
+	run("Subject: x\n\nX-rays are no field\nof a header\n");
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+}
+END_TEST
+
 START_TEST(no_engine)
 {
 	static struct conf c;
@@ -1371,6 +1407,8 @@ int main(void)
 	tcase_add_test(t, unlinked_file);
 	tcase_add_test(t, gives_up_inside_a_walk);
 	tcase_add_test(t, walks_share_a_budget);
+	tcase_add_loop_test(t, messages_share_a_depth, 0, 2);
+	tcase_add_test(t, greetings_are_no_message);
 	tcase_add_test(t, no_engine);
 	return unit_run(s);
 }
