@@ -55,6 +55,7 @@ struct mime_part {
 	bool is_message;             /* message/anything: to be decoded and walked */
 	bool is_filler;              /* preamble, epilogue: no header, text/plain */
 	bool is_ambiguous;
+	bool is_guess;               /* behind no boundary we know: a reader may know one */
 };
 
 /* Return false to stop the walk. The part is valid during the call. */

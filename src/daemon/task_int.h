@@ -35,7 +35,9 @@ struct task {
 	unsigned n_archives;             /* in each other, at work */
 	unsigned marks;                  /* engines_mark of all objects */
 	bool in_guess;                   /* a reading few have: broken is no news */
+	bool in_net;                     /* may be a text about mail: only finds are news */
 	unsigned level;                  /* messages and archives in each other */
+	unsigned mail_guesses;           /* of these messages only begin like one */
 	unsigned mime_depth;             /* multiparts in each other, of all messages around */
 	bool root_is_decoded;            /* walks an encoded multipart's content */
 	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */

@@ -173,7 +173,7 @@ bool task_scan_object(struct task *t, const void *data, size_t len, const char *
 
 void task_note(struct task *t, unsigned av, const char *name, const char *why)
 {
-	if (!t->r->want_av)
+	if (!t->r->want_av || (t->in_net && av != VERDICT_AV_OVERLIMIT))
 		return;
 	t->v->av |= av;
 	task_reason(t, why);

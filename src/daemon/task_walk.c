@@ -13,6 +13,7 @@
 
 #define MIME_DEPTH_MAX 100u          /* multiparts in each other, in all messages: our stack */
 #define MIME_HEADERS_MAX 1000u
+#define MAIL_GUESSES_MAX 4u          /* messages in each other that only begin like one */
 
 /* The entity that lies inside opaque signed S/MIME (SignedData, RFC 5652): it
  * is there as it stands, or in long pieces. */
@@ -51,12 +52,24 @@ static bool walk_emlx(struct task *t, const char *data, size_t len)
 	return on;
 }
 
+/* Is it one, or only like one? In a text about mail every piece begins like one. */
+static bool is_message(struct task *t, const char *data, size_t len, const char *name, unsigned is,
+	bool *is_guess_out)
+{
+	const bool is_said = (is & TASK_IS_MESSAGE) || guess_is_mail_name(name);
+
+	*is_guess_out = !is_said && !t->in_net && t->mail_guesses < MAIL_GUESSES_MAX &&
+		guess_is_mail(&t->pace, data, len);
+	return is_said || *is_guess_out;
+}
+
 /* Mail in it: signed, a mailbox, or a message. */
 static bool look_for_mail(struct task *t, const char *data, size_t len, const char *name,
 	unsigned is)
 {
 	const struct scan_opts *o = &t->r->opts;
 	const size_t from = guess_mail_start(&t->pace, data, len);
+	bool is_guess;
 
 	if (o->obj_emails && !walk_signed(t, data, len))
 		return false;
@@ -65,10 +78,12 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 	if (o->obj_mailbox && guess_is_mailbox(data + from, len - from) &&
 	    !task_walk_mailbox(t, data + from, len - from))
 		return false;
-	if (o->obj_emails && ((is & TASK_IS_MESSAGE) || guess_is_mail_name(name) ||
-	    guess_is_mail(&t->pace, data, len)))
-		return task_walk_message(t, data + from, len - from, false);
-	return true;
+	if (!o->obj_emails || !is_message(t, data, len, name, is, &is_guess))
+		return true;
+	t->mail_guesses += is_guess;
+	bool on = task_walk_message(t, data + from, len - from, false);
+	t->mail_guesses -= is_guess;
+	return on;
 }
 
 /* A piece begins a little before the end of the one before it. */
@@ -263,10 +278,13 @@ static bool on_part(void *arg, const struct mime_part *p)
 {
 	struct task *t = arg;
 	const struct task_clean_at at = task_clean_enter(t, p);
+	const bool outer = t->in_net;
 
+	t->in_net |= p->is_guess;
 	t->mime_depth += p->depth;
 	bool on = scan_part(t, p);
 	t->mime_depth -= p->depth;
+	t->in_net = outer;
 	task_clean_leave(t, p, at);
 	return on;
 }

@@ -41,6 +41,7 @@ static void report(struct walk *w)
 		return;
 	}
 	w->part.number = ++w->number;
+	w->part.is_guess = w->in_net;
 	if (!w->fn(w->arg, &w->part))
 		w->is_stopped = w->has_ended = true;
 }

@@ -336,6 +336,7 @@ void mime_net_sweep(struct walk *w, const char *msg, size_t len)
 		.is_cr_text = mime_is_cr_text(msg, len) } };
 	size_t i = w->first_body;
 
+	w->in_net = true;
 	while (!w->has_ended && i < len) {
 		const char *q = memchr(msg + i, '-', len - i);
 		size_t at = q != NULL ? (size_t)(q - msg) : len;

@@ -36,6 +36,7 @@ struct walk {
 	struct pace pace;
 	unsigned number;
 	bool is_over, is_stopped, has_ended;
+	bool in_net;             /* what is walked is a guess */
 	struct mime_part part;   /* the one being reported */
 	size_t first_body;       /* of the message: where its first reading begins */
 	struct walked_all *walked;

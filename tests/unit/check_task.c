@@ -1325,6 +1325,48 @@ START_TEST(messages_share_a_depth)
 }
 END_TEST
 
+/* Mail about mail: what is quoted in a text is split by no reader that we know, and so
+ * only finds in it are news. */
+static const struct { const char *before, *after; } about_mail[] = {
+	{ "Subject: Mail delivery failed\n\nThis is a copy of the message.\n\n"
+		"From: a@example.org\nContent-Type: multipart/mixed; boundary=xyz\n\n"
+		"--xyz\nContent-Type: application/zip; name=a.zip\n"
+		"Content-Transfer-Encoding: base64\n\n", "\n--xyz--\n" },
+	{ "Subject: what I see\n\n--b1\nContent-Type: application/pkcs7-mime; name=smime.p7m\n"
+		"Content-Transfer-Encoding: base64\n\n", "\n--b1--\n" },
+	{ "Subject: RFC 3156\n\n--foo\nContent-Type: multipart/encrypted; boundary=bar\n\n"
+		"--bar\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n--bar\n"
+		"Content-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n", "\n--bar--\n" },
+};
+
+START_TEST(mail_about_mail)
+{
+	/* A zip that was cut short. */
+	static const char cut[] = "UEsDBBQAAAAIAOEldl1cG3WA1wAAAFgCAAAFAAAAYS50eHRjYGRiZmFlY+fg5OLm4eXjFxAUEhYR"
+		"FROXkJSSlpGVk1dQVFJWUVVT19DU0tbR1dM3MDQyNjE1M7ewtLK2sbWzd3B0cnZxdXP38PTy9vH1"
+		"8w8IDAoOCQ0Lj4iMio6JjYtPSExKTklNS8/IzMrOyc3LLygs";
+
+	run(text("%s%s%s", about_mail[_i].before, cut, about_mail[_i].after));
+	ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%#x %s", verdict.av, verdict.reason);
+	verdict_fini(&verdict);
+	run(text("%s%s%s", about_mail[_i].before, base64(eicar), about_mail[_i].after));
+	ck_assert(verdict.av & VERDICT_AV_INFECTED);
+}
+END_TEST
+
+/* Lines that grep found, each of which begins like a header. */
+START_TEST(headers_under_each_other)
+{
+	char msg[4096];
+	size_t n = (size_t)sprintf(msg, "Subject: x\n\n");
+
+	for (unsigned i = 0; i < 40; i++)
+		n += (size_t)sprintf(msg + n, "Content-Type: text/plain\nX-Line: %u\n--\n", i);
+	run(msg);
+	ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%#x %s", verdict.av, verdict.reason);
+}
+END_TEST
+
 /* A word that only looks like a field of a message does not make one. */
 START_TEST(greetings_are_no_message)
 {
@@ -1409,6 +1451,8 @@ int main(void)
 	tcase_add_test(t, walks_share_a_budget);
 	tcase_add_loop_test(t, messages_share_a_depth, 0, 2);
 	tcase_add_test(t, greetings_are_no_message);
+	tcase_add_loop_test(t, mail_about_mail, 0, sizeof about_mail / sizeof about_mail[0]);
+	tcase_add_test(t, headers_under_each_other);
 	tcase_add_test(t, no_engine);
 	return unit_run(s);
 }
