@@ -169,7 +169,7 @@ static bool is_ext(const unsigned char *p, size_t len)
 /* A map of partitions in the next block. */
 static bool is_apm(const unsigned char *p, size_t len)
 {
-	const size_t block = (size_t)p[2] << 8 | p[3];
+	const size_t block = len >= 4 ? (size_t)p[2] << 8 | p[3] : 0;
 
 	return block >= 512 && block <= 4096 && (block & (block - 1)) == 0 && len >= block + 4 &&
 		memcmp(p + block, "PM\0\0", 4) == 0;

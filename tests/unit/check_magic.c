@@ -70,6 +70,26 @@ START_TEST(at_the_start)
 }
 END_TEST
 
+/* What ends behind the first octets of a magic is not read any further (sanitizers
+ * see that). */
+START_TEST(cut_off)
+{
+	struct magic found[MAGIC_MAX];
+
+	for (size_t n = 1; n <= 3; n++) {
+		unsigned char *p = calloc(1, n);
+		ck_assert_ptr_nonnull(p);
+		for (unsigned i = 0; i < (n > 1 ? 65536u : 256u); i++) {
+			p[0] = (unsigned char)i;
+			if (n > 1)
+				p[1] = (unsigned char)(i >> 8);
+			(void)magic_at_start(p, n, found);
+		}
+		free(p);
+	}
+}
+END_TEST
+
 START_TEST(several_at_once)
 {
 	static char d[40000];
@@ -525,6 +545,7 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, at_the_start, 0, sizeof samples / sizeof samples[0]);
+	tcase_add_test(t, cut_off);
 	tcase_add_test(t, several_at_once);
 	tcase_add_test(t, inside);
 	tcase_add_test(t, disk_images);
