@@ -13,7 +13,7 @@
 
 #define MIME_DEPTH_MAX 100u          /* multiparts in each other, in all messages: our stack */
 #define MIME_HEADERS_MAX 1000u
-#define MAIL_GUESSES_MAX 4u          /* messages in each other that only begin like one */
+#define MAIL_GUESSES_MAX 4u          /* texts in each other that only begin like a message */
 
 /* The entity that lies inside opaque signed S/MIME (SignedData, RFC 5652): it
  * is there as it stands, or in long pieces. */
@@ -52,13 +52,16 @@ static bool walk_emlx(struct task *t, const char *data, size_t len)
 	return on;
 }
 
-/* Is it one, or only like one? In a text about mail every piece begins like one. */
+/* Is it one, or only like one? In a text about mail every piece begins like one: what
+ * stands in the text itself is followed some levels only, but each file anew, as
+ * somebody may open it. */
 static bool is_message(struct task *t, const char *data, size_t len, const char *name, unsigned is,
 	bool *is_guess_out)
 {
 	const bool is_said = (is & TASK_IS_MESSAGE) || guess_is_mail_name(name);
 
-	*is_guess_out = !is_said && !t->in_net && t->mail_guesses < MAIL_GUESSES_MAX &&
+	*is_guess_out = !is_said && !t->in_net &&
+		((is & TASK_IS_FILE) || t->mail_guesses < MAIL_GUESSES_MAX) &&
 		guess_is_mail(&t->pace, data, len);
 	return is_said || *is_guess_out;
 }
@@ -80,9 +83,10 @@ static bool look_for_mail(struct task *t, const char *data, size_t len, const ch
 		return false;
 	if (!o->obj_emails || !is_message(t, data, len, name, is, &is_guess))
 		return true;
-	t->mail_guesses += is_guess;
+	const unsigned outer = t->mail_guesses;
+	t->mail_guesses = is_guess ? (is & TASK_IS_FILE ? 1 : outer + 1) : outer;
 	bool on = task_walk_message(t, data + from, len - from, false);
-	t->mail_guesses -= is_guess;
+	t->mail_guesses = outer;
 	return on;
 }
 

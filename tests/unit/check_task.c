@@ -1354,6 +1354,20 @@ START_TEST(mail_about_mail)
 }
 END_TEST
 
+/* Files in each other, none of which says what it is, but somebody may open each. */
+START_TEST(message_in_file_in_message)
+{
+	char msg[4096];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 7; i++)
+		n += (size_t)sprintf(msg + n, "Subject: x\nContent-Type: text/plain; name=m%u\n\n", i);
+	sprintf(msg + n, "%s", eicar);
+	run(msg);
+	ck_assert(verdict.av & VERDICT_AV_INFECTED);
+}
+END_TEST
+
 /* Lines that grep found, each of which begins like a header. */
 START_TEST(headers_under_each_other)
 {
@@ -1453,6 +1467,7 @@ int main(void)
 	tcase_add_test(t, greetings_are_no_message);
 	tcase_add_loop_test(t, mail_about_mail, 0, sizeof about_mail / sizeof about_mail[0]);
 	tcase_add_test(t, headers_under_each_other);
+	tcase_add_test(t, message_in_file_in_message);
 	tcase_add_test(t, no_engine);
 	return unit_run(s);
 }
