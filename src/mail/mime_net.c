@@ -320,10 +320,10 @@ static void net_line(struct net *x, size_t i, size_t end)
  * two dashes are at i. */
 static void net_long_line(struct net *x, size_t i, size_t end)
 {
-	const char *p = x->s.p, *tail = p + end - LONG_LINE;
+	const char *p = x->s.p;
 
-	if (end <= LONG_LINE || memrchr(tail, '\n', LONG_LINE) != NULL ||
-	    memrchr(tail, '\r', LONG_LINE) != NULL)
+	if (end <= LONG_LINE || memrchr(p + end - LONG_LINE, '\n', LONG_LINE) != NULL ||
+	    memrchr(p + end - LONG_LINE, '\r', LONG_LINE) != NULL)
 		return;
 	if (has_fields(x, end, false))
 		net_take(x, &(struct net_line){ p + i, trimmed(p + i, end - i),
