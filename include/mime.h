@@ -8,8 +8,8 @@
  * Where readers disagree (two boundaries, two encodings, a missing blank
  * line), the part is reported once per reading, marked ambiguous, and the
  * caller looks at all of them. What has the header of a part behind a line of
- * dashes is reported as one (at depth 1) though no boundary is known to end
- * there: some reader may know one. Budgets are hard: what lies beyond one makes
+ * dashes, or an empty line and a text, is reported as one (at depth 1) though no
+ * boundary is known to end there: some reader may know one. Budgets are hard: what lies beyond one makes
  * the result MIME_OVER_BUDGET, though the walk goes on where it can. The work
  * is bounded by the size of the message times the depth. No allocation; the
  * stack used is 40 KB, and about 4 KB for each level of depth. */

@@ -355,39 +355,62 @@ static void part_set_type(struct mime_part *part, const struct mime_value *type,
 	part->is_message = strncmp(part->type, "message", 7) == 0;
 }
 
-/* One reading of where the header ends. */
-static void walk_cut(struct walk *w, const char *p, size_t n, const struct mime_head *h,
-	const struct mime_cut *cut, const struct where *at)
-{
+/* A part, and one reading of where its header ends. */
+struct cut_part {
+	const char *p;
+	size_t n;
+	const struct mime_head *h;
+	const struct mime_cut *cut;
 	struct readings r;
+};
+
+/* The part as of that type, or without one (NULL): a message then in a digest. */
+static void walk_type(struct walk *w, const struct cut_part *c, const struct mime_value *type,
+	const struct where *at)
+{
+	const char *p = c->p, *fields_end = p + c->cut->fields_end;
+	const size_t body = c->cut->body;
 	struct where inside = *at;
 
-	mime_readings_make(&r, h, p + cut->fields_end);
-	inside.is_ambiguous |= h->n_cuts > 1 || cut->is_odd || r.n_types > 1 || r.n_encodings > 1;
-	for (unsigned t = 0; t < r.n_types && !w->has_ended; t++) {
-		memset(&w->part, 0, sizeof w->part);
-		w->part.depth = at->depth;
-		w->part.hdr = p;
-		w->part.hdr_len = cut->body;
-		w->part.body = p + cut->body;
-		w->part.body_len = n - cut->body;
-		w->part.is_ambiguous = inside.is_ambiguous;
-		part_read_names(w, &h->disposition, mime_names_read, p + cut->fields_end);
-		part_read_names(w, &h->type, mime_names_read, p + cut->fields_end);
-		part_read_names(w, &h->name, mime_rare_name_read, p + cut->fields_end);
-		part_read_names(w, &h->location, mime_location_read, p + cut->fields_end);
-		part_set_type(&w->part, r.type[t], at->is_digest);
-		bool is_multipart = w->part.is_multipart;
-		inside.depth = at->depth + 1;
-		inside.is_digest = strncmp(w->part.type, "multipart/digest", 16) == 0;
-		for (unsigned e = 0; e < r.n_encodings; e++) {
-			w->part.encoding = r.encoding[e].kind;
-			w->part.encoding_known = r.encoding[e].is_known;
-			report(w);
-		}
-		if (r.type[t] != NULL && !w->has_ended)
-			walk_multipart(w, p + cut->body, n - cut->body, r.type[t], is_multipart,
-				&inside);
+	memset(&w->part, 0, sizeof w->part);
+	w->part.depth = at->depth;
+	w->part.hdr = p;
+	w->part.hdr_len = body;
+	w->part.body = p + body;
+	w->part.body_len = c->n - body;
+	w->part.is_ambiguous = at->is_ambiguous;
+	part_read_names(w, &c->h->disposition, mime_names_read, fields_end);
+	part_read_names(w, &c->h->type, mime_names_read, fields_end);
+	part_read_names(w, &c->h->name, mime_rare_name_read, fields_end);
+	part_read_names(w, &c->h->location, mime_location_read, fields_end);
+	part_set_type(&w->part, type, at->is_digest);
+	bool is_multipart = w->part.is_multipart;
+	inside.depth = at->depth + 1;
+	inside.is_digest = strncmp(w->part.type, "multipart/digest", 16) == 0;
+	w->saw_digest |= inside.is_digest;
+	for (unsigned e = 0; e < c->r.n_encodings; e++) {
+		w->part.encoding = c->r.encoding[e].kind;
+		w->part.encoding_known = c->r.encoding[e].is_known;
+		report(w);
+	}
+	if (type != NULL && !w->has_ended)
+		walk_multipart(w, p + body, c->n - body, type, is_multipart, &inside);
+}
+
+/* Near a digest, readers that differ about boundaries also differ about what is in it. */
+static void walk_cut(struct walk *w, struct cut_part *c, const struct where *at)
+{
+	const struct where in_digest = { at->depth, .is_digest = true, .is_ambiguous = true };
+	struct where as = *at;
+	const struct readings *r = &c->r;
+
+	mime_readings_make(&c->r, c->h, c->p + c->cut->fields_end);
+	as.is_ambiguous |= c->h->n_cuts > 1 || c->cut->is_odd || r->n_types > 1 ||
+		r->n_encodings > 1;
+	for (unsigned t = 0; t < r->n_types && !w->has_ended; t++) {
+		walk_type(w, c, r->type[t], &as);
+		if (r->type[t] == NULL && w->saw_digest && !at->is_digest && at->depth > 0)
+			walk_type(w, c, NULL, &in_digest);
 	}
 }
 
@@ -400,10 +423,10 @@ static void walk_part(struct walk *w, const char *p, size_t n, const struct wher
 		w->is_stopped = w->has_ended = true;
 	mime_charge(w, h.scanned);
 	w->is_over |= h.is_over;
-	if (at->depth == 0)
-		w->first_body = h.cuts[0].body;
-	for (unsigned i = 0; i < h.n_cuts && !w->has_ended; i++)
-		walk_cut(w, p, n, &h, &h.cuts[i], at);
+	for (unsigned i = 0; i < h.n_cuts && !w->has_ended; i++) {
+		struct cut_part c = { .p = p, .n = n, .h = &h, .cut = &h.cuts[i] };
+		walk_cut(w, &c, at);
+	}
 }
 
 enum mime_result mime_walk(const char *msg, size_t len, const struct mime_budget *b,

@@ -292,12 +292,30 @@ static void boundary_add_bare(struct mime_boundaries *bs, const struct param *a)
 	}
 }
 
+/* mutt takes encoded words for what they mean, Python takes angles off. */
+static void boundary_add_meant(struct mime_boundaries *bs, const struct param *a)
+{
+	char words[TEXT_MAX];
+	const char *p = a->p;
+	size_t n = a->n;
+
+	if (n > 0 && memmem(p, n, "=?", 2) != NULL)
+		mime_boundaries_add(bs, words, decode_words(p, n, words, sizeof words));
+	while (n > 2 && p[0] == '<' && p[n - 1] == '>') {
+		p++;
+		n -= 2;
+	}
+	if (n < a->n)
+		mime_boundaries_add(bs, p, n);
+}
+
 /* What a value without quotes is, is said differently: up to a blank, up to
  * a comment, or up to the semicolon. */
 static void boundary_add_plain(struct mime_boundaries *bs, const struct param *a)
 {
 	struct text t = { 0 };
 
+	boundary_add_meant(bs, a);
 	if (!a->is_quoted) {
 		boundary_add_bare(bs, a);
 		mime_boundaries_add(bs, a->p, span_until(a, " \t\r\n\"("));

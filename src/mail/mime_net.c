@@ -12,6 +12,7 @@
 
 #define NET_ENDS_MAX 8u    /* ends that readers may see of one part */
 #define LONG_LINE 900u     /* some read such a line in pieces */
+#define PIECE 1023u        /* mutt's */
 #define BOUNDARY_KEPT 70u  /* RFC 2046; of a longer one a reader may drop what is more */
 
 void mime_net_add(struct walk *w, const char *p, size_t n, const struct mime_boundary *b,
@@ -32,8 +33,8 @@ void mime_net_add(struct walk *w, const char *p, size_t n, const struct mime_bou
 	a->used += b->n;
 }
 
-/* Lines that no boundary accounts for, and behind which a header of a part
- * stands: some reader may take them for a boundary of his. */
+/* Lines that no boundary accounts for, and behind which a part may stand: some
+ * reader may take them for a boundary of his. */
 struct net {
 	struct walk *w;
 	struct search s;
@@ -43,6 +44,7 @@ struct net {
 	size_t part;             /* behind the last line that is accounted for */
 	const struct walked *by; /* what accounts for it; NULL: it is the message */
 	size_t kept;             /* what the best cut of a boundary had, behind that line */
+	size_t line;             /* where the last line looked at began, for LF readers */
 	bool is_judged;          /* is message_at known? */
 	size_t message_at;       /* where the message begins that this part is, or n */
 };
@@ -104,22 +106,13 @@ static size_t boundary_kept(struct walk *w, const char *q, size_t n)
 	return best >= 2 + BOUNDARY_KEPT ? best : 0;
 }
 
+/* Whatever stands between the name and the colon, line ends included. */
 static bool is_part_field(const char *p, size_t n)
 {
-	static const char *const names[] = { "content-type", "content-transfer-encoding",
-		"content-disposition", "x-sun-data-type", "x-sun-data-name" };
+	const char c = str_lower(*p);
 
-	if (str_lower(*p) != 'c' && str_lower(*p) != 'x')
-		return false;
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		size_t k = strlen(names[i]);
-		if (!str_istarts(p, n, names[i]))
-			continue;
-		while (k < n && mime_is_blank(p[k]))
-			k++;
-		return k < n && p[k] == ':';
-	}
-	return false;
+	return c == 'c' ? str_istarts(p, n, "content-") :
+		c == 'x' && str_istarts(p, n, "x-sun-data-");
 }
 
 static bool is_dashes(const struct search *s, size_t i)
@@ -141,6 +134,19 @@ static size_t eols_skip(struct walk *w, const struct search *s, size_t i, bool *
 	return i;
 }
 
+/* A line of dashes with a colon in it may be a field too. */
+static bool ends_fields(struct net *x, struct search *s, size_t i, bool is_closing)
+{
+	bool is_loose;
+
+	if (!is_dashes(s, i))
+		return false;
+	const size_t n = mime_eol_find(s, i) - i;
+	mime_charge(x->w, n);
+	return memchr(s->p + i, ':', n) == NULL &&
+		(is_closing || (accounts_for(x->w, s->p + i, s->p + s->n, &is_loose) && !is_loose));
+}
+
 /* Does a header that begins at the line end at i have a field of ours? The
  * header ends where no reading of it goes on, and at a line that is accounted
  * for. Behind a line that looks like a closing boundary, or is above a signature,
@@ -148,7 +154,7 @@ static size_t eols_skip(struct walk *w, const struct search *s, size_t i, bool *
 static bool has_fields(struct net *x, size_t i, bool is_closing)
 {
 	struct search s = x->s;
-	bool is_blank, is_loose;
+	bool is_blank;
 
 	if (i < x->no_field)
 		return false;
@@ -156,10 +162,7 @@ static bool has_fields(struct net *x, size_t i, bool is_closing)
 		return true;
 	while (!x->w->has_ended) {
 		i = eols_skip(x->w, &s, i, &is_blank);
-		if (i == s.n || is_blank)
-			break;
-		if (is_dashes(&s, i) && (is_closing ||
-		    (accounts_for(x->w, s.p + i, s.p + s.n, &is_loose) && !is_loose)))
+		if (i == s.n || is_blank || ends_fields(x, &s, i, is_closing))
 			break;
 		if (is_part_field(s.p + i, s.n - i)) {
 			x->field = i;
@@ -171,6 +174,26 @@ static bool has_fields(struct net *x, size_t i, bool is_closing)
 	}
 	x->no_field = i;
 	return false;
+}
+
+static bool is_rule(const char *p, size_t n)
+{
+	while (n > 0 && (*p == '-' || mime_is_blank(*p))) {
+		p++;
+		n--;
+	}
+	return n == 0;
+}
+
+/* Does a line begin there that may be a field? */
+static bool is_field_like(struct net *x, const struct search *s, size_t at)
+{
+	size_t i = at;
+
+	while (i < s->n && (unsigned char)s->p[i] > ' ' && s->p[i] != ':' && mime_goes_on(s, i))
+		i++;
+	mime_charge(x->w, i - at);
+	return i > at && i < s->n && s->p[i] == ':' && !is_dashes(s, at);
 }
 
 /* Is that line inside a part that is a message as it stands, in every reading?
@@ -243,13 +266,26 @@ static void net_walk(struct net *x, size_t from, size_t end)
 	mime_walk_child(x->w, p + from, end - from, &at);
 }
 
+/* Has the part behind it a type, in all readings? Without one it is a message in a
+ * digest, of which a net inside knows nothing. */
+static bool has_type(struct net *x, size_t behind)
+{
+	struct walk *w = x->w;
+	struct mime_head h;
+
+	mime_head_read(x->s.p + behind, x->s.n - behind, w->budget->max_headers, &w->pace, &h);
+	mime_charge(w, h.scanned);
+	return h.n_cuts == 1 && h.type.n > 0 && !h.type.v[0].is_weak;
+}
+
 /* Once for each line that ends the part better than those before it, and once
  * to the end where there is no best one. */
 static void net_take(struct net *x, const struct net_line *l)
 {
 	struct search s = x->s;
 	struct walk *w = x->w;
-	bool is_inside = in_message(x, (size_t)(l->text - s.p));
+	bool is_inside = in_message(x, (size_t)(l->text - s.p)) &&
+		(!w->saw_digest || has_type(x, l->behind));
 	const char *stop = x->by != NULL ? x->by->p + x->by->n : s.p + s.n;
 	size_t best = 0, i = l->behind, match;
 	bool is_loose;
@@ -292,6 +328,70 @@ static size_t eol_skip(const struct search *s, size_t i)
 	return i + (i < s->n);
 }
 
+/* Behind an empty line, is there a text? Past both. */
+static size_t text_begin(struct net *x, size_t end)
+{
+	struct search s = x->s;
+	bool is_blank;
+	size_t i = eols_skip(x->w, &s, end, &is_blank);
+	const size_t from = i;
+
+	while (is_blank && i < s.n && mime_is_space(s.p[i]) && mime_goes_on(&s, i))
+		i++;
+	mime_charge(x->w, i - from);
+	return is_blank && i < s.n && !is_dashes(&s, i) ? i : s.n;
+}
+
+/* A part without any field of ours. It is a message in a digest, and else a text, of
+ * which all but its beginning is looked at as part of what it is in: it is taken to the
+ * next line of dashes, for there are many in texts. Rules are no boundaries there. */
+static void net_take_bare(struct net *x, const struct net_line *l, size_t end)
+{
+	struct search s = x->s;
+	bool is_blank;
+
+	if (x->w->saw_digest) {
+		if (text_begin(x, end) < s.n ||
+		    is_field_like(x, &s, eols_skip(x->w, &s, end, &is_blank)))
+			net_take(x, l);
+		return;
+	}
+	mime_charge(x->w, l->n);
+	const size_t i = is_rule(l->text, l->n) ? s.n : text_begin(x, end);
+	if (i < s.n && !in_message(x, i))
+		net_walk(x, l->behind, mime_dashes_find(x->w, &s, i));
+}
+
+static void net_candidate(struct net *x, const struct net_line *l, size_t end)
+{
+	if (has_fields(x, end, memcmp(l->text + l->n - 2, "--", 2) == 0))
+		net_take(x, l);
+	else
+		net_take_bare(x, l, end);
+}
+
+/* Does the part behind the line end at i end within what accounts for it? A reader
+ * who knows that boundary alone reads on to the next such line. */
+static bool ends_inside(struct net *x, const struct walked *by, size_t i)
+{
+	struct search s = { .p = x->s.p, .n = (size_t)(by->p + by->n - x->s.p),
+		.pace = &x->w->pace };
+	const char *text = x->w->walked->text + by->text;
+
+	if (s.n == x->s.n)
+		return true;
+	while ((i = mime_dashes_find(x->w, &s, i)) < s.n) {
+		const size_t end = mime_eol_find(&s, i), n = by->text_len;
+		const char *q = s.p + i + n;
+		mime_charge(x->w, end - i);
+		if (end - i >= n && memcmp(s.p + i, text, n) == 0 && (is_whole_line(q, s.p + end) ||
+		    (end - i >= n + 2 && memcmp(q, "--", 2) == 0 && is_whole_line(q + 2, s.p + end))))
+			return true;
+		i = end;
+	}
+	return false;
+}
+
 static void net_line(struct net *x, size_t i, size_t end)
 {
 	const char *p = x->s.p + i;
@@ -312,8 +412,8 @@ static void net_line(struct net *x, size_t i, size_t end)
 		x->is_judged = is_loose; /* an epilogue is no message */
 		x->message_at = x->s.n;
 	}
-	if ((by == NULL || is_loose) && has_fields(x, end, memcmp(p + n - 2, "--", 2) == 0))
-		net_take(x, &(struct net_line){ p, n, eol_skip(&x->s, end), false });
+	if (by == NULL || is_loose || !ends_inside(x, by, end))
+		net_candidate(x, &(struct net_line){ p, n, eol_skip(&x->s, end), false }, end);
 }
 
 /* A reader of pieces sees a line begin in the middle of a long one. Its first
@@ -322,27 +422,65 @@ static void net_long_line(struct net *x, size_t i, size_t end)
 {
 	const char *p = x->s.p;
 
-	if (end <= LONG_LINE || memrchr(p + end - LONG_LINE, '\n', LONG_LINE) != NULL ||
-	    memrchr(p + end - LONG_LINE, '\r', LONG_LINE) != NULL)
+	if (end - x->line <= LONG_LINE ||
+	    (x->s.is_cr_text && memrchr(p + end - LONG_LINE, '\r', LONG_LINE) != NULL))
 		return;
 	if (has_fields(x, end, false))
 		net_take(x, &(struct net_line){ p + i, trimmed(p + i, end - i),
 			eol_skip(&x->s, end), true });
 }
 
+/* And its boundary may fill one, with blanks; the part begins in the same line. */
+static void net_pieces(struct net *x)
+{
+	const char *p = x->s.p, *lf = memchr(p + x->line, '\n', x->s.n - x->line);
+	size_t end = lf != NULL ? (size_t)(lf - p) : x->s.n;
+
+	mime_charge(x->w, end - x->line);
+	while (end > x->line && p[end - 1] == '\r')
+		end--;
+	if (end - x->line < PIECE)
+		return;
+	for (size_t i = x->line; i + 2 < end && !x->w->has_ended; i += PIECE) {
+		const bool is_last = end - i <= PIECE;
+		const size_t n = trimmed(p + i, is_last ? end - i : PIECE);
+		if (!is_dashes(&x->s, i))
+			continue;
+		if (is_last)
+			net_candidate(x, &(struct net_line){ p + i, n, eol_skip(&x->s, end), false },
+				end);
+		else
+			net_take(x, &(struct net_line){ p + i, n, i + PIECE, false });
+	}
+}
+
+/* On to the line that at is in. */
+static void net_go_on(struct net *x, size_t from, size_t at)
+{
+	const char *lf = at > from ? memrchr(x->s.p + from, '\n', at - from) : NULL;
+
+	if (lf == NULL && from > 0)
+		return;
+	x->line = lf != NULL ? (size_t)(lf + 1 - x->s.p) : 0;
+	net_pieces(x);
+}
+
 void mime_net_sweep(struct walk *w, const char *msg, size_t len)
 {
 	struct net x = { .w = w, .s = { .p = msg, .n = len, .pace = &w->pace,
 		.is_cr_text = mime_is_cr_text(msg, len) } };
-	size_t i = w->first_body;
+	size_t i = 0;
 
 	w->in_net = true;
 	while (!w->has_ended && i < len) {
 		const char *q = memchr(msg + i, '-', len - i);
 		size_t at = q != NULL ? (size_t)(q - msg) : len;
 		mime_charge(w, at - i + MIME_CANDIDATE_WORK);
+		if (q == NULL)
+			return;
+		net_go_on(&x, i, at);
 		i = at + 1;
-		if (q == NULL || !is_dashes(&x.s, at))
+		if (!is_dashes(&x.s, at))
 			continue;
 		i = mime_eol_find(&x.s, at);
 		mime_charge(w, i - at);

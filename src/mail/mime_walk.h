@@ -38,7 +38,7 @@ struct walk {
 	bool is_over, is_stopped, has_ended;
 	bool in_net;             /* what is walked is a guess */
 	struct mime_part part;   /* the one being reported */
-	size_t first_body;       /* of the message: where its first reading begins */
+	bool saw_digest;         /* a multipart around or before */
 	struct walked_all *walked;
 };
 

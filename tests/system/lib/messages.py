@@ -70,6 +70,7 @@ def eicar_variants():
     inner = multipart(TEXT_PART, attachment(b64(octets), b"base64"), boundary=b"=_inner")
     single = head() + b"MIME-Version: 1.0\r\n"
     misread = multipart(TEXT_PART, attachment(b64(octets), b"base64"), boundary=b"xyz")
+    quoted = multipart(TEXT_PART, attachment(qp_all, b"quoted-printable"), boundary=b"xyz")
     return {
         "plain": head() + b"\r\n" + octets + b"\r\n",
         "plain_attachment": multipart(TEXT_PART, attachment(octets, b"7bit")),
@@ -110,6 +111,25 @@ def eicar_variants():
             b'B"', b'C"').replace(b"B", b"C", 1),
         "boundary_in_a_long_line": misread.replace(
             b"\r\n--xyz\r\nContent-Type: app", b"\r\n" + b"x" * 1023 + b"--xyz\r\nContent-Type: app"),
+        "boundary_that_fills_a_piece": head() + b"MIME-Version: 1.0\r\n"
+                                       b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                                       b"--b\r\n\r\ntext\r\n--b" + b" " * 1020
+                                       + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+                                       + qp_all + b"--b--\r\n",
+        "boundary_with_a_colon_in_the_header_of_a_message": quoted.replace(
+            b"xyz", b"xy:z").replace(b'"xy:z"', b'"<xy:z>"').replace(
+            b"--xy:z", b"--<xy:z>", 1).replace(
+            b"\r\n--xy:z\r\nContent-Type: app",
+            b"\r\n--<xy:z>\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n"
+            b"--xy:z\r\nContent-Type: app", 1),
+        "part_without_fields": head() + b"MIME-Version: 1.0\r\n"
+                               b"Content-Type: multipart/mixed; boundary*0=xx; boundary*2=c\r\n\r\n"
+                               b"--xxc\r\n\r\ntext\r\n--xx\r\n\r\n" + octets + b"\r\n--xx--\r\n",
+        "message_in_a_digest": head() + b"MIME-Version: 1.0\r\n"
+                               b"Content-Type: multipart/digest; boundary*0=xx; boundary*2=c\r\n\r\n"
+                               b"--xxc\r\n\r\ntext\r\n--xx\r\n\r\nSubject: x\r\n"
+                               b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + qp_all
+                               + b"--xx--\r\n",
         "multipart_in_a_text": head() + b"\r\nreturned:\r\n\r\n" + misread,
         "x_sun_attachment": single + b"Content-Type: X-sun-attachment\r\n\r\n----------\r\n"
                             b"X-Sun-Data-Type: default-app\r\n\r\n" + octets + b"\r\n----------\r\n",
