@@ -56,6 +56,8 @@ struct mime_part {
 	bool is_filler;              /* preamble, epilogue: no header, text/plain */
 	bool is_ambiguous;
 	bool is_guess;               /* behind no boundary we know: a reader may know one */
+	bool is_bare;                /* and without a field: a text, of which there are many
+				      * in texts, so max_parts does not count them */
 };
 
 /* Return false to stop the walk. The part is valid during the call. */

@@ -285,6 +285,7 @@ static bool on_part(void *arg, const struct mime_part *p)
 	const bool outer = t->in_net;
 
 	t->in_net |= p->is_guess;
+	t->objects_left += p->is_bare; /* which it takes: it costs its octets, and no object */
 	t->mime_depth += p->depth;
 	bool on = scan_part(t, p);
 	t->mime_depth -= p->depth;

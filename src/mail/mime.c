@@ -36,11 +36,12 @@ static void report(struct walk *w)
 {
 	if (w->has_ended)
 		return;
-	if (w->number == w->budget->max_parts) {
+	if (w->number - w->n_bare == w->budget->max_parts && !w->part.is_bare) {
 		w->is_over = w->has_ended = true;
 		return;
 	}
 	w->part.number = ++w->number;
+	w->n_bare += w->part.is_bare;
 	w->part.is_guess = w->in_net;
 	if (!w->fn(w->arg, &w->part))
 		w->is_stopped = w->has_ended = true;
@@ -379,6 +380,7 @@ static void walk_type(struct walk *w, const struct cut_part *c, const struct mim
 	w->part.body = p + body;
 	w->part.body_len = c->n - body;
 	w->part.is_ambiguous = at->is_ambiguous;
+	w->part.is_bare = at->is_bare;
 	part_read_names(w, &c->h->disposition, mime_names_read, fields_end);
 	part_read_names(w, &c->h->type, mime_names_read, fields_end);
 	part_read_names(w, &c->h->name, mime_rare_name_read, fields_end);

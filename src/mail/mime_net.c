@@ -254,9 +254,9 @@ static size_t net_match(struct walk *w, const struct net_line *l, const char *p,
 }
 
 /* A part that ends before the line at end; the line end belongs to that. */
-static void net_walk(struct net *x, size_t from, size_t end)
+static void net_walk(struct net *x, size_t from, size_t end, bool is_bare)
 {
-	const struct where at = { .depth = 1, .is_ambiguous = true };
+	const struct where at = { .depth = 1, .is_ambiguous = true, .is_bare = is_bare };
 	const char *p = x->s.p;
 
 	if (end < x->s.n && end > from) {
@@ -312,7 +312,7 @@ static void net_take(struct net *x, const struct net_line *l)
 			w->is_over = true;
 			return;
 		}
-		net_walk(x, l->behind, line);
+		net_walk(x, l->behind, line, false);
 	} while (best <= l->n && !w->has_ended);
 }
 
@@ -359,7 +359,7 @@ static void net_take_bare(struct net *x, const struct net_line *l, size_t end)
 	mime_charge(x->w, l->n);
 	const size_t i = is_rule(l->text, l->n) ? s.n : text_begin(x, end);
 	if (i < s.n && !in_message(x, i))
-		net_walk(x, l->behind, mime_dashes_find(x->w, &s, i));
+		net_walk(x, l->behind, mime_dashes_find(x->w, &s, i), true);
 }
 
 static void net_candidate(struct net *x, const struct net_line *l, size_t end)
@@ -402,7 +402,7 @@ static void net_line(struct net *x, size_t i, size_t end)
 	if (by == NULL && x->by != NULL) {
 		size_t kept = boundary_kept(x->w, p, n);
 		if (kept > x->kept)
-			net_walk(x, x->part, i);
+			net_walk(x, x->part, i, false);
 		x->kept = kept > x->kept ? kept : x->kept;
 	}
 	if (by != NULL) {

@@ -34,7 +34,7 @@ struct walk {
 	void *arg;
 	uint64_t *work_left;
 	struct pace pace;
-	unsigned number;
+	unsigned number, n_bare;
 	bool is_over, is_stopped, has_ended;
 	bool in_net;             /* what is walked is a guess */
 	struct mime_part part;   /* the one being reported */
@@ -46,6 +46,7 @@ struct walk {
 struct where {
 	unsigned depth;
 	bool is_digest, is_ambiguous;
+	bool is_bare;            /* an empty line, and then a text: no multipart */
 };
 
 /* The readings of the fields of one part. */

@@ -940,6 +940,24 @@ START_TEST(guesses)
 }
 END_TEST
 
+/* A text may have so many headings: these count as no parts. */
+START_TEST(many_headings)
+{
+	struct mime_budget b = { 100, 1, 100, NULL, NULL };
+	struct text t = { 0 };
+	struct many m = { 0 };
+
+	add(&t, "Subject: x\n\n");
+	for (int i = 0; i < 3000; i++)
+		add(&t, "-- Chapter --\n\ntext\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_DONE);
+	ck_assert_uint_eq(m.n, 3001);
+	add(&t, "--x\n" B64 "\nUQ\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_OVER_BUDGET);
+	free(t.p);
+}
+END_TEST
+
 /* Nor are the ends of one part that readers may see without number. */
 START_TEST(many_ends)
 {
@@ -1202,6 +1220,7 @@ int main(void)
 	tcase_add_test(t, net);
 	tcase_add_test(t, long_lines);
 	tcase_add_test(t, guesses);
+	tcase_add_test(t, many_headings);
 	tcase_add_test(t, many_ends);
 	tcase_add_test(t, names);
 	tcase_add_test(t, long_name);

@@ -1354,6 +1354,23 @@ START_TEST(mail_about_mail)
 }
 END_TEST
 
+/* What may be a part of an unknown multipart, but is a chapter, is no object. */
+START_TEST(headings)
+{
+	char msg[4096];
+	size_t n = (size_t)sprintf(msg, "Subject: x\n\n");
+
+	for (unsigned i = 0; i < 40; i++)
+		n += (size_t)sprintf(msg + n, "-- Chapter %u\n\nText of it.\n", i);
+	req.opts.archive_max_files = 3;
+	run(msg);
+	ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%#x %s", verdict.av, verdict.reason);
+	sprintf(msg + n, "-- Last\n\n%s", eicar);
+	run(msg);
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+}
+END_TEST
+
 /* Files in each other, none of which says what it is, but somebody may open each. */
 START_TEST(message_in_file_in_message)
 {
@@ -1467,6 +1484,7 @@ int main(void)
 	tcase_add_test(t, greetings_are_no_message);
 	tcase_add_loop_test(t, mail_about_mail, 0, sizeof about_mail / sizeof about_mail[0]);
 	tcase_add_test(t, headers_under_each_other);
+	tcase_add_test(t, headings);
 	tcase_add_test(t, message_in_file_in_message);
 	tcase_add_test(t, no_engine);
 	return unit_run(s);
