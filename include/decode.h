@@ -3,8 +3,8 @@
  * Lenient as the mail readers are, because what a reader decodes must be
  * found: junk in base64 is skipped, a missing end is no error. Where readers
  * would end earlier, or later, there are further readings, and reading 0 says
- * which of them give other octets. The decoders keep at most a few octets
- * between calls and may be fed in any split. */
+ * which of them give other octets. The decoders keep at most DECODE_HELD
+ * octets between calls and may be fed in any split. */
 #ifndef ESETS_DECODE_H
 #define ESETS_DECODE_H
 
@@ -23,10 +23,22 @@ enum decode_kind { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP, DECODE_UU,
  * quoted-printable  0 more than 80 blanks in a row are text
  *                   1 not if a line end follows; CR CR LF is one line end
  *                   2 as 1, where VT and FF are blanks, and behind '=' so is CR
+ *                   3 what is no escape is text, also blanks before a line end; "="
+ *                     takes two octets with it, whatever they are (Thunderbird)
+ *                   4 blanks are text too; behind "=" CR all up to LF is dropped; "=="
+ *                     is "=" (Python)
+ *                   5 as 2, but lines come in pieces of 255 octets, each of which has
+ *                     its own end, and a NUL hides the rest of its piece (mutt)
+ *                   4 and 5 take mail as it is stored where a line ends with LF
  * uuencode          0 goes on to the end line
  *                   1 ends at the first line that holds no data
- *                   2 a count may have 0x40 added to it */
+ *                   2 a count may have 0x40 added to it
+ *                   3 as 2, and behind 127 octets a line begins anew (Thunderbird)
+ *                   4 as 0, with the lines of 3, which no CR ends, and all that begins
+ *                     with "end" is the end line (mutt) */
 #define DECODE_READINGS 6u
+#define DECODE_UU_PIECE 127u
+#define DECODE_HELD 255u          /* octets that may be kept between calls */
 
 struct decode {
 	enum decode_kind kind;
@@ -36,9 +48,12 @@ struct decode {
 	uint32_t acc;
 	unsigned nacc;            /* sextets in acc */
 	unsigned npads, owed;     /* base64: '=' seen in a group, '=' it still lacks */
-	unsigned char hold[80];   /* QP: blanks and an unfinished =XX */
+	unsigned char hold[DECODE_HELD]; /* QP: blanks, an unfinished =XX, or a piece */
 	unsigned nhold;
 	unsigned state;
+	unsigned col;             /* QP and UU: octets since the line, or its piece, began */
+	bool is_binary;           /* QP: there was an octet that no text has */
+	bool was_cr;              /* UU */
 	unsigned line_want;       /* UU: octets the line still owes */
 	unsigned line_seen;       /* UU: characters of the line decoded */
 	bool bad;                 /* something was not decodable */
@@ -50,10 +65,11 @@ void decode_init(struct decode *d, enum decode_kind kind);
  * Unknown -> identity, *known_out false. A known word followed by others
  * gives that word's kind, and *known_out false too: readers may differ. */
 enum decode_kind decode_kind_parse(const char *cte, size_t n, bool *known_out);
-/* Decodes all of in; out needs room for n + 80 octets and may not overlap in.
+/* Decodes all of in; out needs room for n + DECODE_HELD octets and may not overlap
+ * in.
  * Returns the number of octets written. */
 size_t decode_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out);
-/* The end: writes what was held back (at most 80 octets). */
+/* The end: writes what was held back (at most DECODE_HELD octets). */
 size_t decode_end(struct decode *d, unsigned char *out);
 
 #endif

@@ -14,6 +14,7 @@ struct decode_uu {
 	enum decode_kind kind;    /* DECODE_UU, _BASE64 (begin-base64), _YENC */
 	const char *body;         /* the lines behind the begin line ... */
 	size_t body_len;          /* ... up to the end line or the next begin */
+	bool is_ended;            /* by a line that is "end" and nothing else */
 	char name[256];           /* as it stands there, or decoded ("begin-encoded",
 	                           * "begin-base64-encoded"); the tail of a longer one */
 };
@@ -25,5 +26,14 @@ struct decode_uu {
  * holds. Returns false when there is none, or pace (NULL: none) is over. */
 bool decode_uu_find(const char *text, size_t len, size_t *from, bool is_announced,
 	struct pace *pace, struct decode_uu *out);
+
+/* The file that a reader sees who looks for no other once an encoding was announced:
+ * behind the first "begin" with white space that stands at the start of a line, or of a
+ * piece of one (reading 3 or 4 of decode.h), all up to the end of the text. Without a
+ * name. Returns false where there is none, or pace is over. */
+bool decode_uu_find_first(const char *text, size_t len, unsigned reading, struct pace *pace,
+	struct decode_uu *out);
+/* Are all lines such that these two cut and end them as everybody does? */
+bool decode_uu_is_plain(const char *text, size_t len, struct pace *pace);
 
 #endif

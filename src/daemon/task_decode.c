@@ -17,7 +17,7 @@
 char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t head_len,
 	const char *in, size_t len, size_t *out_len, size_t *size_out)
 {
-	const size_t size = head_len + len + 160 + 1;
+	const size_t size = head_len + len + 2 * DECODE_HELD + 1;
 	char *all = task_alloc(t, size);
 	unsigned char *out = (unsigned char *)all;
 	size_t w = head_len;
@@ -87,20 +87,47 @@ bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, 
 	return on;
 }
 
+/* Some readers look for one file only, and for its end only, where the encoding of a
+ * part says that there is one. shown: the first file, which is not looked at again. */
+static bool scan_announced(struct task *t, const char *text, size_t len,
+	const struct decode_uu *shown, const char *outer)
+{
+	const bool is_plain = shown->is_ended && decode_uu_is_plain(text, len, &t->pace);
+	const bool in_guess = t->in_guess;
+	bool on = !t->pace.is_over;
+
+	t->in_guess = true;
+	for (unsigned reading = 3; on && reading <= 4; reading++) {
+		struct decode_uu f;
+		struct decode d;
+		if (!decode_uu_find_first(text, len, reading, &t->pace, &f) ||
+		    (is_plain && f.body == shown->body))
+			continue;
+		decode_init(&d, f.kind);
+		d.reading = reading;
+		on = scan_decoded(t, &d, f.body, f.body_len, outer, TASK_IS_FILE);
+	}
+	t->in_guess = in_guess;
+	return on && !t->pace.is_over;
+}
+
 /* Files in uuencode stand in a text, one behind the other. */
 bool task_scan_uuencoded(struct task *t, const char *text, size_t len, bool is_announced,
 	const char *outer)
 {
-	struct decode_uu f;
+	struct decode_uu f, first = { .kind = DECODE_IDENTITY };
 	size_t from = 0;
 	char name[512];
 
 	while (decode_uu_find(text, len, &from, is_announced, &t->pace, &f)) {
+		if (first.kind == DECODE_IDENTITY)
+			first = f;
 		snprintf(name, sizeof name, "%s: %s", outer, f.name);
 		task_check_name(t, f.name, name);
 		if (!task_is_excluded(t, f.name) &&
 		    !task_scan_encoded(t, f.kind, f.body, f.body_len, name, TASK_IS_FILE))
 			return false;
 	}
-	return !t->pace.is_over;
+	return !t->pace.is_over &&
+		(!is_announced || scan_announced(t, text, len, &first, outer));
 }

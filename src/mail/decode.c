@@ -12,7 +12,7 @@
 #include "decode_run.h"
 
 enum b64_state { B64_DATA, B64_DONE };
-enum qp_state { QP_TEXT, QP_BLANKS, QP_EQ, QP_EQ_HEX, QP_EQ_BLANKS, QP_EQ_CR };
+enum qp_state { QP_TEXT, QP_BLANKS, QP_BLANKS_CR, QP_EQ, QP_EQ_HEX, QP_EQ_BLANKS, QP_EQ_CR };
 enum uu_state { UU_LINE, UU_DATA, UU_SKIP, UU_E, UU_EN, UU_END, UU_DONE };
 
 void decode_init(struct decode *d, enum decode_kind kind)
@@ -124,6 +124,8 @@ static size_t b64_push(struct decode *d, const unsigned char *in, size_t n, unsi
 
 /* ---- quoted-printable ---------------------------------------------------- */
 
+#define QP_BLANKS_MAX 80u            /* held of blanks in a row, with what is in front */
+
 static void qp_hold(struct decode *d, unsigned char c, enum qp_state state)
 {
 	d->hold[d->nhold++] = c;
@@ -156,7 +158,20 @@ static bool qp_is_blank(const struct decode *d, unsigned char c)
 /* More blanks than can be held; where a soft break began, white space too. */
 static void qp_note_blanks(struct decode *d)
 {
-	d->others |= d->hold[0] == '=' ? 1u << 1 | 1u << 2 : 1u << 1;
+	d->others |= d->hold[0] == '=' ? 1u << 1 | 1u << 2 | 1u << 5 : 1u << 1 | 1u << 5;
+}
+
+/* A "=" that is none, with c behind it: readers take more or less of what follows
+ * for text. Blanks too are read in another way by reading 3, but not by 4. */
+static void qp_note_bad(struct decode *d, unsigned char c)
+{
+	d->others |= c == '=' || (d->others & 1u << 3) ? 1u << 3 | 1u << 4 : 1u << 3;
+	d->bad = true;
+}
+
+static void qp_note_dropped(struct decode *d)
+{
+	d->others |= d->bad ? 1u << 3 | 1u << 4 : 1u << 3;
 }
 
 /* One octet in any state but QP_TEXT. Returns true if c is used up; where
@@ -164,11 +179,11 @@ static void qp_note_blanks(struct decode *d)
 static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 {
 	if (d->reading == 1 || d->reading == 2) { /* the last place is for a CR */
-		if (d->nhold == sizeof d->hold - 1 && qp_is_blank(d, c))
+		if (d->nhold == QP_BLANKS_MAX - 1 && qp_is_blank(d, c))
 			return true;
-	} else if (d->nhold == sizeof d->hold - 1 && is_blank(c)) {
+	} else if (d->nhold == QP_BLANKS_MAX - 1 && is_blank(c)) {
 		qp_note_blanks(d); /* there is no place for this one */
-	} else if (d->nhold == sizeof d->hold) {
+	} else if (d->nhold == QP_BLANKS_MAX) {
 		qp_note_blanks(d);
 		*out += qp_flush(d, *out);
 		return false;
@@ -179,8 +194,16 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 			qp_hold(d, c, QP_BLANKS);
 			return true;
 		}
-		if (is_eol(c))
-			qp_drop(d);
+		if (!is_eol(c))
+			break;
+		qp_note_dropped(d);
+		qp_drop(d);
+		if (c == '\r')
+			d->state = QP_BLANKS_CR;
+		*(*out)++ = c;
+		return true;
+	case QP_BLANKS_CR:
+		d->others |= c != '\n' ? 1u << 5 : 0;
 		break;
 	case QP_EQ:
 		if (hex_value(c) >= 0) {
@@ -190,6 +213,7 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 		__attribute__((fallthrough));
 	case QP_EQ_BLANKS:
 		if (qp_is_blank(d, c) || c == '\r') {
+			d->others |= c != '\r' ? 1u << 3 | 1u << 4 : 0;
 			qp_hold(d, c, qp_is_blank(d, c) ? QP_EQ_BLANKS : QP_EQ_CR);
 			return true;
 		}
@@ -197,7 +221,7 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 			qp_drop(d);
 			return true;
 		}
-		d->bad = true;
+		qp_note_bad(d, c);
 		break;
 	case QP_EQ_HEX:
 		if (hex_value(c) >= 0) {
@@ -205,12 +229,13 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 			qp_drop(d);
 			return true;
 		}
-		d->bad = true;
+		qp_note_bad(d, c);
 		break;
 	case QP_EQ_CR: /* some gateways make CR CR LF of a line end */
 		if (c == '\r' && d->reading == 1)
 			return true;
-		d->others |= (c == '\r' ? 1u << 1 : 0) | (c != '\n' ? 1u << 2 : 0);
+		d->others |= (c == '\r' ? 1u << 1 : 0) |
+			(c != '\n' ? 1u << 2 | 1u << 4 | 1u << 5 : 0);
 		qp_drop(d);
 		return c == '\n';
 	case QP_TEXT:
@@ -220,14 +245,26 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 	return false;
 }
 
-static size_t qp_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out)
+/* Whether a line ends with CR LF or LF matters where the octets are no text. In
+ * blocks that compilers make one step of. */
+static void qp_note_binary(struct decode *d, const unsigned char *out, size_t n)
 {
-	unsigned char *o = out;
+	for (size_t i = 0; i < n && !d->is_binary;) {
+		const size_t end = n - i > 64 ? i + 64 : n;
+		unsigned found = 0;
+		for (; i < end; i++)
+			found |= out[i] < '\t';
+		d->is_binary = found != 0;
+	}
+	if (d->is_binary)
+		d->others |= d->pending;
+}
 
-	if (memchr(in, '\v', n) != NULL || memchr(in, '\f', n) != NULL)
-		d->others |= 1u << 2;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = in[i];
+static unsigned char *qp_octets(struct decode *d, const unsigned char *p,
+	const unsigned char *end, unsigned char *o)
+{
+	for (; p < end; p++) {
+		const unsigned char c = *p;
 		if (d->state != QP_TEXT && qp_step(d, c, &o))
 			continue;
 		if (c == '=')
@@ -237,14 +274,172 @@ static size_t qp_push(struct decode *d, const unsigned char *in, size_t n, unsig
 		else
 			*o++ = c;
 	}
+	return o;
+}
+
+/* Up to the end of a line, or of a piece: some readers take lines in pieces, and what
+ * is held at the end of one is text to them, or a soft break. */
+static const unsigned char *qp_line(struct decode *d, const unsigned char *p,
+	const unsigned char *end, unsigned char **out)
+{
+	const size_t left = (size_t)(end - p), room = DECODE_HELD - d->col;
+	const size_t n = left < room ? left : room;
+	const unsigned char *lf = memchr(p, '\n', n);
+
+	*out = qp_octets(d, p, lf != NULL ? lf : p + n, *out);
+	if (lf != NULL) {
+		unsigned char *o = qp_octets(d, lf, lf + 1, *out);
+		d->pending |= o > *out ? 1u << 4 | 1u << 5 : 0;
+		d->col = 0;
+		*out = o;
+		return lf + 1;
+	}
+	d->col += (unsigned)n;
+	if (d->col == DECODE_HELD) {
+		d->others |= d->state != QP_TEXT ? 1u << 5 : 0;
+		d->col = 0;
+	}
+	return p + n;
+}
+
+static size_t qp_push_lenient(struct decode *d, const unsigned char *in, size_t n,
+	unsigned char *out)
+{
+	unsigned char *o = out;
+
+	if (memchr(in, '\v', n) != NULL || memchr(in, '\f', n) != NULL)
+		d->others |= 1u << 2 | 1u << 5;
+	if (memchr(in, '\0', n) != NULL)
+		d->others |= 1u << 5;
+	for (const unsigned char *p = in; p < in + n;)
+		p = qp_line(d, p, in + n, &o);
+	if (d->reading == 0)
+		qp_note_binary(d, out, (size_t)(o - out));
+	return (size_t)(o - out);
+}
+
+/* Reading 3: one octet of text, or of three that "=" begins. Returns true if c is
+ * used up. */
+static bool qp_triple(struct decode *d, unsigned char c, unsigned char **out)
+{
+	if (d->nhold == 2 && d->hold[1] == '\r') {
+		qp_drop(d);
+		return c == '\n';
+	}
+	d->hold[d->nhold++] = c;
+	if (d->nhold < 3 && d->hold[0] == '=') {
+		if (c == '\n')
+			qp_drop(d);
+		return true;
+	}
+	if (d->nhold == 3 && hex_value(d->hold[1]) >= 0 && hex_value(c) >= 0) {
+		*(*out)++ = (unsigned char)(hex_value(d->hold[1]) << 4 | hex_value(c));
+		qp_drop(d);
+	} else {
+		*out += qp_flush(d, *out);
+	}
+	return true;
+}
+
+/* Reading 4. Returns true if c is used up. */
+static bool qp_python(struct decode *d, unsigned char c, unsigned char **out)
+{
+	const unsigned char first = d->nhold > 0 ? d->hold[0] : '\0';
+
+	if (d->state == QP_EQ_CR) {
+		if (c == '\n')
+			qp_drop(d);
+		return true;
+	}
+	if (d->nhold == 0 ? c == '=' || c == '\r' : first == '=' && d->nhold == 1 &&
+	    hex_value(c) >= 0) {
+		d->hold[d->nhold++] = c;
+		return true;
+	}
+	if (first == '=' && d->nhold == 1 && (is_eol(c) || c == '=')) {
+		qp_drop(d);
+		if (c == '\r')
+			d->state = QP_EQ_CR;
+		else if (c == '=')
+			*(*out)++ = c;
+		return true;
+	}
+	if (d->nhold == 2 && hex_value(c) >= 0) {
+		*(*out)++ = (unsigned char)(hex_value(d->hold[1]) << 4 | hex_value(c));
+		qp_drop(d);
+		return true;
+	}
+	if (first == '\r' && c == '\n')
+		qp_drop(d);
+	*out += qp_flush(d, *out);
+	if (c == '=' || c == '\r')
+		return false;
+	*(*out)++ = c;
+	return true;
+}
+
+/* Reading 5: one piece of a line. An encoded CR before the line end is of this. */
+static size_t qp_piece(struct decode *d, unsigned char *out)
+{
+	const unsigned char *p = d->hold, *nul = memchr(p, '\0', d->nhold);
+	size_t n = nul != NULL ? (size_t)(nul - p) : d->nhold, w = 0;
+	const bool is_line = n > 0 && p[n - 1] == '\n';
+	bool is_soft = false, is_cr = false;
+
+	while (is_line && n > 0 && (is_blank(p[n - 1]) || (p[n - 1] >= '\n' && p[n - 1] <= '\r')))
+		n--;
+	for (size_t i = 0; i < n;) {
+		if (n - i > 2 && p[i] == '=' && hex_value(p[i + 1]) >= 0 && hex_value(p[i + 2]) >= 0) {
+			out[w++] = (unsigned char)(hex_value(p[i + 1]) << 4 | hex_value(p[i + 2]));
+			i += 3;
+			is_cr = i == n && out[w - 1] == '\r';
+		} else if (p[i] == '=' && i + 1 == n) {
+			is_soft = true;
+			i++;
+		} else {
+			out[w++] = p[i++];
+		}
+	}
+	d->nhold = 0;
+	if (is_line && !is_soft) {
+		w -= is_cr;
+		out[w++] = '\n';
+	}
+	return w;
+}
+
+static size_t qp_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out)
+{
+	unsigned char *o = out;
+
+	if (d->reading < 3)
+		return qp_push_lenient(d, in, n, out);
+	for (size_t i = 0; i < n; i++) {
+		if (d->reading == 3) {
+			while (!qp_triple(d, in[i], &o))
+				continue;
+		} else if (d->reading == 4) {
+			while (!qp_python(d, in[i], &o))
+				continue;
+		} else {
+			d->hold[d->nhold++] = in[i];
+			if (in[i] == '\n' || d->nhold == DECODE_HELD)
+				o += qp_piece(d, o);
+		}
+	}
 	return (size_t)(o - out);
 }
 
 /* A soft break whose line end went to the boundary is one still. */
 static size_t qp_end(struct decode *d, unsigned char *out)
 {
-	if (d->state == QP_EQ || d->state == QP_EQ_BLANKS || d->state == QP_EQ_CR)
+	if (d->reading == 5)
+		return qp_piece(d, out);
+	d->others |= d->state == QP_BLANKS_CR ? 1u << 5 : 0;
+	if (d->nhold > 0 && d->hold[0] == '=' && (d->nhold == 1 || hex_value(d->hold[1]) < 0)) {
+		d->others |= d->nhold > 1 ? 1u << 5 : 0;
 		qp_drop(d);
+	}
 	return qp_flush(d, out);
 }
 
@@ -260,6 +455,11 @@ static size_t uu_emit(struct decode *d, unsigned char *out)
 	}
 	d->acc = d->nacc = 0;
 	return w;
+}
+
+static bool uu_is_eol(const struct decode *d, unsigned char c)
+{
+	return c == '\n' || (c == '\r' && d->reading != 4);
 }
 
 /* A line that ends early lost blanks on its way: they were zeros. Not more
@@ -285,7 +485,8 @@ static size_t uu_line_end(struct decode *d, unsigned char *out)
 static void uu_line_start(struct decode *d, unsigned char c)
 {
 	/* Some encoders add 0x40 to the count, and some readers take it off. */
-	bool is_high = c > 0x60 && ((c - 0x20u) & 0x3f) != 0;
+	const bool is_high = c > 0x60 && ((c - 0x20u) & 0x3f) != 0;
+	const bool takes_high = d->reading == 2 || d->reading == 3;
 
 	d->line_want = d->line_seen = 0;
 	d->acc = d->nacc = 0;
@@ -293,13 +494,13 @@ static void uu_line_start(struct decode *d, unsigned char c)
 		d->others |= 1u << 2;
 	if (c == 'e' || c == 'E') {
 		/* Both are counts (37 and 5 octets), but then "nd" cannot follow. */
-		d->line_want = c == 'E' || d->reading == 2 ? (c - 0x20u) & 0x3f : 0;
+		d->line_want = c == 'E' || takes_high ? (c - 0x20u) & 0x3f : 0;
 		d->state = UU_E;
-	} else if ((c > 0x20 && c < 0x60) || (is_high && d->reading == 2)) {
+	} else if ((c > 0x20 && c < 0x60) || (is_high && takes_high)) {
 		note_others(d);
 		d->line_want = (c - 0x20u) & 0x3f;
 		d->state = UU_DATA;
-	} else if (!is_eol(c)) {
+	} else if (!uu_is_eol(d, c)) {
 		d->pending |= 1u << 1;
 		d->state = d->reading == 1 ? UU_DONE : UU_SKIP;
 	}
@@ -307,12 +508,16 @@ static void uu_line_start(struct decode *d, unsigned char c)
 
 static size_t uu_data(struct decode *d, unsigned char c, unsigned char *out)
 {
-	if (is_eol(c))
+	const bool is_odd = c < 0x20 || c > 0x60;
+
+	if (uu_is_eol(d, c))
 		return uu_line_end(d, out);
-	if (c < 0x20 || c > 0x60)
+	if (is_odd) {
+		d->others |= 1u << 4;
 		d->bad = true;
+	}
 	d->line_seen++;
-	d->acc = d->acc << 6 | ((c - 0x20u) & 0x3f);
+	d->acc = d->acc << 6 | (is_odd && d->reading == 4 ? 0 : (c - 0x20u) & 0x3f);
 	if (++d->nacc < 4)
 		return 0;
 	size_t w = uu_emit(d, out);
@@ -321,54 +526,111 @@ static size_t uu_data(struct decode *d, unsigned char c, unsigned char *out)
 	return w;
 }
 
+/* No end: the letters are data to those who take e for a count. */
+static size_t uu_no_end(struct decode *d, unsigned char c, unsigned char *out)
+{
+	const unsigned n = d->state == UU_END ? 2 : d->state == UU_EN ? 1 : 0;
+	size_t w = 0;
+
+	if (n > 0 || d->line_want == 0) {
+		d->others |= 1u << 2 | 1u << 3 | (n == 2 ? 1u << 4 : 0);
+		d->bad = true;
+	}
+	if (d->line_want == 0 || (n > 0 && d->reading != 3)) {
+		d->state = uu_is_eol(d, c) ? UU_LINE : UU_SKIP;
+		return 0;
+	}
+	note_others(d);
+	d->state = UU_DATA;
+	for (unsigned i = 0; i < n; i++)
+		w += uu_data(d, i == 0 ? 'n' : 'd', out + w);
+	return w + uu_data(d, c, out + w);
+}
+
 /* Behind an e at the start of a line. */
 static size_t uu_end_word(struct decode *d, unsigned char c, unsigned char *out)
 {
-	if (d->state == UU_E && c == 'n') {
+	const bool is_blank_behind = d->state == UU_END && is_blank(c);
+
+	if (is_blank_behind)
+		d->others |= 1u << 3;
+	if (d->state == UU_E && c == 'n')
 		d->state = UU_EN;
-	} else if (d->state == UU_EN && c == 'd') {
-		d->state = UU_END;
-	} else if (d->state == UU_END && (is_eol(c) || is_blank(c))) {
+	else if (d->state == UU_EN && c == 'd')
+		d->state = d->reading == 4 ? UU_DONE : UU_END;
+	else if (d->state == UU_END && (is_eol(c) || (is_blank_behind && d->reading != 3)))
 		d->state = UU_DONE;
-	} else if (d->state == UU_E && d->line_want > 0) {
-		note_others(d);
-		d->state = UU_DATA;
+	else
+		return uu_no_end(d, c, out);
+	return 0;
+}
+
+static size_t uu_in_line(struct decode *d, unsigned char c, unsigned char *out)
+{
+	switch ((enum uu_state)d->state) {
+	case UU_LINE:
+		uu_line_start(d, c);
+		break;
+	case UU_DATA:
 		return uu_data(d, c, out);
-	} else {
-		d->others |= 1u << 2;
-		d->bad = true;
-		d->state = is_eol(c) ? UU_LINE : UU_SKIP;
+	case UU_E:
+	case UU_EN:
+	case UU_END:
+		return uu_end_word(d, c, out);
+	case UU_SKIP:
+		if (uu_is_eol(d, c))
+			d->state = UU_LINE;
+		break;
+	case UU_DONE:
+		break;
 	}
 	return 0;
 }
 
+/* Some readers take long lines in pieces. */
+static size_t uu_step(struct decode *d, unsigned char c, unsigned char *out)
+{
+	const bool is_cut = ++d->col == DECODE_UU_PIECE;
+	size_t w = uu_in_line(d, c, out);
+
+	if (uu_is_eol(d, c)) {
+		d->col = 0;
+	} else if (is_cut && (d->reading == 3 || d->reading == 4)) {
+		if (d->state == UU_DATA)
+			w += uu_line_end(d, out + w);
+		if (d->state != UU_DONE)
+			d->state = UU_LINE;
+		d->col = 0;
+	} else if (is_cut) {
+		d->others |= 1u << 3 | 1u << 4;
+	}
+	return w;
+}
+
+/* A CR without LF is an octet like others to reading 4. */
 static size_t uu_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out)
 {
 	size_t w = 0;
 
 	for (size_t i = 0; i < n && d->state != UU_DONE; i++) {
-		unsigned char c = in[i];
-		switch ((enum uu_state)d->state) {
-		case UU_LINE:
-			uu_line_start(d, c);
-			break;
-		case UU_DATA:
-			w += uu_data(d, c, out + w);
-			break;
-		case UU_E:
-		case UU_EN:
-		case UU_END:
-			w += uu_end_word(d, c, out + w);
-			break;
-		case UU_SKIP:
-			if (is_eol(c))
-				d->state = UU_LINE;
-			break;
-		case UU_DONE:
-			break;
+		const bool is_alone = d->was_cr && in[i] != '\n';
+		d->was_cr = in[i] == '\r';
+		if (is_alone) {
+			d->others |= 1u << 4;
+			w += d->reading == 4 ? uu_step(d, '\r', out + w) : 0;
 		}
+		if (in[i] != '\r' || d->reading != 4)
+			w += uu_step(d, in[i], out + w);
 	}
 	return w;
+}
+
+/* A CR at the end of all ends a line to each reading. */
+static size_t uu_end(struct decode *d, unsigned char *out)
+{
+	if (d->was_cr && d->reading == 4)
+		return uu_step(d, '\n', out);
+	return d->state == UU_DATA ? uu_line_end(d, out) : 0;
 }
 
 /* ---- yEnc ---------------------------------------------------------------- */
@@ -426,7 +688,7 @@ size_t decode_end(struct decode *d, unsigned char *out)
 	case DECODE_QP:
 		return qp_end(d, out);
 	case DECODE_UU:
-		return d->state == UU_DATA ? uu_line_end(d, out) : 0;
+		return uu_end(d, out);
 	case DECODE_YENC:
 	case DECODE_IDENTITY:
 		break;

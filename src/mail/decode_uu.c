@@ -68,7 +68,7 @@ static const struct begin *begin_of(const char *p, size_t n)
 /* Where nothing comes of it, it is a name as it stands. */
 static void name_decode(struct decode_uu *out, const char *p, size_t n)
 {
-	unsigned char name[NAME_CODE_MAX + 2 * 80];
+	unsigned char name[NAME_CODE_MAX + 2 * DECODE_HELD];
 	struct decode d;
 
 	if (n > NAME_CODE_MAX) {
@@ -182,5 +182,53 @@ bool decode_uu_find(const char *text, size_t len, size_t *from, bool is_announce
 	*from = end;
 	out->body = text + p;
 	out->body_len = end - p;
+	out->is_ended = len - end >= 3 && memcmp(text + end, "end", 3) == 0 &&
+		(len - end == 3 || is_eol(text[end + 3]));
+	return true;
+}
+
+/* The octets of the next line, or piece of one, with its end. */
+static size_t piece_at(const char *p, size_t len, unsigned reading)
+{
+	const size_t max = len < DECODE_UU_PIECE ? len : DECODE_UU_PIECE;
+
+	for (size_t n = 0; n < max; n++)
+		if (p[n] == '\n' || (p[n] == '\r' && reading == 3))
+			return n + 1;
+	return max;
+}
+
+bool decode_uu_find_first(const char *text, size_t len, unsigned reading, struct pace *pace,
+	struct decode_uu *out)
+{
+	const char *spaces = reading == 3 ? " " : " \t\n\v\f\r";
+	size_t n;
+
+	for (size_t p = 0; p < len; p += n) {
+		n = piece_at(text + p, len - p, reading);
+		if (n > 5 && memcmp(text + p, "begin", 5) == 0 && text[p + 5] != '\0' &&
+		    strchr(spaces, text[p + 5]) != NULL) {
+			*out = (struct decode_uu){ .kind = DECODE_UU, .body = text + p + n,
+				.body_len = len - p - n };
+			return true;
+		}
+		if (!pace_on(pace, n))
+			break;
+	}
+	return false;
+}
+
+bool decode_uu_is_plain(const char *text, size_t len, struct pace *pace)
+{
+	size_t n;
+
+	for (size_t p = 0; p < len; p += n) {
+		const char *lf = memchr(text + p, '\n', len - p);
+		n = lf != NULL ? (size_t)(lf + 1 - text) - p : len - p;
+		const char *cr = memchr(text + p, '\r', n);
+		if (n > DECODE_UU_PIECE || (cr != NULL && cr + 1 != lf) || !pace_on(pace, n) ||
+		    (n > 3 && memcmp(text + p, "end", 3) == 0 && !is_eol(text[p + 3])))
+			return false;
+	}
 	return true;
 }

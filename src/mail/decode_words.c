@@ -127,7 +127,7 @@ static bool word_parse(const char *p, size_t n, struct word *w)
 
 static void word_decode_b(const struct word *w, struct sink *s)
 {
-	unsigned char out[64 + 80];
+	unsigned char out[64 + DECODE_HELD];
 	struct decode d;
 
 	decode_init(&d, DECODE_BASE64);

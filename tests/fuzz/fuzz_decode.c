@@ -11,7 +11,7 @@
 static unsigned decode_pieces(enum decode_kind kind, unsigned reading, const uint8_t *in, size_t n,
 	unsigned mode, struct fuzz_text *out)
 {
-	unsigned char last[80];
+	unsigned char last[DECODE_HELD];
 	unsigned seed = 7;
 	size_t total = n;
 	struct decode d;
@@ -20,17 +20,17 @@ static unsigned decode_pieces(enum decode_kind kind, unsigned reading, const uin
 	d.reading = reading;
 	while (n > 0) {
 		size_t k = fuzz_piece(mode, &seed, n);
-		unsigned char *piece = malloc(k + 80);
+		unsigned char *piece = malloc(k + DECODE_HELD);
 		must(piece != NULL);
 		size_t w = decode_push(&d, in, k, piece);
-		must(w <= k + 80);
+		must(w <= k + DECODE_HELD);
 		fuzz_add(out, piece, w);
 		free(piece);
 		in += k;
 		n -= k;
 	}
 	size_t w = decode_end(&d, last);
-	must(w <= sizeof last && out->len + w <= total + 80);
+	must(w <= sizeof last && out->len + w <= total + DECODE_HELD);
 	fuzz_add(out, last, w);
 	return d.others;
 }
@@ -48,12 +48,37 @@ static void try_reading(enum decode_kind kind, unsigned reading, const uint8_t *
 	}
 }
 
-static bool is_same(const struct fuzz_text *a, const struct fuzz_text *b)
+/* Octets up to the next LF, of which CRs in front of it are no part. */
+static size_t line_len(const struct fuzz_text *t, size_t at, size_t *next_out)
 {
-	return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
+	const uint8_t *p = (const uint8_t *)t->p + at, *lf = memchr(p, '\n', t->len - at);
+	size_t n = lf != NULL ? (size_t)(lf - p) : t->len - at;
+
+	*next_out = at + n + (lf != NULL);
+	while (lf != NULL && n > 0 && p[n - 1] == '\r')
+		n--;
+	return n;
 }
 
-/* A reading that is not announced gives what an announced one gives, or 0. */
+static bool is_same(const struct fuzz_text *a, const struct fuzz_text *b, bool is_any_eol)
+{
+	size_t i = 0, k = 0;
+
+	if (!is_any_eol)
+		return a->len == b->len && (a->len == 0 || memcmp(a->p, b->p, a->len) == 0);
+	while (i < a->len && k < b->len) {
+		size_t next_i, next_k;
+		const size_t n = line_len(a, i, &next_i);
+		if (n != line_len(b, k, &next_k) || memcmp(a->p + i, b->p + k, n) != 0)
+			return false;
+		i = next_i;
+		k = next_k;
+	}
+	return i == a->len && k == b->len;
+}
+
+/* A reading that is not announced gives what an announced one gives, or 0; in
+ * quoted-printable not with the same line ends. */
 static void try_kind(enum decode_kind kind, const uint8_t *in, size_t n)
 {
 	struct fuzz_text out[DECODE_READINGS] = { { NULL, 0, 0 } };
@@ -67,7 +92,7 @@ static void try_kind(enum decode_kind kind, const uint8_t *in, size_t n)
 	for (unsigned r = 0; r < DECODE_READINGS; r++) {
 		bool known = false;
 		for (unsigned k = 0; k < DECODE_READINGS; k++)
-			known |= (others & 1u << k) != 0 && is_same(&out[r], &out[k]);
+			known |= (others & 1u << k) != 0 && is_same(&out[r], &out[k], kind == DECODE_QP);
 		must(known);
 	}
 	for (unsigned r = 0; r < DECODE_READINGS; r++)
@@ -89,6 +114,10 @@ static void try_uu_find(const char *text, size_t n, bool is_announced)
 		before = from;
 	}
 	must(from == n && octets <= n);
+	(void)decode_uu_is_plain(text, n, NULL);
+	for (unsigned r = 3; r <= 4; r++)
+		must(!decode_uu_find_first(text, n, r, NULL, &f) ||
+			(f.body > text + 5 && f.body + f.body_len == text + n));
 }
 
 static void try_words(const char *text, size_t n, size_t size)

@@ -24,13 +24,13 @@ struct got {
 /* Each piece is decoded into a block of just the promised size. */
 static size_t push_guarded(struct decode *d, const void *in, size_t n, unsigned char *out)
 {
-	unsigned char *piece = malloc(n + 80), *copy = malloc(n + (n == 0));
+	unsigned char *piece = malloc(n + DECODE_HELD), *copy = malloc(n + (n == 0));
 
 	need(piece != NULL && copy != NULL);
 	memcpy(copy, in, n);
-	memset(piece, GUARD, n + 80);
+	memset(piece, GUARD, n + DECODE_HELD);
 	size_t w = decode_push(d, copy, n, piece);
-	need(w <= n + 80);
+	need(w <= n + DECODE_HELD);
 	memcpy(out, piece, w);
 	free(piece);
 	free(copy);
@@ -40,8 +40,8 @@ static size_t push_guarded(struct decode *d, const void *in, size_t n, unsigned 
 static struct got decode_all(enum decode_kind kind, const void *in, size_t n, unsigned mode)
 {
 	struct split cut = split_init(mode);
-	struct got g = { malloc(2 * n + 160), 0, false, 0 };
-	unsigned char last[80];
+	struct got g = { malloc(2 * n + 2 * DECODE_HELD), 0, false, 0 };
+	unsigned char last[DECODE_HELD];
 	struct decode d;
 
 	need(g.data != NULL);
@@ -49,7 +49,7 @@ static struct got decode_all(enum decode_kind kind, const void *in, size_t n, un
 	for (size_t at = 0; at < n;) {
 		size_t k = split_next(&cut, n - at);
 		g.n += push_guarded(&d, (const char *)in + at, k, g.data + g.n);
-		need(g.n <= n + 80);
+		need(g.n <= n + DECODE_HELD);
 		at += k;
 	}
 	size_t k = decode_end(&d, last);
@@ -248,6 +248,10 @@ START_TEST(readings)
 {
 #define BLANKS_79 "                                        " \
 	"                                       "
+#define DIGITS_10 "0123456789"
+#define DIGITS_50 DIGITS_10 DIGITS_10 DIGITS_10 DIGITS_10 DIGITS_10
+#define DIGITS_120 DIGITS_50 DIGITS_50 DIGITS_10 DIGITS_10
+#define DIGITS_250 DIGITS_120 DIGITS_120 DIGITS_10
 	static const struct reading_row rows[] = {
 		{ DECODE_BASE64, "QUJD\r\n", { "ABC", NULL, NULL, NULL } },
 		{ DECODE_BASE64, "QUI=\r\n", { "AB", NULL, NULL, NULL } },
@@ -263,33 +267,74 @@ START_TEST(readings)
 		{ DECODE_BASE64, "QUI_QUJD", { "AB\x10P\x90", NULL, NULL, "AB" } },
 		{ DECODE_BASE64, "QUI=_Q=UJD", { "ABP\x90", "AB", "AB\x10P\x90", "AB",
 		  "AB@\x05", "AB" } },
-		{ DECODE_QP, "a=\r\nb \r\n", { "ab\r\n", NULL, NULL, NULL } },
-		{ DECODE_QP, "a=\r\r\nb", { "a\r\nb", "ab", "ab", NULL } },
+		{ DECODE_QP, "a=\r\nb \r\n", { "ab\r\n", NULL, NULL, "ab \r\n" } },
+		{ DECODE_QP, "a=\r\r\nb", { "a\r\nb", "ab", "ab", NULL, "ab", "ab" } },
 		{ DECODE_QP, "a=" BLANKS_79 "  \r\nb",
-		  { "a=" BLANKS_79 "\r\nb", "ab", "ab", NULL } },
-		{ DECODE_QP, "a" BLANKS_79 " b", { "a" BLANKS_79 " b", "a" BLANKS_79 "b", NULL, NULL } },
-		{ DECODE_QP, "a" BLANKS_79 "b", { "a" BLANKS_79 "b", NULL, NULL, NULL } },
-		{ DECODE_QP, "a" BLANKS_79 "  \nb", { "a" BLANKS_79 " \nb", "a\nb", NULL, NULL } },
-		{ DECODE_QP, "a=\v\r\nb", { "a=\v\r\nb", NULL, "ab" } },
-		{ DECODE_QP, "a= \f\t\nb", { "a= \f\nb", NULL, "ab" } },
-		{ DECODE_QP, "a=\v", { "a=\v", NULL, "a" } },
-		{ DECODE_QP, "a=\vb", { "a=\vb", NULL, NULL } },
+		  { "a=" BLANKS_79 "\r\nb", "ab", "ab", "a=" BLANKS_79 "  \r\nb",
+		  "a=" BLANKS_79 "  \nb", "ab" } },
+		{ DECODE_QP, "a" BLANKS_79 " b", { "a" BLANKS_79 " b", "a" BLANKS_79 "b" } },
+		{ DECODE_QP, "a" BLANKS_79 "b", { "a" BLANKS_79 "b" } },
+		{ DECODE_QP, "a" BLANKS_79 "  \nb",
+		  { "a" BLANKS_79 " \nb", "a\nb", NULL, "a" BLANKS_79 "  \nb", NULL, "a\nb" } },
+		{ DECODE_QP, "a=\v\r\nb", { "a=\v\r\nb", NULL, "ab", NULL, NULL, "ab" } },
+		{ DECODE_QP, "a= \f\t\nb",
+		  { "a= \f\nb", NULL, "ab", "a= \f\t\nb", "a= \f\t\nb", "ab" } },
+		{ DECODE_QP, "a=\v", { "a=\v", NULL, "a", "a" } },
+		{ DECODE_QP, "a=\vb", { "a=\vb" } },
 		{ DECODE_QP, "a\v\r\nb\f \nc\vd\v",
-		  { "a\v\r\nb\f\nc\vd\v", NULL, "a\r\nb\nc\vd\v" } },
-		{ DECODE_QP, "a=\r\t\nb", { "a\nb", NULL, "ab" } },
-		{ DECODE_QP, "a=\r\v\r\nb", { "a\v\r\nb", NULL, "ab" } },
-		{ DECODE_QP, "a=\rb=\nc", { "abc", NULL, "a=\rbc" } },
-		{ DECODE_QP, "a=\r\r\t\nb", { "a\r\nb", "a\nb", "ab" } },
+		  { "a\v\r\nb\f\nc\vd\v", NULL, "a\r\nb\nc\vd\v", "a\v\r\nb\f \nc\vd\v", NULL,
+		  "a\nb\nc\vd\v" } },
+		{ DECODE_QP, "a=\r\t\nb", { "a\nb", NULL, "ab", "a\t\nb", "ab", "ab" } },
+		{ DECODE_QP, "a=\r\v\r\nb", { "a\v\r\nb", NULL, "ab", NULL, "ab", "ab" } },
+		{ DECODE_QP, "a=\rb=\nc", { "abc", NULL, "a=\rbc", NULL, "ac", "a=\rbc" } },
+		{ DECODE_QP, "a=\r\r\t\nb", { "a\r\nb", "a\nb", "ab", "a\r\t\nb", "ab", "ab" } },
 		{ DECODE_QP, "a=" BLANKS_79 "  \r\t\nb",
-		  { "a=" BLANKS_79 "\r\nb", "a\nb", "ab" } },
+		  { "a=" BLANKS_79 "\r\nb", "a\nb", "ab", "a=" BLANKS_79 "  \r\t\nb",
+		  "a=" BLANKS_79 "  \r\t\nb", "ab" } },
 		{ DECODE_QP, "a=\v" BLANKS_79 "  \nb",
-		  { "a=\v" BLANKS_79 " \nb", "a=\v\nb", "ab" } },
-		{ DECODE_UU, "#86)C\n#86)C\nend\n", { "abcabc", NULL, NULL, NULL } },
-		{ DECODE_UU, "#86)C\n`\n#86)C\nend\n", { "abcabc", "abc", NULL, NULL } },
-		{ DECODE_UU, "#86)C\n`\nend\n#86)C\n", { "abc", NULL, NULL, NULL } },
-		{ DECODE_UU, "#86)C\n`ome words\n#86)C\n", { "abcabc", "abc", NULL, NULL } },
-		{ DECODE_UU, "#86)C\nc86)C\nend\n", { "abc", NULL, "abcabc", NULL } },
-		{ DECODE_UU, "e86)C86)\nend\n", { "", NULL, "abcab", NULL } },
+		  { "a=\v" BLANKS_79 " \nb", "a=\v\nb", "ab", "a=\v" BLANKS_79 "  \nb",
+		  "a=\v" BLANKS_79 "  \nb", "ab" } },
+		{ DECODE_QP, "a=\rjunk\nb",
+		  { "ajunk\nb", NULL, "a=\rjunk\nb", NULL, "ab", "a=\rjunk\nb" } },
+		{ DECODE_QP, "a=\rj\rk", { "aj\rk", NULL, "a=\rj\rk", NULL, "a", "a=\rj\rk" } },
+		{ DECODE_QP, "a==41=\nb", { "a=Ab", NULL, NULL, "a==41b", "a=41b" } },
+		{ DECODE_QP, "a=X=41=4=41=\r=42",
+		  { "a=XA=4AB", NULL, "a=XA=4A=\rB", "a=X=41=4=41B", "a=XA=4A", "a=XA=4A=\rB" } },
+		{ DECODE_QP, "a=4x=41", { "a=4xA" } },
+		{ DECODE_QP, "a \r\nb\t\nc", { "a\r\nb\nc", NULL, NULL, "a \r\nb\t\nc" } },
+		{ DECODE_QP, "a= \nb= ", { "ab", NULL, NULL, "a= \nb", "a= \nb= ", "ab= " } },
+		{ DECODE_QP, "a  \rb", { "a\rb", NULL, NULL, "a  \rb", NULL, "a  \rb" } },
+		{ DECODE_QP, "a\r\n=01",
+		  { "a\r\n\x01", NULL, NULL, NULL, "a\n\x01", "a\n\x01" } },
+		{ DECODE_QP, "=01=0D\r\n",
+		  { "\x01\r\r\n", NULL, NULL, NULL, "\x01\r\n", "\x01\n" } },
+		/* In pieces of 255 octets. */
+		{ DECODE_QP, DIGITS_250 "abcd==41",
+		  { DIGITS_250 "abcd=A", NULL, NULL, DIGITS_250 "abcd==41", DIGITS_250 "abcd=41",
+		  DIGITS_250 "abcdA" } },
+		{ DECODE_QP, "\n" DIGITS_250 "abc=41",
+		  { "\n" DIGITS_250 "abcA", NULL, NULL, NULL, NULL, "\n" DIGITS_250 "abc=41" } },
+		{ DECODE_QP, DIGITS_250 "abc  \nx",
+		  { DIGITS_250 "abc\nx", NULL, NULL, DIGITS_250 "abc  \nx", NULL,
+		  DIGITS_250 "abc  \nx" } },
+		{ DECODE_QP, DIGITS_250 "abcd=\nx",
+		  { DIGITS_250 "abcdx", NULL, NULL, NULL, NULL, DIGITS_250 "abcd\nx" } },
+		{ DECODE_QP, DIGITS_250 DIGITS_250 "abcdefgh==\n=41",
+		  { DIGITS_250 DIGITS_250 "abcdefgh=A", NULL, NULL,
+		  DIGITS_250 DIGITS_250 "abcdefgh==\nA", DIGITS_250 DIGITS_250 "abcdefgh=\nA",
+		  DIGITS_250 DIGITS_250 "abcdefgh=\nA" } },
+		{ DECODE_UU, "#86)C\n#86)C\nend\n", { "abcabc" } },
+		{ DECODE_UU, "#86)C\nend#86)\n#86)C\n",
+		  { "abcabc", NULL, NULL, "abc8@\xd8X\x90" "abc", "abc" } },
+		{ DECODE_UU, "#86)C\r#86)C\n#86)C\n",
+		  { "abcabcabc", NULL, NULL, NULL, "abcabc" } },
+		{ DECODE_UU, "#86)C!" DIGITS_120 "x#86)C\n",
+		  { "abc", NULL, NULL, "abcabc", "abcabc" } },
+		{ DECODE_UU, "#86)C\n`\n#86)C\nend\n", { "abcabc", "abc" } },
+		{ DECODE_UU, "#86)C\n`\nend\n#86)C\n", { "abc" } },
+		{ DECODE_UU, "#86)C\n`ome words\n#86)C\n", { "abcabc", "abc" } },
+		{ DECODE_UU, "#86)C\nc86)C\nend\n", { "abc", NULL, "abcabc" } },
+		{ DECODE_UU, "e86)C86)\nend\n", { "", NULL, "abcab", "abcab" } },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -10,10 +10,10 @@
 
 static void check_body(const struct decode_uu *f, const char *out)
 {
-	unsigned char got[200];
+	unsigned char got[600];
 	struct decode d;
 
-	ck_assert_uint_lt(f->body_len, sizeof got - 80);
+	ck_assert_uint_lt(f->body_len, sizeof got - 2 * DECODE_HELD);
 	decode_init(&d, f->kind);
 	size_t n = decode_push(&d, (const unsigned char *)f->body, f->body_len, got);
 	n += decode_end(&d, got + n);
@@ -99,6 +99,80 @@ START_TEST(uu_find_announced)
 		}
 	}
 	ck_assert(!decode_uu_find(text, sizeof text - 1, &from, true, NULL, &f));
+}
+END_TEST
+
+static void check_first(const char *text, unsigned reading, const char *body)
+{
+	struct decode_uu f;
+	const bool found = decode_uu_find_first(text, strlen(text), reading, NULL, &f);
+
+	ck_assert_msg(found == (body != NULL), "%u: %s", reading, text);
+	if (!found)
+		return;
+	ck_assert_str_eq(f.body, body);
+	ck_assert_uint_eq(f.body_len, strlen(body));
+}
+
+/* What begins the one file for those who look for no other. */
+START_TEST(uu_find_first)
+{
+#define COL_127 "M23456789012345678901234567890123456789012345678901234567890123" \
+	"4567890123456789012345678901234567890123456789012345678901234567"
+	static const struct { const char *text, *eols, *lf; } rows[] = {
+		{ "begin 644 x\n#0V%T\nend\nbegin 1 y\n", "#0V%T\nend\nbegin 1 y\n",
+			"#0V%T\nend\nbegin 1 y\n" },
+		{ "prose\r\nbegin x\r\n#0V%T", "#0V%T", "#0V%T" },
+		{ "begin\ve\n#0V%T", NULL, "#0V%T" }, { "begin\n#0V%T", NULL, "#0V%T" },
+		{ "begin\r\n#0V%T", NULL, "#0V%T" }, { "a\rbegin x\n#0V%T", "#0V%T", NULL },
+		{ "BEGIN x\n", NULL, NULL }, { "beginning\n", NULL, NULL }, { "begin", NULL, NULL },
+		{ "", NULL, NULL }, { " begin x\n", NULL, NULL },
+		{ "\n" COL_127 "begin x\n#0V%T", "#0V%T", "#0V%T" },
+		{ COL_127 COL_127 "begin x\n#0V%T", "#0V%T", "#0V%T" },
+		{ COL_127 " begin x\n", NULL, NULL }, { "\r" COL_127 "begin x\n#0V%T", "#0V%T", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		/* The CR of CR LF is of the line, its LF of the next one. */
+		check_first(rows[i].text, 3, rows[i].eols != NULL && strchr(rows[i].text, '\r') != NULL &&
+			strstr(rows[i].text, "\r\n#") != NULL ? "\n#0V%T" : rows[i].eols);
+		check_first(rows[i].text, 4, rows[i].lf);
+	}
+	/* What does not fit into its piece is data. */
+	check_first("begin " COL_127 "#0V%T", 4, "234567#0V%T");
+}
+END_TEST
+
+/* Lines that all who read uuencode cut and end in one way. */
+START_TEST(uu_is_plain)
+{
+	static const struct { const char *text; bool is_plain; } rows[] = {
+		{ "", true }, { "begin 644 x\r\n#0V%T\r\n`\r\nend\r\n", true },
+		{ "#0V%T\nend", true }, { "#0V%T\nend\r", false }, { "a\rb\n", false },
+		{ "a\r\r\n", false }, { "endx\n", false }, { "end \n", false }, { "end\n", true },
+		{ COL_127, true }, { COL_127 "\n", false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		ck_assert_msg(decode_uu_is_plain(rows[i].text, strlen(rows[i].text), NULL) ==
+			rows[i].is_plain, "%s", rows[i].text);
+}
+END_TEST
+
+START_TEST(uu_find_is_ended)
+{
+	static const struct { const char *text; bool is_ended; } rows[] = {
+		{ "begin 644 x\n#0V%T\nend\n", true }, { "begin 644 x\n#0V%T\nend", true },
+		{ "begin 644 x\n#0V%T\nend \n", false }, { "begin 644 x\n#0V%T\nEND\n", false },
+		{ "begin 644 x\n#0V%T\nbegin 644 y\n", false }, { "begin 644 x\n#0V%T\n", false },
+	};
+	struct decode_uu f;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		ck_assert(decode_uu_find(rows[i].text, strlen(rows[i].text), &(size_t){ 0 }, true, NULL,
+			&f));
+		ck_assert_msg(f.is_ended == rows[i].is_ended, "%s", rows[i].text);
+	}
 }
 END_TEST
 
@@ -193,6 +267,9 @@ int main(void)
 	tcase_add_test(t, yenc_find);
 	tcase_add_test(t, uu_find);
 	tcase_add_test(t, uu_find_announced);
+	tcase_add_test(t, uu_find_first);
+	tcase_add_test(t, uu_is_plain);
+	tcase_add_test(t, uu_find_is_ended);
 	tcase_add_test(t, uu_find_long_name);
 	tcase_add_test(t, uu_find_long_encoded_name);
 	tcase_add_test(t, uu_find_many);

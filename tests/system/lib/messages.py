@@ -142,6 +142,17 @@ def odd_encodings():
     def attached(encoding, body):
         return multipart(TEXT_PART, attachment(body, encoding))
 
+    def tar_in_qp(name, encoded):
+        header = (name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % len(EICAR)
+                  + b"0" * 11 + b"\0" + b" " * 8 + b"0").ljust(257, b"\0") + b"ustar\00000"
+        header = header.ljust(512, b"\0")
+        tar = header[:148] + b"%06o\0 " % sum(header) + header[156:] + EICAR.ljust(512, b"\0")
+        rest = tar[len(name):]
+        return attached(b"quoted-printable", encoded + b"".join(
+            b"=\r\n" + b"".join(b"=%02X" % c for c in rest[i:i + 24])
+            for i in range(0, len(rest), 24)) + b"\r\n")
+
+    file = uu(EICAR)
     forwarded = (b"From: a@example.org\r\nSubject: =0D=0A=0D=0Afoo bar=0D=0A\r\n"
                  b"Content-Type: application/octet-stream\r\n"
                  b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(EICAR))
@@ -161,6 +172,17 @@ def odd_encodings():
         "soft_break_with_a_vertical_tab": attached(b"quoted-printable",
                                                    EICAR[:9] + b"=\x0b\r\n" + EICAR[9:]),
         "line_end_with_a_form_feed": attached(b"quoted-printable", EICAR + b"\x0c\r\n\r\n"),
+        "tar_with_blanks_before_a_line_end": tar_in_qp(b"a  \r\nb", b"a  \r\nb"),
+        "tar_with_a_line_end": tar_in_qp(b"a\nb", b"a\r\nb"),
+        "tar_with_an_equals_sign": tar_in_qp(b"a=41b", b"a==41b"),
+        "tar_with_three_octets_as_they_are": tar_in_qp(b"a=x=41b", b"a=x=41b"),
+        # The line is read in pieces of 255 octets; with "=" at the end of one.
+        "tar_with_a_soft_break_in_a_line": tar_in_qp(b"x" * 95, b"=78" * 84 + b"xx==78" + b"x" * 8),
+        "uuencode_in_a_piece": attached(b"x-uuencode", b"M" * 127 + file),
+        "uuencode_with_a_vertical_tab": attached(b"x-uuencode", b"text\r\n" + file.replace(
+            b"begin 644 ", b"begin\v")),
+        "uuencode_without_a_name": attached(b"x-uuencode", b"text\r\n" + file.replace(
+            b"begin 644 eicar.com", b"begin")),
         # More decoys than boundaries are guessed.
         "nul_that_joins_lines": head() + b"MIME-Version: 1.0\r\n"
                                 b"Content-Type: multipart/mixed; bound\0junk\r\nary=b\r\n\r\n"
