@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -1425,6 +1426,27 @@ START_TEST(no_engine)
 }
 END_TEST
 
+#if defined HAVE_LIBARCHIVE && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+/* An archive whose decoder is to have 4 GiB is over the limit where there is memory for
+ * others, and unavailable only where there is none for these either. */
+START_TEST(archive_asks_for_memory)
+{
+	static const char lzma[] = "\x5d\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+		"\x00\x3c\x6b\xbd\xff\xff\xff\xff\xe0\x00\x00\x00";
+	const rlim_t octets = _i == 0 ? 1u << 30 : 96u << 20;
+	const struct rlimit limit = { octets, octets };
+
+	ck_assert(run_until(lzma, sizeof lzma - 1, now_ms() + 60000, NULL));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_CLEAN);
+	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &limit), 0);
+	ck_assert(run_until(lzma, sizeof lzma - 1, now_ms() + 60000, NULL));
+	ck_assert_uint_eq(verdict.av, _i == 0 ? VERDICT_AV_OVERLIMIT : VERDICT_AV_UNAVAILABLE);
+	ck_assert_ptr_nonnull(strstr(verdict.reason, "memory"));
+}
+END_TEST
+#define HAS_MEMORY_TEST 1
+#endif
+
 int main(void)
 {
 	Suite *s = suite_create("task");
@@ -1487,5 +1509,8 @@ int main(void)
 	tcase_add_test(t, headings);
 	tcase_add_test(t, message_in_file_in_message);
 	tcase_add_test(t, no_engine);
+#ifdef HAS_MEMORY_TEST
+	tcase_add_loop_test(t, archive_asks_for_memory, 0, 2);
+#endif
 	return unit_run(s);
 }
