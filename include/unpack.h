@@ -62,6 +62,8 @@ size_t unpack_position(const struct unpack *u);
 size_t unpack_member_position(const struct unpack *u);
 /* Was a header passed over, or taken that says two things of a size? */
 bool unpack_is_damaged(const struct unpack *u);
+/* Was a gzip read to its end though the sum and the size behind it are missing? */
+bool unpack_lacks_tail(struct unpack *u);
 /* Has memory run out? Then nothing is known of the archive. */
 bool unpack_is_short(const struct unpack *u);
 /* Why it is broken or damaged. */

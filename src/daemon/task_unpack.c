@@ -276,8 +276,8 @@ bool task_unpack(struct task *t, const struct magic *m, enum unpack_way way,
 	else if (on && !r->is_over && !r->is_quiet && (r->end == UNPACK_ENCRYPTED ||
 	    !r->is_guess || r->members > 0))
 		note_failure(t, u, r->end, r->name);
-	if (on && r->end == UNPACK_END && unpack_is_damaged(u) && !r->is_quiet &&
-	    (!r->is_guess || r->members > 0))
+	if (on && r->end == UNPACK_END && !r->is_quiet && (!r->is_guess || r->members > 0) &&
+	    (unpack_is_damaged(u) || (unpack_lacks_tail(u) && !r->is_hint)))
 		note_failure(t, u, UNPACK_BROKEN, r->name);
 	/* Work, lest a file be gone through from each of many places in it. */
 	on = on && task_charge(t, unpack_position(u));

@@ -35,6 +35,7 @@
 #define LZMA_HEAD 13u          /* octets: properties, dictionary, size */
 #define LZMA_SIZE_AT 5u
 #define LZMA_SIZE_ODD 10u      /* not zero: a size of 2^40 or more */
+#define GZIP_TAIL 8u           /* octets of sum and size, neither of which is compared */
 #define RETRIES_MAX 1000u      /* headers in a row that say: try the next */
 
 struct unpack {
@@ -43,6 +44,7 @@ struct unpack {
 	size_t len, at;
 	char head[LZMA_HEAD];      /* read in place of the data's */
 	bool has_head;
+	bool may_lack_tail;        /* read as though GZIP_TAIL more octets came */
 	unpack_go_on_fn go_on;
 	void *arg;
 	bool is_stopped, is_dead;  /* dead: there is nothing to read */
@@ -99,6 +101,12 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **block)
 		n = sizeof u->head;
 	}
 	u->at += n;
+	if (n == 0 && u->may_lack_tail) {
+		static const char tail[GZIP_TAIL];
+		u->may_lack_tail = false;
+		*block = tail;
+		n = sizeof tail;
+	}
 	return (la_ssize_t)n;
 }
 
@@ -292,6 +300,8 @@ struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void 
 	}
 	if (f == MAGIC_LZMA)
 		drop_odd_size(u);
+	/* Readers show a file before they miss what should stand behind it. */
+	u->may_lack_tail = f == MAGIC_GZIP;
 	const locale_t old = call_begin();
 	if (set_up(u, f, way) != ARCHIVE_OK) {
 		keep_error(u);
@@ -418,6 +428,16 @@ bool unpack_is_damaged(const struct unpack *u)
 	return u->is_damaged;
 }
 
+bool unpack_lacks_tail(struct unpack *u)
+{
+	const la_int64_t read = archive_filter_bytes(u->a, -1);
+
+	if (read <= 0 || (uint64_t)read <= u->len)
+		return false;
+	snprintf(u->why, sizeof u->why, "truncated gzip input");
+	return true;
+}
+
 bool unpack_is_short(const struct unpack *u)
 {
 	return u->is_short;
@@ -493,6 +513,12 @@ size_t unpack_member_position(const struct unpack *u)
 }
 
 bool unpack_is_damaged(const struct unpack *u)
+{
+	(void)u;
+	return false;
+}
+
+bool unpack_lacks_tail(struct unpack *u)
 {
 	(void)u;
 	return false;

@@ -1426,6 +1426,27 @@ START_TEST(no_engine)
 }
 END_TEST
 
+#ifdef HAVE_LIBARCHIVE
+/* Readers show what is in it before they miss its sum and size; where it stands at the
+ * start of a file that these are missing is news. */
+START_TEST(gzip_without_a_tail)
+{
+	static const char octets[] =
+		"\x4a\x55\x4e\x4b\x4a\x55\x4e\x4b\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x8b\x30"
+		"\xf5\x57\x0c\x50\x75\x70\x0c\x88\x36\x89\x09\x88\x8a\x30\x35\xd1\x08\x88\xd3\x34"
+		"\x77\x76\xd6\x34\xaf\x55\x71\xf5\x74\x76\x0c\xd2\x0d\x0e\x71\xf4\x73\x71\x0c\x72"
+		"\xd1\x75\xf4\x0b\xf1\x0c\xf3\x0c\x0a\x0d\xd6\x0d\x71\x0d\x0e\xd1\x75\xf3\xf4\x71"
+		"\x55\x54\xf1\xd0\xf6\xd0\x02\x00";
+
+	ck_assert(run_until(octets, sizeof octets - 1, now_ms() + 60000, NULL));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED);
+	ck_assert(run_until(octets + 8, sizeof octets - 1 - 8, now_ms() + 60000, NULL));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_INFECTED | VERDICT_AV_NOTSCANNED);
+	ck_assert_ptr_nonnull(strstr(verdict.reason, "truncated gzip"));
+}
+END_TEST
+#endif
+
 #if defined HAVE_LIBARCHIVE && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 /* An archive whose decoder is to have 4 GiB is over the limit where there is memory for
  * others, and unavailable only where there is none for these either. */
@@ -1509,6 +1530,9 @@ int main(void)
 	tcase_add_test(t, headings);
 	tcase_add_test(t, message_in_file_in_message);
 	tcase_add_test(t, no_engine);
+#ifdef HAVE_LIBARCHIVE
+	tcase_add_test(t, gzip_without_a_tail);
+#endif
 #ifdef HAS_MEMORY_TEST
 	tcase_add_loop_test(t, archive_asks_for_memory, 0, 2);
 #endif
