@@ -245,17 +245,19 @@ static bool qp_step(struct decode *d, unsigned char c, unsigned char **out)
 	return false;
 }
 
-/* Whether a line ends with CR LF or LF matters where the octets are no text. In
- * blocks that compilers make one step of. */
+/* Whether a line ends with CR LF or LF matters where the octets are no text: where one
+ * is less than TAB, of eight at a time. */
 static void qp_note_binary(struct decode *d, const unsigned char *out, size_t n)
 {
-	for (size_t i = 0; i < n && !d->is_binary;) {
-		const size_t end = n - i > 64 ? i + 64 : n;
-		unsigned found = 0;
-		for (; i < end; i++)
-			found |= out[i] < '\t';
-		d->is_binary = found != 0;
+	const uint64_t ones = UINT64_MAX / 255;
+	size_t i = 0;
+
+	for (uint64_t v; n - i >= sizeof v && !d->is_binary; i += sizeof v) {
+		memcpy(&v, out + i, sizeof v);
+		d->is_binary = ((v - '\t' * ones) & ~v & 0x80 * ones) != 0;
 	}
+	for (; i < n && !d->is_binary; i++)
+		d->is_binary = out[i] < '\t';
 	if (d->is_binary)
 		d->others |= d->pending;
 }
@@ -389,7 +391,8 @@ static size_t qp_piece(struct decode *d, unsigned char *out)
 	while (is_line && n > 0 && (is_blank(p[n - 1]) || (p[n - 1] >= '\n' && p[n - 1] <= '\r')))
 		n--;
 	for (size_t i = 0; i < n;) {
-		if (n - i > 2 && p[i] == '=' && hex_value(p[i + 1]) >= 0 && hex_value(p[i + 2]) >= 0) {
+		if (n - i > 2 && p[i] == '=' && hex_value(p[i + 1]) >= 0 &&
+		    hex_value(p[i + 2]) >= 0) {
 			out[w++] = (unsigned char)(hex_value(p[i + 1]) << 4 | hex_value(p[i + 2]));
 			i += 3;
 			is_cr = i == n && out[w - 1] == '\r';
