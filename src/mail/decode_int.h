@@ -1,6 +1,7 @@
 /* decode_int.h - octets that all parts of decode look at:
  *   decode.c        transfer encodings as streams
  *   decode_kind.c   their names
+ *   decode_qp.c     quoted-printable
  *   decode_run.c    base64 where it is clean
  *   decode_uu.c     encoded files in a text
  *   decode_words.c  header text: charsets, encoded words */
@@ -8,6 +9,13 @@
 #define ESETS_DECODE_INT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+struct decode;
+
+/* decode_push and decode_end of quoted-printable. */
+size_t decode_qp_push(struct decode *d, const unsigned char *in, size_t n, unsigned char *out);
+size_t decode_qp_end(struct decode *d, unsigned char *out);
 
 static inline bool is_blank(int c)
 {
