@@ -20,14 +20,22 @@ enum odd {
 	ODD_WORDS = 8,           /* before the colon: the same */
 	ODD_OCTET = 16,          /* control or 8 bit, before the colon: Python */
 	ODD_CONTINUES_NOTHING = 32, /* mutt, which takes it away */
-	ODD_FROM = 64,           /* an mbox line, not the first: mutt and Python pass over it */
-	ODD_FROM_NO_COLON = 128  /* where mutt does not: in a part */
+	ODD_NUL_FIRST = 64,      /* to C programs an empty line: mutt takes it away */
+	ODD_CR_FIRST = 128,      /* the same to who strips the spaces at its end ... */
+	ODD_SPACE_FIRST = 256,   /* ... and this, VT or FF */
+	/* An mbox line, not the first. */
+	ODD_FROM_NO_COLON = 512, /* mutt in a part */
+	ODD_FROM_QUOTED = 1024,  /* Python, which passes over those without a ">" */
+	ODD_FROM_UNDATED = 2048, /* mutt in a message, which passes over those with ">" or date */
+	ODD_FROM_DATED = 4096    /* or like it: the first may have one and the next not */
 };
-_Static_assert(ODD_FROM_NO_COLON == 1u << (MIME_ODD_KINDS - 1), "kinds");
+_Static_assert(ODD_FROM_DATED == 1u << (MIME_ODD_KINDS - 1), "kinds");
+#define ODD_FROM (ODD_FROM_NO_COLON | ODD_FROM_QUOTED | ODD_FROM_UNDATED | ODD_FROM_DATED)
 
 /* Readers that agree on what a line is. */
 struct view {
 	unsigned seen;           /* enum odd */
+	unsigned n_dated;        /* of ODD_FROM_DATED that count: each does */
 	bool has_white_cut, has_odd_cut;
 	bool is_open, is_begun;  /* in an odd line; in its first line */
 	bool is_field;           /* it is a field too */
@@ -45,6 +53,8 @@ struct reader {
 	struct mime_head *h;
 	struct pace *pace;
 	struct mime_value *strong, *weak; /* the fields that a continuation belongs to */
+	size_t from;             /* where the line before begins, if it is an mbox line; 0 none */
+	size_t name, name_len;   /* of a field, if its colon follows behind spaces; 0 none */
 };
 
 struct line {
@@ -74,6 +84,7 @@ static inline size_t skip(const struct reader *r, size_t at, size_t end, bool (*
 
 static bool is_text(char c) { return !mime_is_eol(c); }
 static bool is_cr(char c) { return c == '\r'; }
+static bool is_gap(char c) { return mime_is_blank(c) || c == '\v' || c == '\f'; }
 static bool is_name(char c) { return c != ':' && (unsigned char)c > ' ' && c != 0x7f; }
 
 /* A run of CRs before an LF is one line end; each other CR may be one. */
@@ -145,15 +156,12 @@ static struct mime_values *values_of(struct mime_head *h, const char *name, size
 	return NULL;
 }
 
-/* A new field; where it is one of ours, the entry for its value. */
-static struct mime_value *field_begin(struct reader *r, const struct line *l, size_t colon)
+/* A new field, its value from at to the end of the line; where it is one of ours, the
+ * entry for that. */
+static struct mime_value *field_begin(struct reader *r, const char *name, size_t name_len,
+	const struct line *l, size_t at, bool is_weak)
 {
-	const char *p = r->p + l->start;
-	size_t name = colon;
-
-	while (name > 0 && mime_is_blank(p[name - 1]))
-		name--;
-	struct mime_values *vs = values_of(r->h, p, name);
+	struct mime_values *vs = values_of(r->h, name, name_len);
 	if (vs == NULL)
 		return NULL;
 	values_squeeze(vs);
@@ -162,8 +170,41 @@ static struct mime_value *field_begin(struct reader *r, const struct line *l, si
 		return NULL;
 	}
 	struct mime_value *v = &vs->v[vs->n++];
-	*v = (struct mime_value){ p + colon + 1, l->len - colon - 1, l->is_weak };
+	*v = (struct mime_value){ r->p + at, l->start + l->len - at, is_weak };
 	return v;
+}
+
+static struct mime_value *line_field(struct reader *r, const struct line *l, size_t colon)
+{
+	const char *p = r->p + l->start;
+	size_t name = colon;
+
+	while (name > 0 && mime_is_blank(p[name - 1]))
+		name--;
+	return field_begin(r, p, name, l, l->start + colon + 1, l->is_weak);
+}
+
+/* Some take any spaces before the colon, and those at which a header line is folded: a
+ * line without a colon may be the name of a field, and one behind it have its colon. */
+static void take_late_colon(struct reader *r, const struct line *l)
+{
+	const size_t end = l->start + l->len;
+	size_t i = l->start;
+
+	if (i == end || is_gap(r->p[i])) {
+		if (r->name_len == 0)
+			return;
+	} else {
+		i = skip(r, i, end, is_name);
+		r->name = l->start;
+		r->name_len = i - l->start;
+	}
+	i = skip(r, i, end, is_gap);
+	if (i == end)
+		return;
+	if (r->name_len > 0 && r->p[i] == ':')
+		r->weak = field_begin(r, r->p + r->name, r->name_len, l, i + 1, true);
+	r->name_len = 0;
 }
 
 static void value_extend(struct reader *r, struct mime_value *v, const struct line *l)
@@ -172,9 +213,10 @@ static void value_extend(struct reader *r, struct mime_value *v, const struct li
 		v->n = (size_t)(r->p + l->start + l->len - v->p);
 }
 
-/* No more than MIME_CUTS_MAX, for each of the two views: three for each kind of odd line
- * (view_take comes so far once: its beginning, its end, that of its continuations), and
- * one line of blanks; and the end of the header. */
+/* No more than MIME_CUTS_MAX, for each of the two views: four for each kind of odd line
+ * and each dated mbox line (view_take comes so far once: its beginning, its end, that of
+ * its continuations, and the mbox line before it), two for a line of blanks; and for the
+ * end of the header. */
 static void cut_add(struct reader *r, size_t fields_end, size_t body)
 {
 	struct mime_head *h = r->h;
@@ -186,25 +228,72 @@ static void cut_add(struct reader *r, size_t fields_end, size_t body)
 	h->cuts[h->n_cuts++] = (struct mime_cut){ fields_end, body, is_odd };
 }
 
+static bool has_content_field(const struct mime_head *h)
+{
+	return h->type.n + h->encoding.n + h->disposition.n + h->name.n + h->location.n > 0;
+}
+
+/* Python, which passes over "From ", takes it for the body's first line where it is the
+ * header's last. */
+static void from_cut(struct reader *r)
+{
+	if (r->from > 0 && has_content_field(r->h))
+		cut_add(r, r->from, r->from);
+}
+
 static void white_cut(struct reader *r, struct view *v, const struct line *l)
 {
-	if (!v->has_white_cut)
-		cut_add(r, l->start, l->next);
+	if (v->has_white_cut)
+		return;
+	from_cut(r);
+	cut_add(r, l->start, l->next);
 	v->has_white_cut = true;
 }
 
 static bool is_from(const char *p, size_t n)
 {
-	return str_istarts(p, n, "From ") || str_istarts(p, n, ">From ");
+	return (n >= 5 && memcmp(p, "From ", 5) == 0) || (n >= 6 && memcmp(p, ">From ", 6) == 0);
+}
+
+static unsigned oddity_of_first(char c)
+{
+	switch (c) {
+	case '\0':
+		return ODD_NUL_FIRST;
+	case '\r':
+		return ODD_CR_FIRST;
+	case '\v':
+	case '\f':
+		return ODD_SPACE_FIRST;
+	default:
+		return 0;
+	}
+}
+
+/* A date has a time in it. */
+static unsigned oddity_of_from(const char *p, size_t n)
+{
+	const char *colon = memchr(p, ':', n);
+	const unsigned odd = *p == '>' ? ODD_FROM_QUOTED : ODD_FROM_UNDATED;
+
+	if (colon == NULL)
+		return odd | ODD_FROM_NO_COLON;
+	for (; *p != '>' && colon != NULL; colon = memchr(colon + 1, ':', n - (size_t)(colon + 1 - p)))
+		if (colon[-1] >= '0' && colon[-1] <= '9')
+			return ODD_FROM_DATED;
+	return odd;
 }
 
 /* What is odd about a line, up to its colon; enum odd. A NUL ends it for C programs. */
 static unsigned oddity(const struct reader *r, size_t start, size_t end)
 {
 	const char *p = r->p;
-	unsigned odd = 0;
+	const unsigned odd_first = oddity_of_first(p[start]);
+	unsigned odd = odd_first;
 	size_t i = start;
 
+	if (is_from(p + start, end - start))
+		return oddity_of_from(p + start, end - start);
 	for (; i < end && p[i] != ':' && p[i] != '\0'; i++) {
 		if (i % PACE_OCTETS == PACE_OCTETS - 1 && !pace_on(r->pace, PACE_OCTETS))
 			return 0;
@@ -215,17 +304,9 @@ static unsigned oddity(const struct reader *r, size_t start, size_t end)
 		odd |= odd & ODD_BLANK ? ODD_WORDS : 0;
 		odd |= (unsigned char)p[i] < ' ' || (unsigned char)p[i] > 0x7e ? ODD_OCTET : 0;
 	}
-	const bool has_colon = i < end && p[i] == ':';
-	if (is_from(p + start, end - start))
-		return has_colon ? ODD_FROM : ODD_FROM_NO_COLON;
-	if (!has_colon)
-		return ODD_NO_COLON;
+	if (i == end || p[i] != ':')
+		return odd_first | ODD_NO_COLON;
 	return i == start ? ODD_COLON_FIRST : odd;
-}
-
-static bool has_content_field(const struct mime_head *h)
-{
-	return h->type.n + h->encoding.n + h->disposition.n + h->name.n + h->location.n > 0;
 }
 
 /* The body begins at the odd line, or behind it. A field in that line does not count. */
@@ -241,12 +322,18 @@ static void odd_cut(struct reader *r, const struct view *v, size_t body)
  * An mbox line is a mailbox too, so the first odd line may be one. */
 static void view_take(struct reader *r, struct view *v, unsigned odd, size_t start, bool is_field)
 {
-	const bool is_new = (odd & ~v->seen) != 0;
-	const bool is_more = v->has_odd_cut && (odd & (ODD_FROM | ODD_FROM_NO_COLON)) != 0;
+	const bool is_dated = odd == ODD_FROM_DATED, is_new = is_dated || (odd & ~v->seen) != 0;
+	const bool is_more = v->has_odd_cut && (odd & ODD_FROM) != 0;
 
 	v->seen |= odd;
 	if (!is_new || ((is_field || is_more) && !has_content_field(r->h)))
 		return;
+	if (is_dated && v->n_dated == MIME_DATED_MAX) {
+		r->h->is_over = true;
+		return;
+	}
+	v->n_dated += is_dated;
+	from_cut(r);
 	v->has_odd_cut = true;
 	v->is_open = v->is_begun = true;
 	v->is_field = is_field;
@@ -303,7 +390,7 @@ static void take_weak_line(struct reader *r, const struct line *l, size_t colon)
 	else if (mime_is_blank(r->p[l->start]) || colon == 0)
 		value_extend(r, r->weak, l);
 	else
-		r->weak = field_begin(r, l, colon);
+		r->weak = line_field(r, l, colon);
 }
 
 /* Returns false at the end of the header. */
@@ -324,6 +411,7 @@ static bool take_line(struct reader *r, const struct line *l)
 	if (l->is_weak) {
 		take_weak_line(r, l, colon);
 	} else if (l->len == 0 && !l->ends_weak) {
+		from_cut(r);
 		cut_add(r, l->start, l->next);
 		return false;
 	} else if (is_white(r, l)) {
@@ -333,10 +421,15 @@ static bool take_line(struct reader *r, const struct line *l)
 		value_extend(r, r->weak, l);
 	} else if (colon > 0) {
 		r->weak = NULL;
-		r->strong = field_begin(r, l, colon);
+		r->strong = line_field(r, l, colon);
 	} else if (!is_mbox) {
 		r->strong = r->weak = NULL;
 	}
+	if (colon > 0)
+		r->name_len = 0;
+	else if (!is_mbox)
+		take_late_colon(r, l);
+	r->from = is_from(p, l->len) ? l->start : 0;
 	return true;
 }
 

@@ -12,15 +12,17 @@
 
 #define MIME_VALUES_MAX 4u       /* different values of one field */
 #define MIME_VALUE_MAX 16384u    /* octets of a value looked at */
-#define MIME_ODD_KINDS 8u        /* of lines that may be no header lines */
-#define MIME_CUTS_MAX (2 * (3 * MIME_ODD_KINDS + 1) + 1) /* see cut_add */
+#define MIME_ODD_KINDS 13u       /* of lines that may be no header lines; the last counts ... */
+#define MIME_DATED_MAX 4u        /* ... so often: dated mbox lines in one header */
+#define MIME_CUTS_MAX (2 * (4 * (MIME_ODD_KINDS - 1 + MIME_DATED_MAX) + 2) + 2) /* see cut_add */
 #define MIME_BOUNDARY_MAX 256u   /* RFC 2046 allows 70 */
 #define MIME_BOUNDARIES_MAX 6u
 
 struct mime_value {
 	const char *p;
 	size_t n;
-	bool is_weak;            /* only a reader that takes a bare CR as a line end has it */
+	bool is_weak;            /* only some readers have it: that take a bare CR as a line end,
+	                          * or any space before the colon */
 };
 
 struct mime_values {

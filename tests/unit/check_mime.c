@@ -219,6 +219,41 @@ static const struct row plain_rows[] = {
 	{ "the same in a text", "A: b\nFrom x\nFrom y: z\nbad\nmore\n", {
 		"0 text/plain i A >From x\nFrom y: z\nbad\nmore\n",
 		"0 text/plain i A >bad\nmore\n", "0 text/plain i A >more\n" }, 3, false },
+	{ "no mbox line", B64 "From x: y\nX: y\nfrom b: c\nQ:\n\nz", {
+		"0 text/plain b A >from b: c\nQ:\n\nz" }, 0, false },
+	{ "quoted mbox line behind another", B64 "From x\nX: y\n>From b\nQ:\n\nz", {
+		"0 text/plain b A >>From b\nQ:\n\nz", "0 text/plain b A >Q:\n\nz" }, 0, false },
+	{ "mbox lines with and without a date", B64 "From a 10:00\nX: y\nFrom b:\nQ:\nFrom b 10:x\n"
+		"R:\n\nz", { "0 text/plain b A >From b:\nQ:\nFrom b 10:x\nR:\n\nz",
+		"0 text/plain b A >From b 10:x\nR:\n\nz" }, 0, false },
+	{ "mbox line last", B64 "From x\nFrom y\nX: y\nFrom z\n\nz", {
+		"0 text/plain b A >From z\n\nz" }, 0, false },
+	{ "mbox line last before an odd one", B64 "From x\nFrom y\nX: y\nFrom z\n:x\n\nz", {
+		"0 text/plain b A >From z\n:x\n\nz" }, 0, false },
+	{ "mbox line last before a bare CR", B64 "From x\nFrom y\nX: y\rFrom z\r\rz\n\n", {
+		"0 text/plain b A >From z\r\rz\n\n" }, 0, true },
+	/* Spaces before the colon, line ends among them. */
+	{ "folded before the colon", "Subject: x\nContent-Transfer-Encoding\n : base64\n\nz", {
+		"0 text/plain b A >z", "0 text/plain i A >z" }, 0, false },
+	{ "the same, and in its value", "Content-Type \n\t\n : multipart/mixed;\n boundary=x\n\n"
+		"--x\nContent-Transfer-Encoding\n\n : base64\n\nz\n--x\n"
+		"Content-Transfer-Encoding\n\t:base64\n\nz\n--x--\n", {
+		"1 text/plain b A >z", "1 text/plain i A > : base64\n\nz" }, 0, false },
+	{ "folded behind a bare CR", "Subject: x\rContent-Transfer-Encoding\r : base64\n\nz", {
+		"0 text/plain b A >z", "0 text/plain i A >z" }, 0, true },
+	{ "VT before the colon", "Content-Type: text/html\nContent-Transfer-Encoding \v: base64\n"
+		"\nz", { "0 text/html b A >z", "0 text/html i A >z" }, 0, false },
+	{ "not folded before the colon", "Subject: x\nContent-Transfer-Encoding\n x : base64\n : "
+		"base64\nX: y\n : base64\n\nz", { "0 text/plain i A >z" }, 3, false },
+	/* Lines that are empty to some, when the other kinds are used up. */
+	{ "NUL first", B64 "\xff: y\nbad\n@Nq: x\nQ:\n\nz", { "0 text/plain b A >Q:\n\nz" }, 0,
+		false },
+	{ "CR first", B64 "\xff: y\nbad\n\rq: x\nQ:\n\nz", { "0 text/plain b A >Q:\n\nz" }, 0,
+		true },
+	{ "VT first", B64 "\xff: y\nbad\n\vq: x\nQ:\n\nz", { "0 text/plain b A >Q:\n\nz" }, 0,
+		false },
+	{ "FF first", B64 "\xff: y\nbad\n\fq: x\nQ:\n\nz", { "0 text/plain b A >Q:\n\nz" }, 0,
+		false },
 	{ "continues nothing", " a\nb\n\nd", { "0 text/plain i A > a\nb\n\nd",
 		"0 text/plain i A >b\n\nd", "0 text/plain i A >\nd", "0 text/plain i A >d" }, 4,
 		false },
@@ -1038,7 +1073,8 @@ END_TEST
 START_TEST(header_ends)
 {
 	static const char *const odd[] = { " continues:\n nothing\n", "x: y\n", "\t\n",
-		"no colon", ":first", "blank :", "two words:", "octet\x01:", "From x:", ">From x" };
+		"no colon", ":first", "blank :", "two words:", "octet\x01:", "\v:", "\x02", "\r:",
+		"From x:", ">From x:", "From x", "From 1:" };
 	const struct mime_budget b = { 100, 1000, 1000, NULL, NULL };
 	struct text t = { 0 };
 	struct many m = { 0 };
@@ -1058,9 +1094,17 @@ START_TEST(header_ends)
 		}
 	}
 	add(&t, "\nbody");
+	for (char *nul = t.p; (nul = memchr(nul, 2, t.n - (size_t)(nul - t.p))) != NULL;)
+		*nul = '\0';
 	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_DONE);
-	/* " continues" in one view and of two; the others; lines of blanks; the end */
-	ck_assert_uint_eq(m.n, 2 + 2 * 7 * 3 + 2 + 1);
+	/* " continues" in one view and of two; ten others and two dated mbox lines; a CR first
+	 * in one view; lines of blanks; the end */
+	ck_assert_uint_eq(m.n, 2 + 2 * 12 * 3 + 3 + 2 + 1);
+	t.n = m.n = 0;
+	add(&t, "Content-Name: x\n");
+	for (int i = 0; i < 5; i++)
+		add(&t, "From x 1:\n");
+	ck_assert_int_eq(mime_walk(t.p, t.n, &b, count_part, &m), MIME_OVER_BUDGET);
 	free(t.p);
 }
 END_TEST

@@ -153,6 +153,8 @@ def odd_encodings():
             for i in range(0, len(rest), 24)) + b"\r\n")
 
     file = uu(EICAR)
+    single = head() + b"MIME-Version: 1.0\r\n"
+    split = base64.b64encode(EICAR).replace(b"I", b"I:", 1) + b"\r\n"
     forwarded = (b"From: a@example.org\r\nSubject: =0D=0A=0D=0Afoo bar=0D=0A\r\n"
                  b"Content-Type: application/octet-stream\r\n"
                  b"Content-Transfer-Encoding: base64\r\n\r\n" + b64(EICAR))
@@ -189,6 +191,16 @@ def odd_encodings():
                                 + b"".join(b"--d%d\r\n\r\ntext\r\n" % n for n in range(7))
                                 + b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                                 + b64(EICAR) + b"--b--\r\n",
+        "line_that_is_empty_to_some": single + b"Content-Transfer-Encoding: base64\r\n"
+                                      b"A\x80: x\r\nbogus\r\n\x0bB: x\r\n" + split,
+        "quoted_mbox_line_behind_another": single + b"Content-Transfer-Encoding: base64\r\n"
+                                           b"From a\r\nX: y\r\n>From b\r\n" + split,
+        "no_mbox_line_behind_one": single + b"Content-Transfer-Encoding: base64\r\n"
+                                   b"From a: b\r\nX: y\r\nfrom b: c\r\n" + split,
+        "folded_before_the_colon": (single + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                                    b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                                    + b64(EICAR) + b"--b--\r\n").replace(
+                                        b"Encoding:", b"Encoding\r\n :"),
     }
 
 
