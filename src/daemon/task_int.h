@@ -19,6 +19,8 @@ struct task_cuts;
  * transfer encoding off. */
 enum { TASK_IS_MESSAGE = 1, TASK_IS_FILE = 2, TASK_IS_RAW = 4 };
 
+struct task_range { const char *p; size_t n; };
+
 struct task {
 	const struct scan_request *r;
 	struct verdict *v;
@@ -41,6 +43,9 @@ struct task {
 	unsigned mail_guesses;           /* of these messages only begin like one */
 	unsigned mime_depth;             /* multiparts in each other, of all messages around */
 	bool root_is_decoded;            /* walks an encoded multipart's content */
+	struct task_range file;          /* what a reader has as one: the outermost message, */
+	                                 /* or what was decoded last */
+	struct task_range *nul_headers;  /* task_nul.c's: the last one of each depth */
 	bool in_allowed;                 /* object, or one around it, is in av_allow_hash */
 	unsigned allowed;                /* finds that did not count */
 	struct task_held *held;          /* finds in what is around, innermost first */
@@ -183,5 +188,17 @@ bool task_look_into(struct task *t, const char *data, size_t len, const char *na
 /* Scans what lies inside a message. root_is_decoded: the encoding that its
  * header names has been taken off already. */
 bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded);
+/* As a message, in one reading of its NULs. */
+enum mime_result task_walk_octets(struct task *t, const char *msg, size_t len);
+
+/* ---- task_nul.c: more readings where there are NULs, else nothing ---------- */
+
+/* Of a whole message. */
+enum mime_result task_walk_nuls(struct task *t, const char *msg, size_t len);
+/* Of a part whose header has some. */
+bool task_walk_nul_header(struct task *t, const struct mime_part *p);
+/* Of a part in quoted-printable; name and is: of task_scan_encoded. */
+bool task_scan_nul_quoted(struct task *t, const struct mime_part *p, const char *name,
+	unsigned is);
 
 #endif

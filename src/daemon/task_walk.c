@@ -5,6 +5,7 @@
  * scanned; nor is S/MIME that is not in clear text. */
 #include "task_int.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -259,13 +260,15 @@ static bool scan_part(struct task *t, const struct mime_part *p)
 
 	part_name(p, name, sizeof name);
 	const unsigned is = kind_of_part(t, p, name), raw = is_raw_to_some(p) ? TASK_IS_RAW : 0;
+	if (!task_walk_nul_header(t, p))
+		return false;
 	if (is_excluded(t, p) && !p->is_multipart && !p->is_message)
 		return task_take_object(t);
 	note_hidden(t, p, name);
 	if (p->is_multipart)
 		return on_multipart(t, p);
 	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is | raw) ||
-	    !scan_raw_uuencoded(t, p, name))
+	    !task_scan_nul_quoted(t, p, name, is) || !scan_raw_uuencoded(t, p, name))
 		return false;
 	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
 	    guess_is_base64(&t->pace, p->body, p->body_len))
@@ -299,60 +302,9 @@ static bool walk_goes_on(void *arg)
 	return task_goes_on(arg);
 }
 
-/* The octets without NULs, or without these and the rest of their lines, line
- * end included. Returns how many. */
-static size_t copy_without_nul(struct task *t, char *copy, const char *msg, size_t len,
-	bool is_line_cut)
-{
-	bool in_cut = false;
-	size_t n = 0;
-
-	for (size_t at = 0, end; at < len && pace_on(&t->pace, 0); at = end) {
-		end = pace_end(at, len);
-		for (size_t i = at; i < end; i++) {
-			in_cut |= is_line_cut && msg[i] == '\0';
-			if (msg[i] != '\0' && !in_cut)
-				copy[n++] = msg[i];
-			in_cut &= msg[i] != '\n';
-		}
-		pace_on(&t->pace, end - at);
-	}
-	return n;
-}
-
-static enum mime_result walk_without_nul(struct task *t, const char *msg, size_t len,
-	bool is_line_cut, const struct mime_budget *b)
-{
-	if (!task_charge(t, len))
-		return MIME_STOPPED;
-	char *copy = task_alloc(t, len);
-	if (copy == NULL)
-		return MIME_STOPPED;
-	const size_t n = copy_without_nul(t, copy, msg, len, is_line_cut);
-	const bool outer = t->in_guess;
-	t->in_guess = true;
-	enum mime_result got = t->pace.is_over ? MIME_STOPPED : mime_walk(copy, n, b, on_part, t);
-	t->in_guess = outer;
-	task_free(t, copy, len);
-	return got;
-}
-
-/* Some readers take no notice of NULs; where lines are C strings, one hides the
- * rest of its line and joins the next to it. What is inside has none any more, so
- * there are these two copies of a message. */
-static enum mime_result walk_nul_readings(struct task *t, const char *msg, size_t len,
-	const struct mime_budget *b)
-{
-	if (len == 0 || memchr(msg, '\0', len) == NULL)
-		return MIME_DONE;
-	const enum mime_result got = walk_without_nul(t, msg, len, false, b);
-	if (got == MIME_STOPPED)
-		return got;
-	const enum mime_result cut = walk_without_nul(t, msg, len, true, b);
-	return cut == MIME_DONE ? got : cut;
-}
-
-bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
+/* The octets, as one message. What lies in the one that is walked already is a piece of
+ * the same file to readers. */
+enum mime_result task_walk_octets(struct task *t, const char *msg, size_t len)
 {
 	/* Multiparts are reported too, though they are no objects. */
 	const unsigned depth = t->mime_depth < MIME_DEPTH_MAX ? MIME_DEPTH_MAX - t->mime_depth : 0;
@@ -360,17 +312,33 @@ bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is
 		.max_parts = 2 * t->objects_left + 64, .max_headers = MIME_HEADERS_MAX,
 		.work_left = &t->walk_left,
 		.go_on = walk_goes_on };
+	struct task_range headers[MIME_DEPTH_MAX + 2] = { { 0 } };
+	const struct task_range outer = t->file;
+	struct task_range *const outer_headers = t->nul_headers;
+
+	if ((uintptr_t)msg < (uintptr_t)outer.p ||
+	    (uintptr_t)msg + len > (uintptr_t)outer.p + outer.n)
+		t->file = (struct task_range){ msg, len };
+	t->nul_headers = headers;
+	const enum mime_result got = mime_walk(msg, len, &b, on_part, t);
+	t->nul_headers = outer_headers;
+	t->file = outer;
+	return got;
+}
+
+bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is_decoded)
+{
 	const bool outer = t->root_is_decoded;
 	enum mime_result got;
 
 	if (!task_enter(t))
 		return true; /* what lies beside it is still looked at */
 	t->root_is_decoded = root_is_decoded;
-	got = mime_walk(msg, len, &b, on_part, t);
+	got = task_walk_octets(t, msg, len);
 	if (got == MIME_OVER_BUDGET)
 		task_over_limit(t, "the message has too many parts, levels or header lines");
 	if (got != MIME_STOPPED)
-		got = walk_nul_readings(t, msg, len, &b);
+		got = task_walk_nuls(t, msg, len);
 	t->root_is_decoded = outer;
 	task_leave(t);
 	if (got == MIME_OVER_BUDGET)

@@ -279,6 +279,38 @@ START_TEST(what_nobody_can_see_is_not_clean)
 }
 END_TEST
 
+/* Where lines are C strings in pieces: 1023 octets in a header, 255 in a quoted-printable
+ * body, of which those count that are seen. */
+START_TEST(found_where_a_nul_hides_a_piece)
+{
+	static const struct { const char *before, *behind; size_t n; } rows[] = {
+		{ "Content-Transfer-Encoding: @ 7bit;", " base64;\r\n7bit;: x\r\n\r\n", 989 },
+		{ "Subject: x\r\nContent-Transfer-Encoding:\r\n @ 7bit;", " base64;\r\n7bit;: x\r\n\r\n",
+			989 },
+		{ "Content-Transfer-Encoding: base64\r\nA: x\r\n @", "\r\n B: x\r\n:", 5 },
+		{ "Content-Transfer-Encoding: quoted-printable\r\n\r\n@",
+			"=58=35=4F=21=50=25=40=41=50=5B=34=5C=50=5A=58=35=34=28=50=5E=29=37=43=43=29=\r\n"
+			"=37=7D=24=45=49=43=41=52=2D=53=54=41=4E=44=41=52=44=2D=41=4E=54=49=56=49=52=\r\n"
+			"=55=53=2D=54=45=53=54=2D=46=49=4C=45=21=24=48=2B=48=2A\r\n", 254 } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char fill[1024] = "";
+		memset(fill, 'x', rows[i].n);
+		fill[rows[i].n] = '\0';
+		/* The last one goes on behind its end. */
+		for (unsigned is_part = 0; is_part < (i < 3 ? 2 : 1); is_part++) {
+			char *msg = text("%s%s%s%s%s\r\n%s", is_part ? "Content-Type: multipart/mixed; "
+				"boundary=B\r\n\r\n--B\r\n" : "", rows[i].before, fill, rows[i].behind,
+				i < 3 ? base64(eicar) : "", is_part ? "--B--\r\n" : "");
+			const size_t n = strlen(msg);
+			*strchr(msg, '@') = '\0';
+			ck_assert(run_until(msg, n, now_ms() + 60000, NULL));
+			ck_assert_msg(verdict.av & VERDICT_AV_INFECTED, "%zu: %s", i, rows[i].before);
+		}
+	}
+}
+END_TEST
+
 /* What a NUL does to a header or a boundary is for the reader to say. */
 START_TEST(found_where_there_are_nuls)
 {
@@ -1487,6 +1519,7 @@ int main(void)
 	tcase_add_test(t, found_in_an_attached_message);
 	tcase_add_test(t, what_nobody_can_see_is_not_clean);
 	tcase_add_test(t, found_where_there_are_nuls);
+	tcase_add_test(t, found_where_a_nul_hides_a_piece);
 	tcase_add_test(t, found_with_odd_boundaries);
 	tcase_add_test(t, found_in_an_attached_message_as_it_stands);
 	tcase_add_test(t, an_encoded_message_is_no_long_header);

@@ -5,8 +5,10 @@ source tree is itself an alarm for a virus scanner or a spam filter."""
 
 import base64
 import binascii
+import io
 import quopri
 import random
+import zipfile
 
 EICAR = (b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR" + b"-STANDARD-ANTIVIRUS-" + b"TEST-FILE!$H+H*")
 GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*" + b"GTUBE" + b"-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -59,6 +61,13 @@ def nested(message, depth, boundary=b"=_n"):
         message = multipart(TEXT_PART, (b"Content-Type: message/rfc822\r\n", message),
                             boundary=boundary + b"%d" % level)
     return message
+
+
+def zipped():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("eicar.com", EICAR)
+    return out.getvalue()
 
 
 def eicar_variants():
@@ -154,6 +163,7 @@ def odd_encodings():
 
     file = uu(EICAR)
     single = head() + b"MIME-Version: 1.0\r\n"
+    qp_all = b"".join(b"=%02X" % c for c in EICAR) + b"\r\n"
     split = base64.b64encode(EICAR).replace(b"I", b"I:", 1) + b"\r\n"
     forwarded = (b"From: a@example.org\r\nSubject: =0D=0A=0D=0Afoo bar=0D=0A\r\n"
                  b"Content-Type: application/octet-stream\r\n"
@@ -191,6 +201,17 @@ def odd_encodings():
                                 + b"".join(b"--d%d\r\n\r\ntext\r\n" % n for n in range(7))
                                 + b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
                                 + b64(EICAR) + b"--b--\r\n",
+        # Where lines are read in pieces, a NUL hides no more than the piece.
+        "nul_that_hides_a_piece": single + b"Content-Transfer-Encoding: \0 7bit;"
+                                  + b"x" * 988 + b" quoted-printable;\r\n7bit;: x\r\n\r\n"
+                                  + qp_all,
+        "nul_that_hides_a_quoted_piece": single + b"Content-Transfer-Encoding: quoted-printable"
+                                         b"\r\n\r\n" + qp_all[:30] + b"\0" + b"x" * 224
+                                         + qp_all[30:],
+        # What is hidden does not count: the part goes on behind its end.
+        "nul_that_hides_the_end": multipart(TEXT_PART, attachment(
+            (b"a\0" + b"x" * 253) * 9 + b"\r\n\r\n", b"quoted-printable", b"e.zip"))
+            + b"=\r\n".join(b"=%02X" % c for c in zipped()) + b"\r\n",
         "line_that_is_empty_to_some": single + b"Content-Transfer-Encoding: base64\r\n"
                                       b"A\x80: x\r\nbogus\r\n\x0bB: x\r\n" + split,
         "quoted_mbox_line_behind_another": single + b"Content-Transfer-Encoding: base64\r\n"
@@ -198,8 +219,8 @@ def odd_encodings():
         "no_mbox_line_behind_one": single + b"Content-Transfer-Encoding: base64\r\n"
                                    b"From a: b\r\nX: y\r\nfrom b: c\r\n" + split,
         "folded_before_the_colon": (single + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-                                    b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                                    + b64(EICAR) + b"--b--\r\n").replace(
+                                    b"--b\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+                                    b"\r\n" + qp_all + b"--b--\r\n").replace(
                                         b"Encoding:", b"Encoding\r\n :"),
     }
 
