@@ -215,8 +215,8 @@ static void value_extend(struct reader *r, struct mime_value *v, const struct li
 
 /* No more than MIME_CUTS_MAX, for each of the two views: four for each kind of odd line
  * and each dated mbox line (view_take comes so far once: its beginning, its end, that of
- * its continuations, and the mbox line before it), two for a line of blanks; and for the
- * end of the header. */
+ * its continuations, and the mbox line before it), two for a line of blanks; and two for
+ * the end of the header and for an mbox line that is its first. */
 static void cut_add(struct reader *r, size_t fields_end, size_t body)
 {
 	struct mime_head *h = r->h;
@@ -393,6 +393,20 @@ static void take_weak_line(struct reader *r, const struct line *l, size_t colon)
 		r->weak = line_field(r, l, colon);
 }
 
+/* An mbox line that is the first. One with a date, so with a colon, is passed over by most
+ * and common in mailboxes. mutt ends the header of a part at another, and takes that away,
+ * and Python at one with ">". */
+static void take_mbox_line(struct reader *r, const struct line *l)
+{
+	const char *p = r->p + l->start;
+
+	if (memchr(p, ':', l->len) != NULL)
+		return;
+	if (*p == '>')
+		cut_add(r, 0, 0);
+	cut_add(r, l->next, l->next);
+}
+
 /* Returns false at the end of the header. */
 static bool take_line(struct reader *r, const struct line *l)
 {
@@ -405,7 +419,9 @@ static bool take_line(struct reader *r, const struct line *l)
 		cut_add(r, l->start, l->start);
 		return false;
 	}
-	if (!is_mbox)
+	if (is_mbox)
+		take_mbox_line(r, l);
+	else
 		take_odd(r, l, colon);
 	r->has_line |= !is_mbox;
 	if (l->is_weak) {

@@ -14,7 +14,7 @@
 #define MIME_VALUE_MAX 16384u    /* octets of a value looked at */
 #define MIME_ODD_KINDS 13u       /* of lines that may be no header lines; the last counts ... */
 #define MIME_DATED_MAX 4u        /* ... so often: dated mbox lines in one header */
-#define MIME_CUTS_MAX (2 * (4 * (MIME_ODD_KINDS - 1 + MIME_DATED_MAX) + 2) + 2) /* see cut_add */
+#define MIME_CUTS_MAX (2 * (4 * (MIME_ODD_KINDS - 1 + MIME_DATED_MAX) + 2) + 4) /* see cut_add */
 #define MIME_BOUNDARY_MAX 256u   /* RFC 2046 allows 70 */
 #define MIME_BOUNDARIES_MAX 6u
 

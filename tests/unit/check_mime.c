@@ -135,9 +135,14 @@ static const struct row plain_rows[] = {
 	{ "comments", "Content-Type: (a (b) c) text (d) / html (e); x=y\n"
 		"Content-Transfer-Encoding: (f) base64 (g)\n\nQ", { "0 text/html b - >Q" }, 1,
 		false },
-	{ "mbox line", "From a@b Mon Jan 1\n" B64 "\nQ", { "0 text/plain b - >Q" }, 1, false },
-	{ "quoted mbox line", ">From a@b Mon Jan 1\n" B64 "\nQ", { "0 text/plain b - >Q" }, 1,
+	{ "mbox line", "From a@b Mon Jan 1 10:00\n" B64 "\nQ", { "0 text/plain b - >Q" }, 1,
 		false },
+	{ "mbox line without a time", "From a@b Mon Jan 1\n" B64 "\nQ", {
+		"0 text/plain b A >Q", "0 text/plain i A >" B64 "\nQ" }, 2, false },
+	{ "quoted mbox line", ">From a@b 10:00\n" B64 "\nQ", { "0 text/plain b - >Q" }, 1,
+		false },
+	{ "quoted mbox line without a time", ">From a@b\n" B64 "\nQ", { "0 text/plain b A >Q",
+		"0 text/plain i A >" B64 "\nQ", "0 text/plain i A >>From a@b\n" B64 "\nQ" }, 3, false },
 	{ "8 bit in the header", "Subject: \xc3\xa4\xff\nX-\xe4: y\n" B64 "\nQ", {
 		"0 text/plain b - >Q" }, 1, false },
 	{ "NULs", "Subject: a@Nb\n" B64 "\nQ@NQ", { "0 text/plain b - >Q@Q" }, 1, false },
