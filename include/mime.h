@@ -12,7 +12,7 @@
  * boundary is known to end there: some reader may know one. Budgets are hard: what lies beyond one makes
  * the result MIME_OVER_BUDGET, though the walk goes on where it can. The work
  * is bounded by the size of the message times the depth. No allocation; the
- * stack used is 40 KB, and about 4 KB for each level of depth. */
+ * stack used is 40 KB, and about 6 KB for each level of depth. */
 #ifndef ESETS_MIME_H
 #define ESETS_MIME_H
 
