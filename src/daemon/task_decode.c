@@ -57,6 +57,33 @@ static bool scan_decoded(struct task *t, struct decode *d, const char *body, siz
 	return on;
 }
 
+/* Mail is mostly stored with LF alone at the end of lines, so readers have a part that
+ * was not encoded without its CRs; where it is no text, that makes other octets of it. */
+static bool scan_as_stored(struct task *t, const char *body, size_t len, const char *name,
+	unsigned is)
+{
+	const bool outer = t->in_guess;
+	size_t n = 0;
+
+	if (len == 0 || memchr(body, '\0', len) == NULL || memmem(body, len, "\r\n", 2) == NULL)
+		return true;
+	char *copy = task_charge(t, len) ? task_alloc(t, len) : NULL;
+	if (copy == NULL)
+		return false;
+	for (size_t at = 0, end; at < len && pace_on(&t->pace, 0); at = end) {
+		end = pace_end(at, len);
+		for (size_t i = at; i < end; i++)
+			if (body[i] != '\r' || i + 1 == len || body[i + 1] != '\n')
+				copy[n++] = body[i];
+		pace_on(&t->pace, end - at);
+	}
+	t->in_guess = true;
+	bool on = !t->pace.is_over && task_scan_content(t, copy, n, name, is);
+	t->in_guess = outer;
+	task_free(t, copy, len);
+	return on;
+}
+
 /* A part as that encoding. Where decoders disagree, as each of them; where
  * something was not decodable, or readers may not decode it, as it stands too. */
 bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, size_t len,
@@ -65,7 +92,8 @@ bool task_scan_encoded(struct task *t, enum decode_kind kind, const char *body, 
 	struct decode d;
 
 	if (kind == DECODE_IDENTITY)
-		return task_charge(t, len) && task_scan_content(t, body, len, name, is);
+		return task_charge(t, len) && task_scan_content(t, body, len, name, is) &&
+			scan_as_stored(t, body, len, name, is);
 	decode_init(&d, kind);
 	if (!scan_decoded(t, &d, body, len, name, is))
 		return false;

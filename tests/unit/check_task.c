@@ -1408,6 +1408,31 @@ START_TEST(headings)
 }
 END_TEST
 
+/* A tar that is not encoded, with a line end in its name, is whole without the CR only. */
+START_TEST(stored_with_lf)
+{
+	char tar[1024] = "a\nb", msg[2048];
+	unsigned sum = 8 * ' ';
+
+	memcpy(tar + 100, "0000644", 8);
+	memcpy(tar + 108, "0000000", 8);
+	memcpy(tar + 116, "0000000", 8);
+	sprintf(tar + 124, "%011o", (unsigned)strlen(eicar));
+	memcpy(tar + 136, "00000000000", 12);
+	memcpy(tar + 156, "0", 1);
+	memcpy(tar + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < 512; i++)
+		sum += (unsigned char)tar[i];
+	sprintf(tar + 148, "%06o", sum);
+	tar[155] = ' ';
+	memcpy(tar + 512, eicar, strlen(eicar));
+	size_t n = (size_t)sprintf(msg, "Subject: x\r\nContent-Transfer-Encoding: binary\r\n\r\na\r");
+	memcpy(msg + n, tar + 1, sizeof tar - 1);
+	ck_assert(run_until(msg, n + sizeof tar - 1, now_ms() + 60000, NULL));
+	ck_assert_msg(verdict.av == VERDICT_AV_INFECTED, "%#x %s", verdict.av, verdict.reason);
+}
+END_TEST
+
 /* Files in each other, none of which says what it is, but somebody may open each. */
 START_TEST(message_in_file_in_message)
 {
@@ -1565,6 +1590,7 @@ int main(void)
 	tcase_add_loop_test(t, mail_about_mail, 0, sizeof about_mail / sizeof about_mail[0]);
 	tcase_add_test(t, headers_under_each_other);
 	tcase_add_test(t, headings);
+	tcase_add_test(t, stored_with_lf);
 	tcase_add_test(t, message_in_file_in_message);
 	tcase_add_test(t, no_engine);
 #ifdef HAVE_LIBARCHIVE

@@ -151,12 +151,14 @@ def odd_encodings():
     def attached(encoding, body):
         return multipart(TEXT_PART, attachment(body, encoding))
 
-    def tar_in_qp(name, encoded):
+    def tar_of(name):
         header = (name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % len(EICAR)
                   + b"0" * 11 + b"\0" + b" " * 8 + b"0").ljust(257, b"\0") + b"ustar\00000"
         header = header.ljust(512, b"\0")
-        tar = header[:148] + b"%06o\0 " % sum(header) + header[156:] + EICAR.ljust(512, b"\0")
-        rest = tar[len(name):]
+        return header[:148] + b"%06o\0 " % sum(header) + header[156:] + EICAR.ljust(512, b"\0")
+
+    def tar_in_qp(name, encoded):
+        rest = tar_of(name)[len(name):]
         return attached(b"quoted-printable", encoded + b"".join(
             b"=\r\n" + b"".join(b"=%02X" % c for c in rest[i:i + 24])
             for i in range(0, len(rest), 24)) + b"\r\n")
@@ -185,6 +187,7 @@ def odd_encodings():
                                                    EICAR[:9] + b"=\x0b\r\n" + EICAR[9:]),
         "line_end_with_a_form_feed": attached(b"quoted-printable", EICAR + b"\x0c\r\n\r\n"),
         "tar_with_blanks_before_a_line_end": tar_in_qp(b"a  \r\nb", b"a  \r\nb"),
+        "tar_stored_with_lf": attached(b"8bit", tar_of(b"a\nb").replace(b"\n", b"\r\n")),
         "tar_with_a_line_end": tar_in_qp(b"a\nb", b"a\r\nb"),
         "tar_with_an_equals_sign": tar_in_qp(b"a=41b", b"a==41b"),
         "tar_with_three_octets_as_they_are": tar_in_qp(b"a=x=41b", b"a=x=41b"),
