@@ -331,7 +331,6 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		t->root = c.p;
 		t->root_len = c.len;
 		scan_all(t, &c);
-		task_mem_settle(t);
 		if (t->v->av & VERDICT_AV_INFECTED && r->opts.clean_mode != SCAN_CLEAN_NONE && r->is_mail)
 			clean(t, clean_fd_out);
 		if (r->want_as)

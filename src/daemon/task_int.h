@@ -35,7 +35,6 @@ struct task {
 	uint64_t unpack_left;            /* of the outermost archive at work */
 	uint64_t unpack_total_left;      /* of all archives */
 	unsigned n_archives;             /* in each other, at work */
-	bool is_archive_short;           /* memory ran out while one was */
 	unsigned marks;                  /* engines_mark of all objects */
 	bool in_guess;                   /* a reading few have: broken is no news */
 	bool in_net;                     /* may be a text about mail: only finds are news */
@@ -92,11 +91,8 @@ void task_mem_used(void);
  * size, and a null pointer. A failed task_realloc frees nothing. */
 void *task_alloc(struct task *t, size_t size);
 void *task_realloc(struct task *t, void *p, size_t old, size_t size);
-/* Makes the verdict unavailable, or has task_mem_settle judge; false. */
+/* Makes the verdict unavailable; false. */
 bool task_out_of_memory(struct task *t);
-/* When nothing of the task's archives is held any more: was it they who asked for too
- * much? Then the message is over the limit for good, and else unavailable for now. */
-void task_mem_settle(struct task *t);
 void task_free(struct task *t, void *p, size_t size);
 
 /* ---- task_object.c --------------------------------------------------------- */

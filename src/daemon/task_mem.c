@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #define LARGE (32u << 20)            /* the most that the C library allows here */
-#define ARCHIVE_OCTETS (256u << 20)  /* all that decoders of archives ask for in earnest */
 #define KEPT (32u << 20)             /* free at the end of the heap of a thread */
 
 static _Atomic bool is_used;         /* since task_mem_rest */
@@ -42,28 +41,9 @@ void task_mem_rest(void)
 
 bool task_out_of_memory(struct task *t)
 {
-	if (t->n_archives > 0) {
-		t->is_archive_short = true;
-		return false;
-	}
 	t->v->av |= VERDICT_AV_UNAVAILABLE;
 	task_reason(t, "out of memory");
 	return false;
-}
-
-/* The header of an archive says how much its decoder is to have, up to 4 GiB, and
- * archives stand in each other: no number that is put into one may have its mail
- * deferred for ever. */
-void task_mem_settle(struct task *t)
-{
-	if (!t->is_archive_short)
-		return;
-	void *volatile p = malloc(ARCHIVE_OCTETS);
-	if (p != NULL)
-		task_over_limit(t, "an archive asks for more memory than there is for it");
-	else
-		task_out_of_memory(t);
-	free(p);
 }
 
 void *task_alloc(struct task *t, size_t size)

@@ -255,19 +255,19 @@ bool task_unpack(struct task *t, const struct magic *m, enum unpack_way way,
 {
 	if (!task_take_object(t))
 		return false;
-	if (t->n_archives++ == 0)
-		t->unpack_left = t->r->opts.archive_max_size;
 	struct unpack *u = unpack_open(m->format, way, data, len, unpack_goes_on, t);
+	if (u == NULL)
+		return task_out_of_memory(t);
 	r->data = data;
 	r->packed = len;
 	r->format = m->format;
-	bool on = u != NULL && read_members(t, u, r, title);
-	if (u == NULL || unpack_is_short(u))
-		on = task_out_of_memory(t);
+	if (t->n_archives++ == 0)
+		t->unpack_left = t->r->opts.archive_max_size;
+	bool on = read_members(t, u, r, title);
 	t->n_archives--;
-	if (u == NULL || unpack_is_short(u)) {
+	if (unpack_is_short(u)) {
 		unpack_close(&u);
-		return on;
+		return task_out_of_memory(t);
 	}
 	if (on && r->end == UNPACK_END && r->members == 0 && !may_be_empty(m->format))
 		r->end = UNPACK_BROKEN;

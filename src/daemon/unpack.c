@@ -18,6 +18,7 @@
 
 #include "unpack.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
@@ -33,6 +34,8 @@
 
 #define BLOCK (64u << 10)      /* of the archive, between two questions */
 #define LZMA_HEAD 13u          /* octets: properties, dictionary, size */
+#define LZMA_DICTIONARY_AT 1u
+#define LZMA_DICTIONARY_MAX (256u << 20) /* the default of av_scan_archive_max_size */
 #define LZMA_SIZE_AT 5u
 #define LZMA_SIZE_ODD 10u      /* not zero: a size of 2^40 or more */
 #define GZIP_TAIL 8u           /* octets of sum and size, neither of which is compared */
@@ -110,16 +113,25 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **block)
 	return (la_ssize_t)n;
 }
 
-/* An lzma whose size is beyond all files: some readers go on to its end, as where
- * none is given, and the others take it for an error. */
-static void drop_odd_size(struct unpack *u)
+/* Of an lzma whose size is beyond all files some readers go on to its end, as where none
+ * is given, and the others take it for an error. And its dictionary is to be no larger
+ * than what may be unpacked: up to 4 GiB are asked for, at each level. */
+static void mend_head(struct unpack *u)
 {
-	u->has_head = u->len >= LZMA_HEAD &&
-		(u->data[LZMA_SIZE_ODD] != 0 || u->data[LZMA_SIZE_ODD + 1] != 0);
-	if (!u->has_head)
+	uint32_t octets;
+
+	if (u->len < LZMA_HEAD)
 		return;
 	memcpy(u->head, u->data, LZMA_HEAD);
-	memset(u->head + LZMA_SIZE_AT, 0xff, LZMA_HEAD - LZMA_SIZE_AT);
+	memcpy(&octets, u->head + LZMA_DICTIONARY_AT, sizeof octets);
+	const bool is_odd = u->head[LZMA_SIZE_ODD] != 0 || u->head[LZMA_SIZE_ODD + 1] != 0;
+	const bool is_large = le32toh(octets) > LZMA_DICTIONARY_MAX;
+	if (is_odd)
+		memset(u->head + LZMA_SIZE_AT, 0xff, LZMA_HEAD - LZMA_SIZE_AT);
+	octets = htole32(LZMA_DICTIONARY_MAX);
+	if (is_large)
+		memcpy(u->head + LZMA_DICTIONARY_AT, &octets, sizeof octets);
+	u->has_head = is_odd || is_large;
 }
 
 static la_int64_t on_skip(struct archive *a, void *arg, la_int64_t want)
@@ -299,7 +311,7 @@ struct unpack *unpack_open(enum magic_format f, enum unpack_way way, const void 
 		return NULL;
 	}
 	if (f == MAGIC_LZMA)
-		drop_odd_size(u);
+		mend_head(u);
 	/* Readers show a file before they miss what should stand behind it. */
 	u->may_lack_tail = f == MAGIC_GZIP;
 	const locale_t old = call_begin();
