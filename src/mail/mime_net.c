@@ -13,6 +13,7 @@
 #define NET_ENDS_MAX 8u    /* ends that readers may see of one part */
 #define LONG_LINE 900u     /* some read such a line in pieces */
 #define PIECE 1023u        /* mutt's */
+#define FIELD_NAME_MAX 998u /* octets of a line (RFC 5322 2.1.1) */
 #define BOUNDARY_KEPT 70u  /* RFC 2046; of a longer one a reader may drop what is more */
 
 void mime_net_add(struct walk *w, const char *p, size_t n, const struct mime_boundary *b,
@@ -188,12 +189,13 @@ static bool is_rule(const char *p, size_t n)
 /* Does a line begin there that may be a field? */
 static bool is_field_like(struct net *x, const struct search *s, size_t at)
 {
+	const size_t end = s->n - at > FIELD_NAME_MAX ? at + FIELD_NAME_MAX : s->n;
 	size_t i = at;
 
-	while (i < s->n && (unsigned char)s->p[i] > ' ' && s->p[i] != ':' && mime_goes_on(s, i))
+	while (i < end && (unsigned char)s->p[i] > ' ' && s->p[i] != ':')
 		i++;
 	mime_charge(x->w, i - at);
-	return i > at && i < s->n && s->p[i] == ':' && !is_dashes(s, at);
+	return i > at && i < end && s->p[i] == ':' && !is_dashes(s, at);
 }
 
 /* Is that line inside a part that is a message as it stands, in every reading?
@@ -430,7 +432,7 @@ static void net_long_line(struct net *x, size_t i, size_t end)
 			eol_skip(&x->s, end), true });
 }
 
-/* And its boundary may fill one, with blanks; the part begins in the same line. */
+/* And its boundary may fill one, with blanks; the header begins in the same line. */
 static void net_pieces(struct net *x)
 {
 	const char *p = x->s.p, *lf = memchr(p + x->line, '\n', x->s.n - x->line);
@@ -449,7 +451,7 @@ static void net_pieces(struct net *x)
 		if (is_last)
 			net_candidate(x, &(struct net_line){ p + i, n, eol_skip(&x->s, end), false },
 				end);
-		else
+		else if (is_field_like(x, &x->s, i + PIECE))
 			net_take(x, &(struct net_line){ p + i, n, i + PIECE, false });
 	}
 }
