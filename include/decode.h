@@ -62,8 +62,8 @@ struct decode {
 void decode_init(struct decode *d, enum decode_kind kind);
 /* "base64", "quoted-printable", "x-uuencode", "7bit", ... case-insensitive,
  * blanks, quotes and comments ignored, as is what stands behind a ';'.
- * Unknown -> identity, *known_out false. A known word followed by others
- * gives that word's kind, and *known_out false too: readers may differ. */
+ * Unknown -> identity. *known_out: it is one of RFC 2045, or uuencode, and nothing else
+ * stands beside it, so readers do not differ. */
 enum decode_kind decode_kind_parse(const char *cte, size_t n, bool *known_out);
 /* Decodes all of in; out needs room for n + DECODE_HELD octets and may not overlap
  * in.

@@ -115,6 +115,20 @@ bool task_look_into(struct task *t, const char *data, size_t len, const char *na
 		task_scan_carriers(t, data, len, name, marks);
 }
 
+/* Some readers, and unpackers, decode one without being told to. What comes out is no
+ * file again: it may be the same octets, in the reading that does not decode them. */
+static bool scan_base64_file(struct task *t, const char *data, size_t len, const char *name)
+{
+	const bool outer = t->in_guess;
+
+	if (!guess_is_base64(&t->pace, data, len))
+		return !t->pace.is_over;
+	t->in_guess = true;
+	bool on = task_scan_encoded(t, DECODE_BASE64, data, len, name, 0);
+	t->in_guess = outer;
+	return on;
+}
+
 bool task_scan_content(struct task *t, const char *data, size_t len, const char *name,
 	unsigned is)
 {
@@ -125,6 +139,8 @@ bool task_scan_content(struct task *t, const char *data, size_t len, const char 
 	bool on = is_wanted ? task_scan_object(t, data, len, name, false) : task_take_object(t);
 	if (on)
 		on = task_look_into(t, data, len, name, is);
+	if (on && (is & TASK_IS_FILE))
+		on = scan_base64_file(t, data, len, name);
 	task_scope_end(t, &scope, name);
 	return on;
 }
@@ -196,13 +212,6 @@ static void note_hidden(struct task *t, const struct mime_part *p, const char *n
 		task_note(t, VERDICT_AV_ENCRYPTED, name, "S/MIME that may be encrypted");
 }
 
-static bool on_multipart(struct task *t, const struct mime_part *p)
-{
-	if (p->encoding != DECODE_IDENTITY && !(p->depth == 0 && t->root_is_decoded))
-		return walk_encoded_multipart(t, p);
-	return task_goes_on(t); /* its children follow */
-}
-
 /* What its names make of the part; they are checked on the way. */
 static unsigned kind_of_part(struct task *t, const struct mime_part *p, const char *shown)
 {
@@ -254,6 +263,78 @@ static bool scan_raw_uuencoded(struct task *t, const struct mime_part *p, const 
 	return on;
 }
 
+/* Do all readers take it for the parts in it, and for nothing else? */
+static bool is_parts_only(const struct task *t, const struct mime_part *p)
+{
+	return (p->depth == 0 && t->root_is_decoded) || (p->encoding == DECODE_IDENTITY &&
+		p->encoding_known && strncmp(p->type, "multipart/", 10) == 0);
+}
+
+/* As that encoding, or those that a reader guesses who does not know it. */
+static bool scan_body(struct task *t, const struct mime_part *p, const char *name, unsigned is)
+{
+	static const enum decode_kind guesses[] = { DECODE_IDENTITY, DECODE_BASE64, DECODE_QP };
+	bool on = task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is) &&
+		task_scan_nul_quoted(t, p, name, is) && scan_raw_uuencoded(t, p, name);
+
+	for (size_t i = 0; on && !p->encoding_known && i < sizeof guesses / sizeof guesses[0]; i++)
+		if (guesses[i] != p->encoding)
+			on = task_scan_encoded(t, guesses[i], p->body, p->body_len, name, is);
+	return on;
+}
+
+/* An encoded one, or a type that only begins so, is a file to some readers, and its
+ * children are parts to others. */
+static bool scan_multipart(struct task *t, const struct mime_part *p, const char *name, unsigned is)
+{
+	const bool outer = t->in_guess;
+
+	if (is_parts_only(t, p))
+		return task_goes_on(t);
+	if (p->encoding != DECODE_IDENTITY && !walk_encoded_multipart(t, p))
+		return false;
+	t->in_guess = true;
+	bool on = scan_body(t, p, name, is);
+	t->in_guess = outer;
+	return on;
+}
+
+/* Past the next empty line at or behind at; *end_out: what is before it. */
+static size_t block_end(struct task *t, const char *p, size_t n, size_t at, size_t *end_out)
+{
+	const char *lf;
+
+	for (size_t next; at < n && (lf = memchr(p + at, '\n', n - at)) != NULL; at = next) {
+		const size_t blank = (size_t)(lf - p) + 1;
+		if (!pace_on(&t->pace, blank - at))
+			break;
+		next = blank + (blank < n && p[blank] == '\r');
+		*end_out = blank;
+		if (next < n && p[next] == '\n')
+			return next + 1;
+		next = blank;
+	}
+	*end_out = n;
+	return n;
+}
+
+/* Python takes each block of a delivery status for a message (RFC 3464 2.1: they are
+ * fields, and nothing else). */
+static bool walk_blocks(struct task *t, const struct mime_part *p)
+{
+	const bool outer = t->in_guess;
+	bool on = true;
+	size_t end;
+
+	t->in_guess = true;
+	for (size_t at = 0, next; on && at < p->body_len && !t->pace.is_over; at = next) {
+		next = block_end(t, p->body, p->body_len, at, &end);
+		on = task_walk_message(t, p->body + at, end - at, false);
+	}
+	t->in_guess = outer;
+	return on && !t->pace.is_over;
+}
+
 static bool scan_part(struct task *t, const struct mime_part *p)
 {
 	char name[sizeof p->filename + 32];
@@ -266,19 +347,14 @@ static bool scan_part(struct task *t, const struct mime_part *p)
 		return task_take_object(t);
 	note_hidden(t, p, name);
 	if (p->is_multipart)
-		return on_multipart(t, p);
-	if (!task_scan_encoded(t, p->encoding, p->body, p->body_len, name, is | raw) ||
-	    !task_scan_nul_quoted(t, p, name, is) || !scan_raw_uuencoded(t, p, name))
+		return scan_multipart(t, p, name, is | raw);
+	if (!scan_body(t, p, name, is | raw))
 		return false;
-	if (p->encoding_known && p->encoding == DECODE_IDENTITY && !p->is_message &&
-	    guess_is_base64(&t->pace, p->body, p->body_len))
-		return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name,
-			is & TASK_IS_FILE);
-	if (p->encoding_known)
-		return true;
-	/* A reader that does not know the encoding may guess. */
-	return task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, is) &&
-		task_scan_encoded(t, DECODE_QP, p->body, p->body_len, name, is);
+	if (strcmp(p->type, "message/delivery-status") == 0 && !walk_blocks(t, p))
+		return false;
+	return !p->encoding_known || p->encoding != DECODE_IDENTITY || p->is_message ||
+		(is & TASK_IS_FILE) || !guess_is_base64(&t->pace, p->body, p->body_len) ||
+		task_scan_encoded(t, DECODE_BASE64, p->body, p->body_len, name, 0);
 }
 
 static bool on_part(void *arg, const struct mime_part *p)

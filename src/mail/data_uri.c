@@ -12,7 +12,8 @@
 static bool is_data(char c)
 {
 	c = str_lower(c);
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("+/=-_%\\ \t\r\n", c) != NULL);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c != '\0' &&
+		strchr("+/=-_%\\ \t\r\n\f", c) != NULL);
 }
 
 /* Behind "data:", up to the comma; its last parameter is to be base64. Blanks may

@@ -55,16 +55,48 @@ static void kind_squeeze(const char *p, size_t n, bool first_word, char *out, si
 	out[w] = '\0';
 }
 
+/* Does each reader know that word, as it stands? */
+static bool is_standard(const char *p, size_t n)
+{
+	static const char *const words[] = { "base64", "quoted-printable", "x-uuencode", "uuencode",
+		"7bit", "8bit", "binary" };
+
+	while (n > 0 && (is_blank(*p) || is_eol(*p))) {
+		p++;
+		n--;
+	}
+	while (n > 0 && (is_blank(p[n - 1]) || is_eol(p[n - 1]) || p[n - 1] == ';'))
+		n--;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (n == strlen(words[i]) && str_ieq_n(p, n, words[i]))
+			return true;
+	return false;
+}
+
+/* mutt compares as many letters as the word has that it knows. */
+static void kind_begins(const char *word, enum decode_kind *out)
+{
+	static const struct { const char *word; enum decode_kind kind; } table[] = {
+		{ "base64", DECODE_BASE64 }, { "quotedprintable", DECODE_QP },
+		{ "xuuencode", DECODE_UU }, { "uuencode", DECODE_UU },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (strncmp(word, table[i].word, strlen(table[i].word)) == 0)
+			*out = table[i].kind;
+}
+
 enum decode_kind decode_kind_parse(const char *cte, size_t n, bool *known_out)
 {
 	enum decode_kind kind = DECODE_IDENTITY;
 	char word[32];
 
 	kind_squeeze(cte, n, false, word, sizeof word);
-	*known_out = kind_lookup(word, &kind);
-	if (!*known_out) {
+	*known_out = is_standard(cte, n);
+	if (!kind_lookup(word, &kind)) {
 		kind_squeeze(cte, n, true, word, sizeof word);
-		kind_lookup(word, &kind);
+		if (!kind_lookup(word, &kind))
+			kind_begins(word, &kind);
 	}
 	return kind;
 }

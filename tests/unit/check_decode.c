@@ -476,18 +476,21 @@ START_TEST(kinds)
 {
 	static const struct { const char *in; enum decode_kind kind; bool known; } rows[] = {
 		{ "base64", DECODE_BASE64, true }, { " BASE64 \r\n", DECODE_BASE64, true },
-		{ "base64;", DECODE_BASE64, true }, { "base64; x=y", DECODE_BASE64, true },
-		{ "(7bit) base64 (qp (or so))", DECODE_BASE64, true },
-		{ "\"base64\"", DECODE_BASE64, true }, { "base-64", DECODE_BASE64, true },
-		{ "base\r\n 64", DECODE_BASE64, true }, { "b64", DECODE_BASE64, true },
+		{ "base64;", DECODE_BASE64, true }, { "base64; x=y", DECODE_BASE64, false },
+		{ "(7bit) base64 (qp (or so))", DECODE_BASE64, false },
+		{ "\"base64\"", DECODE_BASE64, false }, { "base-64", DECODE_BASE64, false },
+		{ "base\r\n 64", DECODE_BASE64, false }, { "b64", DECODE_BASE64, false },
 		{ "base64 7bit", DECODE_BASE64, false }, { "base64,7bit", DECODE_BASE64, false },
-		{ "quoted-printable", DECODE_QP, true }, { "Quoted Printable", DECODE_QP, true },
+		{ "quoted-printable", DECODE_QP, true }, { "Quoted Printable", DECODE_QP, false },
+		{ "quoted_printable", DECODE_QP, false }, { "quoted-printable-x", DECODE_QP, false },
 		{ "x-uuencode", DECODE_UU, true }, { "uuencode", DECODE_UU, true },
-		{ "x-uue", DECODE_UU, true }, { "7bit", DECODE_IDENTITY, true },
+		{ "x-uuencoded", DECODE_UU, false }, { "uuencoded", DECODE_UU, false },
+		{ "x-uue", DECODE_UU, false }, { "7bit", DECODE_IDENTITY, true },
 		{ "8BIT", DECODE_IDENTITY, true }, { "binary", DECODE_IDENTITY, true },
+		{ "7bitx", DECODE_IDENTITY, false }, { "none", DECODE_IDENTITY, false },
 		{ "", DECODE_IDENTITY, false }, { "x-unknown", DECODE_IDENTITY, false },
-		{ "base640", DECODE_IDENTITY, false }, { "(base64", DECODE_IDENTITY, false },
-		{ "base64base64base64base64base64base64base64", DECODE_IDENTITY, false },
+		{ "base640", DECODE_BASE64, false }, { "(base64", DECODE_IDENTITY, false },
+		{ "base64base64base64base64base64base64base64", DECODE_BASE64, false },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -133,7 +133,7 @@ static const struct row plain_rows[] = {
 	{ "folded", "Content-Type:\n text/html\nContent-Transfer-Encoding:\n\t base64\n\nQ", {
 		"0 text/html b - >Q" }, 1, false },
 	{ "comments", "Content-Type: (a (b) c) text (d) / html (e); x=y\n"
-		"Content-Transfer-Encoding: (f) base64 (g)\n\nQ", { "0 text/html b - >Q" }, 1,
+		"Content-Transfer-Encoding: (f) base64 (g)\n\nQ", { "0 text/html b? - >Q" }, 1,
 		false },
 	{ "mbox line", "From a@b Mon Jan 1 10:00\n" B64 "\nQ", { "0 text/plain b - >Q" }, 1,
 		false },

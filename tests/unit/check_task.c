@@ -1433,6 +1433,39 @@ START_TEST(stored_with_lf)
 }
 END_TEST
 
+/* What one reader decodes and shows as a file, and another as something else. %s: EICAR,
+ * or its first and its second half. */
+static const struct { const char *what, *head, *tail; bool is_cut; } as_files[] = {
+	{ "an encoded multipart", "Content-Type: multipart/mixed; boundary=T-A\r\n"
+		"Content-Transfer-Encoding: quoted-printable\r\n\r\n", "", false },
+	{ "a type that begins like one", "Content-Type: multipartx/y; boundary=b\r\n\r\n", "", false },
+	{ "an unknown word, of an encoded multipart", "Content-Type: multipart/mixed\r\n"
+		"Content-Transfer-Encoding: quoted-printable-x\r\n\r\n", "=\r\n", true },
+	{ "a longer word", "Content-Transfer-Encoding: x-uuencoded\r\n\r\nbegin x\r\n"
+		"M6#5/(5 E0$%06S1<4%I8-30H4%XI-T-#*3=])$5)0T%2+5-404Y$05)$+4%.\r\n"
+		"75$E625)54RU415-4+49)3$4A)$@K2\"H \r\n`\r\nend\r\n", NULL, false },
+	{ "white space as it is stored", "Subject: x\r\n\r\n",
+		"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"
+		"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n", false },
+	{ "the third block of a status", "Content-Type: message/delivery-status\r\n\r\nA: b\r\n\r\n"
+		"C: d\r\n\r\nE: f\r\n", "\r\n\r\nG: h\r\n", false },
+};
+
+START_TEST(files_to_some)
+{
+	char msg[4096];
+	size_t n = (size_t)sprintf(msg, "%s", as_files[_i].head);
+
+	if (as_files[_i].tail != NULL && as_files[_i].is_cut)
+		sprintf(msg + n, "%.30s%s%s", eicar, as_files[_i].tail, eicar + 30);
+	else if (as_files[_i].tail != NULL)
+		sprintf(msg + n, "%s%s", eicar, as_files[_i].tail);
+	run(msg);
+	ck_assert_msg(verdict.av == VERDICT_AV_INFECTED, "%s: %#x %s", as_files[_i].what,
+		verdict.av, verdict.reason);
+}
+END_TEST
+
 /* Files in each other, none of which says what it is, but somebody may open each. */
 START_TEST(message_in_file_in_message)
 {
@@ -1587,6 +1620,7 @@ int main(void)
 	tcase_add_loop_test(t, mail_about_mail, 0, sizeof about_mail / sizeof about_mail[0]);
 	tcase_add_test(t, headers_under_each_other);
 	tcase_add_test(t, headings);
+	tcase_add_loop_test(t, files_to_some, 0, sizeof as_files / sizeof as_files[0]);
 	tcase_add_test(t, stored_with_lf);
 	tcase_add_test(t, message_in_file_in_message);
 	tcase_add_test(t, no_engine);
