@@ -198,6 +198,7 @@ static uint32_t tag_of(const struct quar_meta *m, const char *sha256)
 		return 0; /* it is only looked for in vain */
 	snprintf(more, sizeof more, "%x %x %u", m->av, (unsigned)m->as, m->nrcpts_total);
 	int rc = digest_push(d, sha256, strlen(sha256)) | digest_push(d, more, strlen(more) + 1) |
+		digest_push(d, m->virus, strlen(m->virus) + 1) |
 		digest_push(d, m->sender, strlen(m->sender) + 1);
 	for (unsigned i = 0; i < m->nrcpts; i++)
 		rc |= digest_push(d, m->rcpts[i], strlen(m->rcpts[i]) + 1);
@@ -305,7 +306,8 @@ static uint64_t octets_needed(const struct quar_store *s, const struct quar_meta
 static bool is_same(const struct quar_meta *a, const struct quar_meta *b, const char *sha256)
 {
 	bool is = a->size == b->size && strcmp(a->sha256, sha256) == 0 && a->av == b->av &&
-		a->as == b->as && strcmp(a->sender, b->sender) == 0 && a->nrcpts == b->nrcpts &&
+		a->as == b->as && strcmp(a->virus, b->virus) == 0 &&
+		strcmp(a->sender, b->sender) == 0 && a->nrcpts == b->nrcpts &&
 		a->nrcpts_total == b->nrcpts_total;
 
 	for (unsigned i = 0; is && i < a->nrcpts; i++)

@@ -196,9 +196,12 @@ START_TEST(comes_again)
 	changed.as = VERDICT_AS_SPAM;
 	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 0);
 	changed = m;
+	changed.virus = "Blocked/exe";
+	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 0);
+	changed = m;
 	changed.session = changed.client = changed.queue_id = "another time";
 	ck_assert_int_eq(put_text("hello", &changed, 1795260799), 1);
-	ck_assert_uint_eq(count(), 6);
+	ck_assert_uint_eq(count(), 7);
 	/* What somebody has removed is kept anew, and one that was cut is no copy. */
 	ck_assert_int_eq(quar_dir_remove(store.dir, first), 0);
 	ck_assert_int_eq(put_text("hello", &m, 1795260799), 0);
@@ -215,24 +218,25 @@ START_TEST(same_digits_of_another)
 {
 	static const char *const two[] = { "b@example.net", "c@example.net" };
 	static const char *const other[] = { "b@example.net", "d@example.net" };
-	struct quar_meta m = meta(5), changed[6], back;
+	struct quar_meta m = meta(5), changed[7], back;
 	char first[QUAR_ID_SIZE];
 	struct scan_msg_store mem;
 
 	m.rcpts = two;
 	m.nrcpts = m.nrcpts_total = 2;
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 7; i++)
 		changed[i] = m;
 	changed[0].sender = "b@example.org";
 	changed[1].rcpts = other;
 	changed[2].nrcpts_total = 3;
 	changed[3].av |= VERDICT_AV_ENCRYPTED;
 	changed[4].as = VERDICT_AS_SPAM;
-	for (int i = 0; i < 6; i++) {
+	changed[5].virus = "Blocked/exe";
+	for (int i = 0; i < 7; i++) {
 		ck_assert_int_eq(put_text("hello", &m, 1795260769), 0);
 		strcpy(first, id);
 		changed[i].id = first;
-		changed[i].sha256 = i < 5 ? HELLO_SHA256 :
+		changed[i].sha256 = i < 6 ? HELLO_SHA256 :
 			"0000000000000000000000000000000000000000000000000000000000000000";
 		changed[i].seen = 1;
 		ck_assert_int_eq(quar_dir_rewrite_meta(store.dir, &changed[i]), 0);
