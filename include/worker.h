@@ -16,6 +16,9 @@ struct worker_inherit {
 	unsigned slot;             /* for the counters */
 };
 
+/* How many sessions, about, a worker lets in that may have so many descriptors. */
+unsigned long worker_sessions(unsigned long files, unsigned threads);
+
 /* Runs the worker until SIGTERM (sessions with a complete message finish
  * within timeout_stop, all others get 421) or SIGUSR2 (no new sessions, leave
  * when the last has gone, or on SIGTERM). Both are blocked on entry. Returns

@@ -377,15 +377,16 @@ int manager_check(const struct conf_cli *cli, struct conf *conf)
 static void log_start(const struct manager *m)
 {
 	const struct conf_smtp *c = &m->conf->smtp;
-	unsigned long files = proc_raise_nofile();
+	const unsigned long files = proc_raise_nofile();
+	const unsigned long sessions = worker_sessions(files, c->num_thrd);
 	char text[160];
 
 	for (unsigned i = 0; i < m->listen.n; i++)
 		log_info("listening on %s", net_endpoint_text(&m->listen.l[i].where, text, sizeof text));
-	if (files < 3ul * c->max_sessions / c->num_proc)
+	if (sessions < (c->max_sessions + c->num_proc - 1ul) / c->num_proc)
 		log_warning("%lu descriptors carry about %lu sessions at a time: who needs max_sessions "
 			"%u raises their limit (ulimit -n, LimitNOFILE), others may lower max_sessions",
-			files, files * c->num_proc / 3, c->max_sessions);
+			files, sessions * c->num_proc, c->max_sessions);
 	if (has_open_door(&m->listen) && !c->server_xclient &&
 	    c->server_proxy_protocol == CONF_PROXY_NO)
 		log_warning("listening beyond loopback: the server sees every client with this "

@@ -28,6 +28,8 @@
 #define SCANS_PER_THREAD 64
 #define ACCEPTS_PER_WAKE 4
 #define RESERVE_PER_THREAD ((rlim_t)2 * SCANS_PER_THREAD)  /* a scan's socket, its message */
+#define OWN_FDS 5           /* the standard ones, the log's, what listens */
+#define FDS_PER_THREAD 4    /* its loop with a pipe for signals, and what wakes it */
 #define CUT_MS 250          /* for last replies; supervise.c kills us 250 ms later */
 #define CROWD 500u          /* sessions whose memory is worth giving back */
 
@@ -82,15 +84,27 @@ static int lowest_free(void)
 
 /* Some are kept in reserve, a quarter where there are few: sessions that are there
  * must still reach the server, the spool and the scanner. */
+static rlim_t without_reserve(rlim_t files, rlim_t own, unsigned threads)
+{
+	const rlim_t reserve = threads * RESERVE_PER_THREAD, left = files > own ? files - own : 0;
+
+	return files - (reserve < left / 4 ? reserve : left / 4);
+}
+
 static int descriptors_for_clients(const struct worker *w)
 {
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur > INT_MAX)
 		return INT_MAX;
-	rlim_t reserve = w->in.conf->smtp.num_thrd * RESERVE_PER_THREAD;
-	rlim_t left = rl.rlim_cur > w->fds_own ? rl.rlim_cur - w->fds_own : 0;
-	return (int)(rl.rlim_cur - (reserve < left / 4 ? reserve : left / 4));
+	return (int)without_reserve(rl.rlim_cur, w->fds_own, w->in.conf->smtp.num_thrd);
+}
+
+unsigned long worker_sessions(unsigned long files, unsigned threads)
+{
+	const rlim_t own = OWN_FDS + (rlim_t)FDS_PER_THREAD * threads;
+
+	return files > own ? (unsigned long)(without_reserve(files, own, threads) - own) / 2 : 0;
 }
 
 static bool has_descriptors(const struct worker_thread *t)
