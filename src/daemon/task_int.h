@@ -19,6 +19,10 @@ struct task_cuts;
  * transfer encoding off. */
 enum { TASK_IS_MESSAGE = 1, TASK_IS_FILE = 2, TASK_IS_RAW = 4 };
 
+/* For MIME_OVER_BUDGET: limits that no option names. */
+#define TASK_OVER_BUDGET \
+	"the message has too many parts, levels or header lines, or a field too long"
+
 struct task_range { const char *p; size_t n; };
 
 struct task {

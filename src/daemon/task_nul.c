@@ -101,7 +101,7 @@ static bool walk_header_of_lines(struct task *t, const struct mime_part *p, unsi
 	memcpy(copy + n, p->hdr + body, len - body);
 	const enum mime_result got = task_walk_octets(t, copy, n + len - body);
 	if (got == MIME_OVER_BUDGET)
-		task_over_limit(t, "the message has too many parts, levels or header lines");
+		task_over_limit(t, TASK_OVER_BUDGET);
 	return got != MIME_STOPPED;
 }
 

@@ -412,12 +412,12 @@ bool task_walk_message(struct task *t, const char *msg, size_t len, bool root_is
 	t->root_is_decoded = root_is_decoded;
 	got = task_walk_octets(t, msg, len);
 	if (got == MIME_OVER_BUDGET)
-		task_over_limit(t, "the message has too many parts, levels or header lines");
+		task_over_limit(t, TASK_OVER_BUDGET);
 	if (got != MIME_STOPPED)
 		got = task_walk_nuls(t, msg, len);
 	t->root_is_decoded = outer;
 	task_leave(t);
 	if (got == MIME_OVER_BUDGET)
-		task_over_limit(t, "the message has too many parts, levels or header lines");
+		task_over_limit(t, TASK_OVER_BUDGET);
 	return got != MIME_STOPPED;
 }

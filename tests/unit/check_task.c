@@ -971,6 +971,21 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Limits that no option names are named in words, the length of a field among them. */
+START_TEST(fixed_limits)
+{
+	char field[20000];
+
+	memset(field, 'x', sizeof field - 1);
+	field[sizeof field - 1] = '\0';
+	run(text("Content-Type: multipart/mixed; x=%s; boundary=b\r\n\r\n--b\r\n\r\n1\r\n"
+		"--b--\r\n", field));
+	ck_assert_uint_eq(verdict.av, VERDICT_AV_OVERLIMIT);
+	ck_assert_str_eq(verdict.reason,
+		"the message has too many parts, levels or header lines, or a field too long");
+}
+END_TEST
+
 /* Each level would keep a copy of all that is inside. */
 START_TEST(memory_is_bounded)
 {
@@ -1602,6 +1617,7 @@ int main(void)
 	tcase_add_test(t, parts_by_name);
 	tcase_add_test(t, nested_messages_can_be_left_alone);
 	tcase_add_test(t, limits);
+	tcase_add_test(t, fixed_limits);
 	tcase_add_test(t, memory_is_bounded);
 	tcase_add_test(t, time_and_cancel);
 	tcase_add_test(t, gives_up_while_reading);
