@@ -260,7 +260,7 @@ static void keep_error(struct unpack *u)
 {
 	const char *text = archive_error_string(u->a);
 
-	snprintf(u->why, sizeof u->why, "%s", text != NULL ? text : "no reason given");
+	snprintf(u->why, sizeof u->why, "%s", text != NULL ? text : "it is damaged or breaks off");
 }
 
 /* Exactly one filter, not as many as fit in each other. The reader of compress
