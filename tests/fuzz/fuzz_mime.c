@@ -11,7 +11,7 @@
 struct seen {
 	const char *msg;
 	size_t len;
-	unsigned n, stop_at;
+	unsigned n, n_bare, stop_at;
 	struct mime_budget budget;
 	const char *outer[DEPTH_MAX + 2];      /* the last part of each depth */
 	const char *outer_end[DEPTH_MAX + 2];
@@ -27,10 +27,11 @@ static bool on_part(void *arg, const struct mime_part *p)
 	struct seen *s = arg;
 	const char *end = p->body + p->body_len;
 
-	must(++s->n == p->number && s->n <= s->budget.max_parts);
+	s->n_bare += p->is_bare;
+	must(++s->n == p->number && s->n - s->n_bare <= s->budget.max_parts);
 	must(p->depth <= s->budget.max_depth + 1);
 	must(p->hdr >= s->msg && p->body == p->hdr + p->hdr_len && end <= s->msg + s->len);
-	if (p->depth > 0)
+	if (p->depth > 1 || (p->depth == 1 && !p->is_guess)) /* that may be in the header */
 		must(p->hdr >= s->outer[p->depth - 1] && end <= s->outer_end[p->depth - 1]);
 	if (p->depth > 0 || s->n == 1) { /* the message's first reading is the widest */
 		s->outer[p->depth] = p->body;
@@ -62,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(r == MIME_DONE || r == MIME_OVER_BUDGET);
 	must(n > 0 || s.len == 0);
 	if (n > 0) {
-		s.n = 0;
+		s.n = s.n_bare = 0;
 		s.stop_at = 1 + n / 2;
 		must(mime_walk(s.msg, s.len, &s.budget, on_part, &s) == MIME_STOPPED);
 		must(s.n == s.stop_at);
