@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum magic_format {
 	MAGIC_UNKNOWN,          /* an archive that nobody here can read */
@@ -30,9 +31,11 @@ unsigned magic_at_start(const void *data, size_t len, struct magic out[MAGIC_MAX
 /* Does that one begin at the first octet? */
 bool magic_is(enum magic_format f, const void *data, size_t len);
 /* Where the next rar, rar5, 7z, cab, lha, gzip, bzip2, xz, zstd, cpio (of digits) or
- * ISO begins at or behind *from (zip has its own, zip_dir.h); *from moves behind it. */
+ * ISO begins at or behind *from (zip has its own, zip_dir.h); *from moves behind it.
+ * *left: octets that may be gone through to see what is none, and how many of them
+ * remain; 0 behind false: there may be more. */
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
-	size_t *at_out);
+	size_t *at_out, uint64_t *left);
 static inline bool magic_is_stream(enum magic_format f)
 {
 	return f >= MAGIC_GZIP && f <= MAGIC_COMPRESS;
@@ -45,8 +48,10 @@ bool magic_is_tar(const void *data, size_t len);
  * one of two. */
 bool magic_tar_head_is_plain(const void *data, size_t len);
 /* Where the next tar begins at or behind *from, in the first 64 KiB; *from moves
- * behind its first octet. Some readers pass over blocks that are no header. */
-bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out);
+ * behind its first octet. Some readers pass over blocks that are no header. *left: as
+ * of magic_inside. */
+bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out,
+	uint64_t *left);
 /* Does a 7z begin here, no accident: with the right sum of its first header? */
 bool magic_is_7z(const void *data, size_t len);
 /* Does a cab begin here, no accident: with a place for its files? */

@@ -16,6 +16,8 @@
 #define CODERS_7Z_MAX 8u
 #define GZIP_NAME_LOOK 4096u         /* for its end, from each of many places */
 #define GZIP_NAME_MAX (64u << 10)
+#define NAME_LOOK_COST 16u           /* octets gone through for an end, in octets summed */
+#define CPIO_TEXT 110u               /* octets of a header in digits */
 #define HEADER_7Z_MAX (1u << 19)     /* unpacked: thousands of names */
 
 static uint32_t le32(const unsigned char *p)
@@ -558,7 +560,7 @@ static bool is_zstd_header(const unsigned char *p, size_t len)
 static bool is_cpio_text(const unsigned char *p, size_t len)
 {
 	const bool is_odc = len > 5 && p[5] == '7';
-	const size_t n = is_odc ? 76 : 110;
+	const size_t n = is_odc ? 76 : CPIO_TEXT;
 
 	if (len < n || (!is_odc && p[5] != '1' && p[5] != '2'))
 		return false;
@@ -576,8 +578,33 @@ static bool is_iso_volume(const unsigned char *p, size_t len)
 	return len > 32768 + 2048 && p[32768] <= 3 && p[32774] <= 2;
 }
 
+/* What the check of one goes through, which has to be paid for: what begins like one
+ * may begin again after a few octets. */
+static size_t check_cost(enum magic_format f, const unsigned char *p, size_t len)
+{
+	switch (f) {
+	case MAGIC_LHA:
+		return is_lha(p, len) && p[20] <= 1 ? p[0] : 0;
+	case MAGIC_GZIP:
+		return len > 3 && (p[3] & 0x18) ? GZIP_NAME_LOOK / NAME_LOOK_COST : 0;
+	case MAGIC_CPIO:
+		return len >= CPIO_TEXT ? CPIO_TEXT : 0;
+	default:
+		return 0;
+	}
+}
+
+/* False where it isn't enough: then nothing is left. */
+static bool pay(uint64_t *left, size_t n)
+{
+	const bool is_enough = n < *left;
+
+	*left = is_enough ? *left - n : 0;
+	return is_enough;
+}
+
 bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *from,
-	size_t *at_out)
+	size_t *at_out, uint64_t *left)
 {
 	static const struct row inside[] = {
 		{ { MAGIC_RAR, "", false }, 0, OCTETS("Rar!\x1a\7\0"), is_rar_header },
@@ -602,6 +629,8 @@ bool magic_inside(enum magic_format f, const void *data, size_t len, size_t *fro
 			break;
 		*at_out = *from + (size_t)(p - start) - r->at;
 		*from = *at_out + 1;
+		if (!pay(left, check_cost(f, p - r->at, len - *at_out)))
+			break;
 		if (r->check == NULL || r->check(p - r->at, len - *at_out))
 			return true;
 	}
@@ -677,7 +706,7 @@ bool magic_tar_head_is_plain(const void *data, size_t len)
 	return true;
 }
 
-bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out)
+bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out, uint64_t *left)
 {
 	const unsigned char *p = data;
 	const size_t end = len < TAR_LOOK ? len : TAR_LOOK;
@@ -691,6 +720,10 @@ bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out
 		if (q == NULL)
 			break;
 		named = (size_t)(q - p) - TAR_NAME_AT;
+		if (!pay(left, TAR_BLOCK)) {
+			block = end;
+			break;
+		}
 		if (is_tar(p + named, len - named) && named < block) {
 			block = named;
 			break;

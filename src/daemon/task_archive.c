@@ -178,6 +178,12 @@ static bool pay_for_look(struct task *t, enum magic_format f, const char *p, siz
 	return *is_any_out || task_take_object(t);
 }
 
+/* Nothing more was found: did the budget end before the octets? */
+static bool is_all_looked_at(struct task *t)
+{
+	return t->octets_left > 0 || task_charge(t, 1);
+}
+
 /* All of one kind; seen_from, seen_to: where a reader went through, and hints are
  * none: its members were looked at as what they are. */
 static bool scan_inside(struct task *t, const struct inside_kind *k, const char *data, size_t len,
@@ -186,7 +192,7 @@ static bool scan_inside(struct task *t, const struct inside_kind *k, const char 
 	const size_t lead = k->m.format == MAGIC_ISO ? ISO_FROM : 0;
 	size_t from = 1, at;
 
-	while (magic_inside(k->m.format, data, len, &from, &at)) {
+	while (magic_inside(k->m.format, data, len, &from, &at, &t->octets_left)) {
 		if (k->is_hint && at + lead >= seen_from && at + lead < seen_to) {
 			from = from + lead < seen_to ? seen_to - lead : from;
 			continue;
@@ -204,7 +210,7 @@ static bool scan_inside(struct task *t, const struct inside_kind *k, const char 
 		if (k->is_hint && from + lead < at + p.end)
 			from = at + p.end - lead;
 	}
-	return true;
+	return is_all_looked_at(t);
 }
 
 /* A tar behind octets that are none. Readers go on at the next block; where one
@@ -216,7 +222,7 @@ static bool scan_tar_behind(struct task *t, const char *data, size_t len, const 
 	size_t from = 1, at, end;
 	bool on = true;
 
-	while (on && magic_tar_behind(data, len, &from, &at)) {
+	while (on && magic_tar_behind(data, len, &from, &at, &t->octets_left)) {
 		if (!task_enter(t))
 			break;
 		t->in_guess |= at % 512 != 0;
@@ -225,7 +231,7 @@ static bool scan_tar_behind(struct task *t, const char *data, size_t len, const 
 		t->in_guess = outer;
 		task_leave(t);
 	}
-	return on;
+	return on && is_all_looked_at(t);
 }
 
 /* A zip that does not begin with the first octet, by either of its tables. */

@@ -44,12 +44,13 @@ static void look_inside(const char *d, size_t n)
 {
 	static const enum magic_format kinds[] = { MAGIC_RAR, MAGIC_RAR5, MAGIC_7Z, MAGIC_CAB,
 		MAGIC_LHA };
+	uint64_t left = UINT64_MAX;
 	size_t from, at, before;
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		for (from = before = 1; n > 0 && magic_inside(kinds[i], d, n, &from, &at); before = from)
+		for (from = before = 1; n > 0 && magic_inside(kinds[i], d, n, &from, &at, &left); before = from)
 			must(from > before && from <= n && at < n);
-	for (from = 1; n > 0 && magic_tar_behind(d, n, &from, &at);)
+	for (from = 1; n > 0 && magic_tar_behind(d, n, &from, &at, &left);)
 		must(at < n && from > at && from <= n && magic_is_tar(d + at, n - at));
 	magic_tar_head_is_plain(d, n);
 }

@@ -7,6 +7,8 @@
 #include "unit.h"
 #include "zip_dir.h"
 
+static uint64_t left = UINT64_MAX;     /* of octets that may be gone through */
+
 struct sample {
 	const char *octets;
 	size_t n;
@@ -121,15 +123,15 @@ START_TEST(inside)
 	static const char d[] = "MZ..Rar!\x1a\7\0..\x73......Rar!\x1a\7\1\0..7z\xbc\xaf\x27\x1c\0\4";
 	size_t from = 1, at;
 
-	ck_assert(magic_inside(MAGIC_RAR, d, sizeof d, &from, &at));
+	ck_assert(magic_inside(MAGIC_RAR, d, sizeof d, &from, &at, &left));
 	ck_assert_uint_eq(at, 4);
-	ck_assert(!magic_inside(MAGIC_RAR, d, sizeof d, &from, &at));
+	ck_assert(!magic_inside(MAGIC_RAR, d, sizeof d, &from, &at, &left));
 	from = 1;
-	ck_assert(magic_inside(MAGIC_RAR5, d, sizeof d, &from, &at));
+	ck_assert(magic_inside(MAGIC_RAR5, d, sizeof d, &from, &at, &left));
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_7Z, d, sizeof d, &from, &at)); /* too short */
+	ck_assert(!magic_inside(MAGIC_7Z, d, sizeof d, &from, &at, &left)); /* too short */
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_CAB, d, sizeof d, &from, &at));
+	ck_assert(!magic_inside(MAGIC_CAB, d, sizeof d, &from, &at, &left));
 }
 END_TEST
 
@@ -216,7 +218,7 @@ START_TEST(hints_inside)
 
 	memcpy(exact, "...", 3);
 	memcpy(exact + 3, hints[_i].octets, hints[_i].n);
-	ck_assert_msg(magic_inside(hints[_i].f, exact, n, &from, &at) == hints[_i].is_found, "%d", _i);
+	ck_assert_msg(magic_inside(hints[_i].f, exact, n, &from, &at, &left) == hints[_i].is_found, "%d", _i);
 	ck_assert(!hints[_i].is_found || at == 3);
 	free(exact);
 	/* cut off anywhere: nothing is read behind it */
@@ -225,7 +227,7 @@ START_TEST(hints_inside)
 		memcpy(exact, "...", cut < 3 ? cut : 3);
 		memcpy(exact + (cut < 3 ? cut : 3), hints[_i].octets, cut < 3 ? 0 : cut - 3);
 		from = 1;
-		magic_inside(hints[_i].f, exact, cut, &from, &at);
+		magic_inside(hints[_i].f, exact, cut, &from, &at, &left);
 		free(exact);
 	}
 }
@@ -238,12 +240,12 @@ START_TEST(gzip_of_a_long_name_inside)
 	size_t from = 1, at;
 
 	memset(d + 11, 'n', sizeof d - 11);
-	ck_assert(magic_inside(MAGIC_GZIP, d, sizeof d, &from, &at));
+	ck_assert(magic_inside(MAGIC_GZIP, d, sizeof d, &from, &at, &left));
 	ck_assert(!magic_gzip_is_bounded(d + 1, sizeof d - 1));
 	d[8000] = '\0';
 	ck_assert(magic_gzip_is_bounded(d + 1, sizeof d - 1));
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_GZIP, d, 4000, &from, &at));
+	ck_assert(!magic_inside(MAGIC_GZIP, d, 4000, &from, &at, &left));
 }
 END_TEST
 
@@ -253,16 +255,16 @@ START_TEST(iso_inside)
 	size_t from = 1, at;
 
 	memcpy(d + 32768 + 7, "\1CD001\1", 7);
-	ck_assert(magic_inside(MAGIC_ISO, d, sizeof d, &from, &at));
+	ck_assert(magic_inside(MAGIC_ISO, d, sizeof d, &from, &at, &left));
 	ck_assert_uint_eq(at, 7);
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_ISO, d, 32768 + 7 + 2048, &from, &at));
+	ck_assert(!magic_inside(MAGIC_ISO, d, 32768 + 7 + 2048, &from, &at, &left));
 	d[32768 + 7] = 4;
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_ISO, d, sizeof d, &from, &at));
+	ck_assert(!magic_inside(MAGIC_ISO, d, sizeof d, &from, &at, &left));
 	memcpy(d + 100, "CD001", 5);          /* no room for what is in front of it */
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_ISO, d, sizeof d, &from, &at));
+	ck_assert(!magic_inside(MAGIC_ISO, d, sizeof d, &from, &at, &left));
 }
 END_TEST
 
@@ -272,7 +274,7 @@ START_TEST(cab_inside)
 	const size_t n = sizeof d - 1;
 	size_t from = 1, at;
 
-	ck_assert(magic_inside(MAGIC_CAB, d, n, &from, &at));
+	ck_assert(magic_inside(MAGIC_CAB, d, n, &from, &at, &left));
 	ck_assert_uint_eq(at, 4);
 	ck_assert(magic_is_cab(d + 4, n - 4));
 	ck_assert(!magic_is_cab(d + 3, n - 3));
@@ -282,7 +284,7 @@ START_TEST(cab_inside)
 	d[4 + 28] = 0;                         /* no files */
 	ck_assert(!magic_is_cab(d + 4, n - 4));
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_CAB, d, n, &from, &at));
+	ck_assert(!magic_inside(MAGIC_CAB, d, n, &from, &at, &left));
 }
 END_TEST
 
@@ -318,19 +320,19 @@ START_TEST(lha_inside)
 	for (size_t i = 0; i < 0x17; i++)
 		sum += (unsigned char)d[at_lha + 2 + i];
 	d[at_lha + 1] = (char)sum;
-	ck_assert(magic_inside(MAGIC_LHA, d, n, &from, &at));
+	ck_assert(magic_inside(MAGIC_LHA, d, n, &from, &at, &left));
 	ck_assert_uint_eq(at, at_lha);
-	ck_assert(!magic_inside(MAGIC_LHA, d, n, &from, &at));
+	ck_assert(!magic_inside(MAGIC_LHA, d, n, &from, &at, &left));
 	for (size_t cut = 1; cut < n; cut++) {
 		char *exact = malloc(cut);
 		memcpy(exact, d, cut);
 		from = 1;
-		ck_assert(!magic_inside(MAGIC_LHA, exact, cut, &from, &at) || cut - at_lha >= 0x19);
+		ck_assert(!magic_inside(MAGIC_LHA, exact, cut, &from, &at, &left) || cut - at_lha >= 0x19);
 		free(exact);
 	}
 	d[at_lha + 1]++;
 	from = 1;
-	ck_assert(!magic_inside(MAGIC_LHA, d, n, &from, &at));
+	ck_assert(!magic_inside(MAGIC_LHA, d, n, &from, &at, &left));
 }
 END_TEST
 
@@ -359,14 +361,44 @@ START_TEST(tar_behind_junk)
 		memset(d, 'u', sizeof d);
 		tar_header(d + rows[i].at, rows[i].magic);
 		from = 1;
-		ck_assert_msg(magic_tar_behind(d, sizeof d, &from, &at) == rows[i].is_found, "row %zu", i);
+		ck_assert_msg(magic_tar_behind(d, sizeof d, &from, &at, &left) == rows[i].is_found, "row %zu", i);
 		if (!rows[i].is_found)
 			continue;
 		ck_assert_uint_eq(at, rows[i].at);
-		ck_assert(!magic_tar_behind(d, sizeof d, &from, &at));
+		ck_assert(!magic_tar_behind(d, sizeof d, &from, &at, &left));
 		from = 1;
-		ck_assert(!magic_tar_behind(d, rows[i].at + 511, &from, &at));
+		ck_assert(!magic_tar_behind(d, rows[i].at + 511, &from, &at, &left));
 	}
+}
+END_TEST
+
+/* What looks like many and is none is gone through no further than was paid for. */
+START_TEST(looks_are_paid_for)
+{
+	static const struct { enum magic_format f; const char *octets; size_t n; } kinds[] = {
+		{ MAGIC_TAR, "ustar0", 6 }, { MAGIC_LHA, "-lh5-\0\0\0\0\xff\0", 11 },
+		{ MAGIC_GZIP, "\x1f\x8b\10\x18", 4 }, { MAGIC_CPIO, "07", 2 } };
+	static char d[64 << 10];
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		for (size_t at = 0; at < sizeof d; at++)
+			d[at] = (at & 0xfff) >= 0xffe ? '\0' : kinds[i].octets[at % kinds[i].n];
+		const bool is_tar = kinds[i].f == MAGIC_TAR;
+		size_t from = 1, at;
+		uint64_t budget = 10000;
+		for (unsigned n = 0; is_tar ? magic_tar_behind(d, sizeof d, &from, &at, &budget) :
+		    magic_inside(kinds[i].f, d, sizeof d, &from, &at, &budget); n++)
+			ck_assert_uint_lt(n, 100);
+		ck_assert_msg(budget == 0, "%zu", i);
+	}
+	/* an honest one costs nothing */
+	size_t from = 1, at;
+	uint64_t budget = 1;
+	memset(d, 'x', sizeof d);
+	ck_assert(!magic_tar_behind(d, sizeof d, &from, &at, &budget));
+	from = 1;
+	ck_assert(!magic_inside(MAGIC_LHA, d, sizeof d, &from, &at, &budget));
+	ck_assert_uint_eq(budget, 1);
 }
 END_TEST
 
@@ -555,6 +587,7 @@ int main(void)
 	tcase_add_test(t, lha_inside);
 	tcase_add_test(t, cab_inside);
 	tcase_add_test(t, tar_behind_junk);
+	tcase_add_test(t, looks_are_paid_for);
 	tcase_add_test(t, two_ways_to_a_directory);
 	tcase_add_test(t, links);
 	tcase_add_test(t, ends_of_streams);
