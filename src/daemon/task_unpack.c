@@ -17,6 +17,7 @@
 
 #define FIRST_ROOM (16u << 10)
 #define DECLARED_MAX (1u << 20)      /* believed of a size before anything came */
+#define HEAD_7Z 32u                  /* octets: all that an empty one has */
 #define RATIO_FREE (1u << 20)        /* unpacked from one archive, whatever the ratio */
 
 struct octets {
@@ -244,10 +245,11 @@ static bool read_members(struct task *t, struct unpack *u, struct reading *r, co
 	return on && r->end != UNPACK_STOPPED;
 }
 
-/* Some readers of libarchive take a header that is cut off for the end. */
-static bool may_be_empty(enum magic_format f)
+/* Some readers of libarchive take a header that is cut off for the end. And what stands
+ * behind the first header of a 7z that says there is nothing, others look through. */
+static bool may_be_empty(enum magic_format f, size_t len)
 {
-	return f == MAGIC_ZIP || f == MAGIC_7Z || f == MAGIC_CAB || f == MAGIC_ISO;
+	return f == MAGIC_ZIP || (f == MAGIC_7Z && len <= HEAD_7Z) || f == MAGIC_CAB || f == MAGIC_ISO;
 }
 
 bool task_unpack(struct task *t, const struct magic *m, enum unpack_way way,
@@ -269,7 +271,7 @@ bool task_unpack(struct task *t, const struct magic *m, enum unpack_way way,
 		unpack_close(&u);
 		return task_out_of_memory(t);
 	}
-	if (on && r->end == UNPACK_END && r->members == 0 && !may_be_empty(m->format))
+	if (on && r->end == UNPACK_END && r->members == 0 && !may_be_empty(m->format, len))
 		r->end = UNPACK_BROKEN;
 	if (r->end == UNPACK_END)
 		r->position = unpack_position(u);
