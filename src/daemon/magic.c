@@ -168,6 +168,36 @@ static bool is_ext(const unsigned char *p, size_t len)
 	return le32(super) > 0 && le32(super + 4) > 0 && le32(super + 24) <= 6;
 }
 
+static uint32_t le16(const unsigned char *p)
+{
+	return p[0] | (uint32_t)p[1] << 8;
+}
+
+/* The tag of a descriptor that says where the others are, with its sum, and they have
+ * a length (ECMA-167 3/7.2, 3/10.2). */
+static bool is_udf_anchor(const unsigned char *p)
+{
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < 16; i++)
+		sum += i == 4 ? 0 : p[i];
+	return le16(p) == 2 && (le16(p + 2) == 2 || le16(p + 2) == 3) && (sum & 0xff) == p[4] &&
+		le32(p + 16) > 0;
+}
+
+/* One of the descriptors behind the 32 KiB that are nobody's, or, as some readers don't
+ * look at these, the anchor in sector 256, whatever the size of sectors. */
+static bool is_udf(const unsigned char *p, size_t len)
+{
+	bool yes = false;
+
+	for (size_t at = 16 * 2048; at <= 32 * 2048 && at + 8 <= len; at += 2048)
+		yes |= memcmp(p + at + 1, "NSR0", 4) == 0;
+	for (size_t sector = 256; sector <= 4096 && 256 * sector + 32 <= len; sector *= 2)
+		yes |= is_udf_anchor(p + 256 * sector);
+	return yes;
+}
+
 /* A map of partitions in the next block. */
 static bool is_apm(const unsigned char *p, size_t len)
 {
@@ -255,8 +285,7 @@ static const struct row rows[] = {
 	{ { MAGIC_AR, "ar", false }, 0, OCTETS("!<arch>\n"), NULL },
 	{ { MAGIC_LHA, "lha", false }, 0, OCTETS(""), is_lha },
 	{ { MAGIC_ISO, "iso", false }, 32769, OCTETS("CD001"), NULL },
-	{ { MAGIC_UNKNOWN, "udf", false }, 34817, OCTETS("NSR0"), NULL },
-	{ { MAGIC_UNKNOWN, "udf", false }, 36865, OCTETS("NSR0"), NULL },
+	{ { MAGIC_UNKNOWN, "udf", false }, 0, OCTETS(""), is_udf },
 	{ { MAGIC_UNKNOWN, "arj", false }, 0, OCTETS("\x60\xea"), is_arj },
 	{ { MAGIC_UNKNOWN, "ace", false }, 7, OCTETS("**ACE**"), NULL },
 	{ { MAGIC_UNKNOWN, "zoo", false }, 20, OCTETS("\xdc\xa7\xc4\xfd"), NULL },

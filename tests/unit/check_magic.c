@@ -176,6 +176,32 @@ START_TEST(disk_images)
 }
 END_TEST
 
+/* In any of the sectors that readers go through, or by its anchor alone. */
+START_TEST(udf_anywhere)
+{
+	static char d[1100000];
+	unsigned sum;
+
+	for (size_t at = 16 * 2048; at <= 33 * 2048; at += 1024) {
+		memset(d, 0, sizeof d);
+		memcpy(d + at + 1, "NSR03", 5);
+		ck_assert_str_eq(name_at_start(d, sizeof d), at % 2048 == 0 && at <= 32 * 2048 ? "udf" : "");
+		ck_assert_str_eq(name_at_start(d, at + 5), "");
+	}
+	for (size_t at = 32768; at <= 1 << 20; at *= 2) {
+		memset(d, 0, sizeof d);
+		memcpy(d + at, "\2\0\3\0\0\0\1\0abcd\0\1\0\0\0\x80", 18);
+		for (size_t i = sum = 0; i < 16; i++)
+			sum += (unsigned char)d[at + i];
+		d[at + 4] = (char)sum;
+		ck_assert_str_eq(name_at_start(d, sizeof d), at >= 65536 ? "udf" : "");
+		ck_assert_str_eq(name_at_start(d, at + 31), "");
+		d[at + 4]++;
+		ck_assert_str_eq(name_at_start(d, sizeof d), "");
+	}
+}
+END_TEST
+
 /* Each behind three octets, and what begins like it and isn't. */
 static const struct {
 	enum magic_format f;
@@ -581,6 +607,7 @@ int main(void)
 	tcase_add_test(t, several_at_once);
 	tcase_add_test(t, inside);
 	tcase_add_test(t, disk_images);
+	tcase_add_test(t, udf_anywhere);
 	tcase_add_loop_test(t, hints_inside, 0, sizeof hints / sizeof hints[0]);
 	tcase_add_test(t, gzip_of_a_long_name_inside);
 	tcase_add_test(t, iso_inside);
