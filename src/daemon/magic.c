@@ -65,14 +65,22 @@ static bool is_bzip2(const unsigned char *p, size_t len)
 
 /* No magic: properties, size of the dictionary, size, a first octet of zero. A size
  * that no file has is taken by some readers, which stop where the data ends. */
-static bool is_lzma(const unsigned char *p, size_t len)
+static bool is_sized_lzma(const unsigned char *p, size_t len)
 {
 	if (len < 14 || p[0] > 224 || p[13] != 0)
 		return false;
-	uint32_t dict = le32(p + 1), low = le32(p + 5), high = le32(p + 9);
+	const uint32_t low = le32(p + 5), high = le32(p + 9);
+	return (low == UINT32_MAX && high == UINT32_MAX) || high < 1u << 24;
+}
+
+/* The dictionary is of a size that writers choose. */
+static bool is_lzma(const unsigned char *p, size_t len)
+{
+	if (!is_sized_lzma(p, len))
+		return false;
+	const uint32_t dict = le32(p + 1);
 	return dict > 0 && ((dict & (dict - 1)) == 0 || dict == UINT32_MAX ||
-		(dict % 3 == 0 && ((dict / 3) & (dict / 3 - 1)) == 0)) &&
-		((low == UINT32_MAX && high == UINT32_MAX) || high < 1u << 24);
+		(dict % 3 == 0 && ((dict / 3) & (dict / 3 - 1)) == 0));
 }
 
 /* Whether the code of x86 was made ready for it, an lzma. */
@@ -112,6 +120,12 @@ static bool is_lz4(const unsigned char *p, size_t len)
 static bool is_compress(const unsigned char *p, size_t len)
 {
 	return len > 3 && (p[2] & 0x1f) >= 9 && (p[2] & 0x1f) <= 16;
+}
+
+/* Of fewer bits than its shortest code has: some readers ask for no more than 16. */
+static bool is_short_compress(const unsigned char *p, size_t len)
+{
+	return len > 3 && (p[2] & 0x1f) < 9;
 }
 
 /* "-lh5-", "-lzs-", "-pm0-" and the like at the third octet, a level. */
@@ -274,11 +288,14 @@ static const struct row rows[] = {
 	{ { MAGIC_XZ, "xz", false }, 0, OCTETS("\xfd" "7zXZ\0"), NULL },
 	{ { MAGIC_LZMA, "lzma", false }, 0, OCTETS("\x5d\0\0"), is_lzma },
 	{ { MAGIC_LZMA, "lzma", true }, 0, OCTETS(""), is_lzma },
+	{ { MAGIC_LZMA, "lzma", true }, 0, OCTETS("\x5d\0"), is_sized_lzma },
 	{ { MAGIC_UNKNOWN, "lzma86", false }, 1, OCTETS("\x5d\0\0"), is_lzma86 },
 	{ { MAGIC_ZSTD, "zstd", false }, 0, OCTETS(""), is_zstd },
 	{ { MAGIC_LZ4, "lz4", false }, 0, OCTETS(""), is_lz4 },
+	{ { MAGIC_LZIP, "lzip", false }, 0, OCTETS("LZIP\0"), NULL },
 	{ { MAGIC_LZIP, "lzip", false }, 0, OCTETS("LZIP\1"), NULL },
 	{ { MAGIC_COMPRESS, "compress", true }, 0, OCTETS("\x1f\x9d"), is_compress },
+	{ { MAGIC_UNKNOWN, "compress of few bits", false }, 0, OCTETS("\x1f\x9d"), is_short_compress },
 	{ { MAGIC_TAR, "tar", false }, 0, OCTETS(""), is_tar },
 	{ { MAGIC_CPIO, "cpio", false }, 0, OCTETS("07070"), is_cpio_odc },
 	{ { MAGIC_CPIO, "cpio", true }, 0, OCTETS(""), is_cpio_binary },
