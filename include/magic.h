@@ -66,6 +66,9 @@ bool magic_7z_is_bounded(const void *data, size_t len);
  * some decompressors give nothing at all because of it. len where that is not
  * to be told, or doesn't matter. */
 size_t magic_stream_end(enum magic_format f, const void *data, size_t len);
+/* Does a compressed file of any kind begin here, or may it to some readers, which go on
+ * with it behind one of another kind? */
+bool magic_goes_on(const void *data, size_t len);
 /* Do the name and the comment of the gzip that begins here end within 64 KiB each?
  * Readers that look for one behind other octets go no further. */
 bool magic_gzip_is_bounded(const void *data, size_t len);

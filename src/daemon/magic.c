@@ -89,17 +89,31 @@ static bool is_lzma86(const unsigned char *p, size_t len)
 	return p[0] <= 1 && is_lzma(p + 1, len - 1);
 }
 
-/* Frames of zstd and lz4 that are to be skipped may stand in front. */
+static bool is_to_skip(const unsigned char *p, size_t len)
+{
+	return len >= 8 && (le32(p) & 0xfffffff0u) == 0x184d2a50u;
+}
+
+/* Frames of zstd and lz4 that are to be skipped may stand in front. len: behind them all
+ * there is nothing. */
+static size_t frames_to_skip(const unsigned char *p, size_t len)
+{
+	size_t at = 0;
+
+	while (is_to_skip(p + at, len - at)) {
+		const uint64_t skip = 8 + (uint64_t)le32(p + at + 4);
+		if (skip >= len - at)
+			return len;
+		at += (size_t)skip;
+	}
+	return at;
+}
+
 static bool is_frame(const unsigned char *p, size_t len, uint32_t magic)
 {
-	while (len >= 8 && (le32(p) & 0xfffffff0u) == 0x184d2a50u) {
-		uint64_t skip = 8 + (uint64_t)le32(p + 4);
-		if (skip >= len)
-			return false;
-		p += skip;
-		len -= (size_t)skip;
-	}
-	return len >= 4 && le32(p) == magic;
+	const size_t at = frames_to_skip(p, len);
+
+	return len - at >= 4 && le32(p + at) == magic;
 }
 
 static bool is_zstd(const unsigned char *p, size_t len)
@@ -109,7 +123,7 @@ static bool is_zstd(const unsigned char *p, size_t len)
 
 static bool is_old_zstd(const unsigned char *p, size_t len)
 {
-	return len >= 4 && p[0] >= 0x22 && p[0] <= 0x27;
+	return len >= 4 && p[0] >= 0x22 && p[0] <= 0x27 && memcmp(p + 1, "\xb5\x2f\xfd", 3) == 0;
 }
 
 static bool is_lz4(const unsigned char *p, size_t len)
@@ -126,6 +140,35 @@ static bool is_compress(const unsigned char *p, size_t len)
 static bool is_short_compress(const unsigned char *p, size_t len)
 {
 	return len > 3 && (p[2] & 0x1f) < 9;
+}
+
+/* What readers of compressed files that read several kinds look at before they go on,
+ * with another file or with what may be one. */
+static bool is_compressed(const unsigned char *p, size_t len)
+{
+	static const struct { const char *octets; size_t n; } kinds[] = {
+		{ "\x1f\x8b", 2 }, { "\x1f\x9d", 2 }, { "\x1f\x9e", 2 }, { "\x1f\x1e", 2 }, { "\x1f\xa0", 2 },
+		{ "BZh", 3 }, { "\xfd" "7zXZ", 5 }, { "\x5d\0", 2 }, { "LZIP", 4 }, { "\x89LZO", 4 },
+		{ "\x04\x22\x4d\x18", 4 }, { "\x02\x21\x4c\x18", 4 }, { "\x28\xb5\x2f\xfd", 4 } };
+	bool yes = is_old_zstd(p, len);
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		yes |= len >= kinds[i].n && memcmp(p, kinds[i].octets, kinds[i].n) == 0;
+	return yes;
+}
+
+bool magic_goes_on(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	const size_t at = frames_to_skip(p, len);
+
+	return is_compressed(p + at, len - at);
+}
+
+/* Not the kind that such frames are of. */
+static bool is_other_behind_frames(const unsigned char *p, size_t len)
+{
+	return is_to_skip(p, len) && !is_zstd(p, len) && !is_lz4(p, len) && magic_goes_on(p, len);
 }
 
 /* "-lh5-", "-lzs-", "-pm0-" and the like at the third octet, a level. */
@@ -343,6 +386,7 @@ static const struct row rows[] = {
 	{ { MAGIC_UNKNOWN, "aar", false }, 0, OCTETS("AA01"), NULL },
 	{ { MAGIC_UNKNOWN, "aar", false }, 0, OCTETS("YAA1"), NULL },
 	{ { MAGIC_UNKNOWN, "zstd of before 2016", false }, 1, OCTETS("\xb5\x2f\xfd"), is_old_zstd },
+	{ { MAGIC_UNKNOWN, "zstd of other kinds", false }, 0, OCTETS(""), is_other_behind_frames },
 	{ { MAGIC_UNKNOWN, "dmg", false }, 0, OCTETS(""), is_dmg },
 };
 

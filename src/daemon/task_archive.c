@@ -70,9 +70,16 @@ static bool scan_tars(struct task *t, const struct magic *m, const char *data, s
 	return true;
 }
 
+/* The one in front came to its end: it was no accident, however few octets said so. */
+static void note_more(struct task *t, const struct place *p)
+{
+	if (!p->is_hint && !t->in_guess)
+		task_note(t, VERDICT_AV_NOTSCANNED, p->name, "an archive cannot be read: behind its end it goes on");
+}
+
 /* Some readers pass over zeros behind a compressed file and go on with the next
- * as one file with it, which libarchive doesn't do for all. Each is scanned; what
- * they are together is not. */
+ * as one file with it, which libarchive doesn't do for all. Each of the same kind is
+ * scanned; what they are together is not, nor what is of another kind. */
 static bool scan_streams(struct task *t, const struct magic *m, struct place *p)
 {
 	const char *data = p->data;
@@ -80,10 +87,13 @@ static bool scan_streams(struct task *t, const struct magic *m, struct place *p)
 	char title[NAME_SIZE];
 
 	stream_title(m, data, len, p->name, title, sizeof title);
-	for (size_t at = 0; at < len && (at == 0 || magic_is(m->format, data + at, len - at));) {
+	for (size_t at = 0; at < len;) {
 		struct reading r = { .name = p->name, .is_guess = p->is_guess, .is_hint = p->is_hint };
-		if (at > 0 && !p->is_guess && !t->in_guess)
-			task_note(t, VERDICT_AV_NOTSCANNED, p->name, "an archive cannot be read: behind its end it goes on");
+		const bool is_same = at == 0 || magic_is(m->format, data + at, len - at);
+		if (at > 0 && (is_same || magic_goes_on(data + at, len - at)))
+			note_more(t, p);
+		if (!is_same)
+			break;
 		if (!task_unpack(t, m, UNPACK_FIRST_WAY, data + at,
 		    magic_stream_end(m->format, data + at, len - at), title, &r))
 			return false;

@@ -53,6 +53,7 @@ static void look_inside(const char *d, size_t n)
 	for (from = 1; n > 0 && magic_tar_behind(d, n, &from, &at, &left);)
 		must(at < n && from > at && from <= n && magic_is_tar(d + at, n - at));
 	magic_tar_head_is_plain(d, n);
+	magic_goes_on(d, n);
 }
 
 /* The octets as the header of a 7z, right behind its first one. */

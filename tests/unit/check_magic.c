@@ -53,6 +53,8 @@ static const struct sample samples[] = {
 	SAMPLE("ITOLITLS\1\0\0\0\x28\0\0\0", "hxs"), SAMPLE("ER\2\0++++", ""),
 	SAMPLE("\x28\xb5\x2f\xfd", "zstd"), SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x\x28\xb5\x2f\xfd", "zstd"),
 	SAMPLE("\x50\x2a\x4d\x18\xff\xff\xff\xffx\x28\xb5\x2f\xfd", ""),
+	SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x\x5d\0", "zstd of other kinds"),
+	SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x", ""),
 	SAMPLE("\x04\x22\x4d\x18", "lz4"), SAMPLE("LZIP\1", "lzip"), SAMPLE("LZIP\0", "lzip"), SAMPLE("LZIP\2", ""),
 	SAMPLE("\x1f\x9d\x90x", "compress"), SAMPLE("\x1f\x9d\xffx", ""),
 	SAMPLE("\x1f\x9d\x88x", "compress of few bits"), SAMPLE("\x1f\x9d\x80x", "compress of few bits"),
@@ -339,6 +341,30 @@ START_TEST(ends_of_streams)
 }
 END_TEST
 
+/* Of any kind, also behind frames that are to be skipped. */
+START_TEST(goes_on_with_another_kind)
+{
+	static const struct { const char *octets; size_t n; bool yes; } rows[] = {
+#define MORE(s, yes) { s, sizeof(s) - 1, yes }
+		MORE("\x1f\x8b", true), MORE("\x1f\x9d", true), MORE("\x1f\x1e", true), MORE("\x5d\0", true),
+		MORE("BZh", true), MORE("\xfd" "7zXZ", true), MORE("LZIP", true), MORE("\x28\xb5\x2f\xfd", true),
+		MORE("\x25\xb5\x2f\xfd", true), MORE("\x04\x22\x4d\x18", true),
+		MORE("\x50\x2a\x4d\x18\1\0\0\0x\x5d\0", true), MORE("\x50\x2a\x4d\x18\1\0\0\0x", false),
+		MORE("\x50\x2a\x4d\x18\1\0\0\0x\x5f\x2a\x4d\x18\0\0\0\0\x1f\x8b", true),
+		MORE("", false), MORE("\x1f", false), MORE("\r\n", false), MORE("junk", false), MORE("\0\0\0\0", false) };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		for (size_t n = 0; n <= rows[i].n; n++) {
+			char *exact = malloc(n + 1);   /* sanitizers see what is read behind it */
+			memcpy(exact + 1, rows[i].octets, n);
+			const bool yes = magic_goes_on(exact + 1, n);
+			ck_assert_msg(yes == rows[i].yes || n < rows[i].n, "row %zu", i);
+			free(exact);
+		}
+	}
+}
+END_TEST
+
 /* Level 0 with its sum; a sum that is wrong; cut off. */
 START_TEST(lha_inside)
 {
@@ -622,6 +648,7 @@ int main(void)
 	tcase_add_test(t, two_ways_to_a_directory);
 	tcase_add_test(t, links);
 	tcase_add_test(t, ends_of_streams);
+	tcase_add_test(t, goes_on_with_another_kind);
 	tcase_add_test(t, plain_zip);
 	tcase_add_test(t, ends_and_headers_are_found);
 	tcase_add_test(t, header_of_7z);
