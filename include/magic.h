@@ -45,7 +45,7 @@ static inline bool magic_is_stream(enum magic_format f)
 bool magic_is_tar(const void *data, size_t len);
 /* Do all readers take the extended headers here, in front of a member of a tar,
  * for the same? Some pass over what one says for all members behind it, or over
- * one of two. */
+ * one of two, or over all they say: a size, holes. */
 bool magic_tar_head_is_plain(const void *data, size_t len);
 /* Where the next tar begins at or behind *from, in the first 64 KiB; *from moves
  * behind its first octet. Some readers pass over blocks that are no header. *left: as

@@ -13,6 +13,7 @@
 #define TAR_TYPE_AT 156u
 #define TAR_NAME_AT 257u
 #define TAR_LOOK (64u << 10)         /* behind junk of no more */
+#define DIGITS_MAX 18u
 #define CODERS_7Z_MAX 8u
 #define GZIP_NAME_LOOK 4096u         /* for its end, from each of many places */
 #define GZIP_NAME_MAX (64u << 10)
@@ -26,7 +27,7 @@ static uint32_t le32(const unsigned char *p)
 }
 
 /* A number in octal digits, blanks around it; some readers pass over a NUL. */
-static bool octal(const unsigned char *p, size_t n, unsigned *out)
+static bool octal(const unsigned char *p, size_t n, uint64_t *out)
 {
 	size_t i = 0;
 
@@ -35,7 +36,7 @@ static bool octal(const unsigned char *p, size_t n, unsigned *out)
 		i++;
 	const size_t first = i;
 	for (*out = 0; i < n && p[i] >= '0' && p[i] <= '7'; i++)
-		*out = *out * 8 + (unsigned)(p[i] - '0');
+		*out = *out * 8 + (uint64_t)(p[i] - '0');
 	return i > first;
 }
 
@@ -43,7 +44,8 @@ static bool octal(const unsigned char *p, size_t n, unsigned *out)
  * signed. */
 static bool is_tar(const unsigned char *p, size_t len)
 {
-	unsigned want, sum = 0;
+	uint64_t want;
+	unsigned sum = 0;
 	int is_signed = 0;
 
 	if (len < TAR_BLOCK || !octal(p + TAR_SUM_AT, 8, &want))
@@ -767,17 +769,64 @@ bool magic_is_tar(const void *data, size_t len)
 	return is_tar(data, len);
 }
 
+/* Keys of files with holes, which are of a sort for each tar, and known to no other. */
+static const struct { const char *octets; size_t n; } sparse[] = {
+	{ OCTETS(" GNU.sparse.") }, { OCTETS(" SCHILY.realsize=") }, { OCTETS(" SUN.holesdata=") } };
+
 /* Size, path and sparseness, for all members behind it. */
 static bool global_is_odd(const unsigned char *p, size_t n)
 {
-	return find_octets(p, n, " size=", 6) != NULL || find_octets(p, n, " path=", 6) != NULL ||
-		find_octets(p, n, " GNU.sparse.", 12) != NULL;
+	bool is_odd = find_octets(p, n, " size=", 6) != NULL || find_octets(p, n, " path=", 6) != NULL;
+
+	for (size_t i = 0; i < sizeof sparse / sizeof sparse[0]; i++)
+		is_odd |= find_octets(p, n, sparse[i].octets, sparse[i].n) != NULL;
+	return is_odd;
+}
+
+/* How many digits there are, of a number that no file is too large for. */
+static size_t decimal(const unsigned char *p, size_t n, uint64_t *out)
+{
+	size_t i = 0;
+
+	for (*out = 0; i < n && i < DIGITS_MAX && p[i] >= '0' && p[i] <= '9'; i++)
+		*out = *out * 10 + (uint64_t)(p[i] - '0');
+	return i;
+}
+
+/* " KEY=VALUE\n" */
+static bool record_is_plain(const unsigned char *p, size_t n, uint64_t size)
+{
+	uint64_t value;
+
+	for (size_t i = 0; i < sizeof sparse / sizeof sparse[0]; i++)
+		if (n >= sparse[i].n && memcmp(p, sparse[i].octets, sparse[i].n) == 0)
+			return false;
+	return n < 6 || memcmp(p, " size=", 6) != 0 ||
+		(decimal(p + 6, n - 6, &value) == n - 7 && value == size);
+}
+
+/* Records, each with its length in front, of a member that has so many octets to those
+ * who know nothing of them. */
+static bool records_are_plain(const unsigned char *p, size_t n, uint64_t size)
+{
+	while (n > 0) {
+		uint64_t all;
+		const size_t digits = decimal(p, n, &all);
+		if (all > n || all < digits + 2 || digits == 0 || p[digits] != ' ' || p[all - 1] != '\n' ||
+		    !record_is_plain(p + digits, (size_t)all - digits, size))
+			return false;
+		p += all;
+		n -= (size_t)all;
+	}
+	return true;
 }
 
 bool magic_tar_head_is_plain(const void *data, size_t len)
 {
-	const unsigned char *p = data;
-	unsigned own = 0, size;
+	const unsigned char *p = data, *records = p;
+	size_t n_records = 0;
+	unsigned own = 0;
+	uint64_t size;
 
 	while (is_tar(p, len) && p[TAR_TYPE_AT] != '\0' && strchr("AKLVXgx", p[TAR_TYPE_AT]) != NULL) {
 		if (!octal(p + TAR_SIZE_AT, 12, &size))
@@ -786,14 +835,20 @@ bool magic_tar_head_is_plain(const void *data, size_t len)
 		own += type == 'x' || type == 'X' || type == 'L';
 		p += TAR_BLOCK;
 		len -= TAR_BLOCK;
-		const size_t n = size < len ? size : len;
+		const size_t n = size < len ? (size_t)size : len;
+		if (type == 'x' || type == 'X') {
+			records = p;
+			n_records = n;
+		}
 		if (own > 1 || (type == 'g' && global_is_odd(p, n)))
 			return false;
 		const size_t all = n + (size_t)-n % TAR_BLOCK < len ? n + (size_t)-n % TAR_BLOCK : len;
 		p += all;
 		len -= all;
 	}
-	return true;
+	if (!is_tar(p, len) || n_records == 0)
+		return true;
+	return records_are_plain(records, n_records, octal(p + TAR_SIZE_AT, 12, &size) ? size : UINT64_MAX);
 }
 
 bool magic_tar_behind(const void *data, size_t len, size_t *from, size_t *at_out, uint64_t *left)

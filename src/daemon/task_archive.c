@@ -74,7 +74,8 @@ static bool scan_tars(struct task *t, const struct magic *m, const char *data, s
 static void note_more(struct task *t, const struct place *p)
 {
 	if (!p->is_hint && !t->in_guess)
-		task_note(t, VERDICT_AV_NOTSCANNED, p->name, "an archive cannot be read: behind its end it goes on");
+		task_note(t, VERDICT_AV_NOTSCANNED, p->name,
+			"an archive cannot be read: behind its end it goes on");
 }
 
 /* Some readers pass over zeros behind a compressed file and go on with the next

@@ -55,7 +55,8 @@ static const struct sample samples[] = {
 	SAMPLE("\x50\x2a\x4d\x18\xff\xff\xff\xffx\x28\xb5\x2f\xfd", ""),
 	SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x\x5d\0", "zstd of other kinds"),
 	SAMPLE("\x50\x2a\x4d\x18\1\0\0\0x", ""),
-	SAMPLE("\x04\x22\x4d\x18", "lz4"), SAMPLE("LZIP\1", "lzip"), SAMPLE("LZIP\0", "lzip"), SAMPLE("LZIP\2", ""),
+	SAMPLE("\x04\x22\x4d\x18", "lz4"),
+	SAMPLE("LZIP\1", "lzip"), SAMPLE("LZIP\0", "lzip"), SAMPLE("LZIP\2", ""),
 	SAMPLE("\x1f\x9d\x90x", "compress"), SAMPLE("\x1f\x9d\xffx", ""),
 	SAMPLE("\x1f\x9d\x88x", "compress of few bits"), SAMPLE("\x1f\x9d\x80x", "compress of few bits"),
 	SAMPLE("!<arch>\n", "ar"),
@@ -250,7 +251,8 @@ START_TEST(hints_inside)
 
 	memcpy(exact, "...", 3);
 	memcpy(exact + 3, hints[_i].octets, hints[_i].n);
-	ck_assert_msg(magic_inside(hints[_i].f, exact, n, &from, &at, &left) == hints[_i].is_found, "%d", _i);
+	const bool is_found = magic_inside(hints[_i].f, exact, n, &from, &at, &left);
+	ck_assert_msg(is_found == hints[_i].is_found, "%d", _i);
 	ck_assert(!hints[_i].is_found || at == 3);
 	free(exact);
 	/* cut off anywhere: nothing is read behind it */
@@ -351,7 +353,8 @@ START_TEST(goes_on_with_another_kind)
 		MORE("\x25\xb5\x2f\xfd", true), MORE("\x04\x22\x4d\x18", true),
 		MORE("\x50\x2a\x4d\x18\1\0\0\0x\x5d\0", true), MORE("\x50\x2a\x4d\x18\1\0\0\0x", false),
 		MORE("\x50\x2a\x4d\x18\1\0\0\0x\x5f\x2a\x4d\x18\0\0\0\0\x1f\x8b", true),
-		MORE("", false), MORE("\x1f", false), MORE("\r\n", false), MORE("junk", false), MORE("\0\0\0\0", false) };
+		MORE("", false), MORE("\x1f", false), MORE("\r\n", false),
+		MORE("junk", false), MORE("\0\0\0\0", false) };
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		for (size_t n = 0; n <= rows[i].n; n++) {
@@ -392,17 +395,73 @@ START_TEST(lha_inside)
 }
 END_TEST
 
-static void tar_header(char *d, const char *magic)
+static void tar_sum(char *d)
 {
 	unsigned sum = 8 * ' ';
 
-	memset(d, 0, 512);
-	memcpy(d + 257, magic, strlen(magic));
-	d[0] = 'a';
+	memset(d + 148, 0, 8);
 	for (int i = 0; i < 512; i++)
 		sum += (unsigned char)d[i];
 	ck_assert_int_eq(snprintf(d + 148, 8, "%06o", sum), 6);
 }
+
+static void tar_header(char *d, const char *magic)
+{
+	memset(d, 0, 512);
+	memcpy(d + 257, magic, strlen(magic));
+	d[0] = 'a';
+	tar_sum(d);
+}
+
+static void tar_header_of(char *d, char type, size_t size)
+{
+	tar_header(d, "ustar");
+	ck_assert_int_eq(snprintf(d + 124, 12, "%011zo", size), 11);
+	d[156] = type;
+	tar_sum(d);
+}
+
+/* Records of an extended header in front of a member of 68 octets. */
+START_TEST(records_of_a_tar)
+{
+	static const struct { const char *octets; bool is_plain; } rows[] = {
+		{ "", true }, { "13 path=abcd\n", true }, { "11 size=68\n", true }, { "11 size=69\n", false },
+		{ "30 mtime=1350244992.023960108\n11 size=68\n", true },
+		{ "30 mtime=1350244992.023960108\n11 size=67\n", false },
+		{ "19 path=a size=12.c\n", false }, { "20 path=a size=12.c\n", true },
+		{ "12 size=068\n", true }, { "12 size=68 \n", false }, { "9 size=\n", false },
+		{ "8 size=\n", false },
+		{ "12 size= 68\n", false }, { "32 size=18446744073709551684.00\n", false },
+		{ "22 GNU.sparse.major=1\n", false }, { "23 SCHILY.realsize=168\n", false },
+		{ "26 SUN.holesdata= 100 168\n", false }, { "23 comment=GNU.sparse.\n", true },
+		{ "13 path=abcdx", false }, { "14 path=abcd\n", false }, { "x", false }, { "3", false },
+		{ "2 \n", false }, { "3 \n", true }, { "13\tpath=abcd\n", false }, { "0 \n", false },
+		{ " 13 path=abcd\n", false } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const size_t n = strlen(rows[i].octets);
+		char *d = calloc(1, 3 * 512);
+		tar_header_of(d, 'x', n);
+		memcpy(d + 512, rows[i].octets, n);
+		tar_header_of(d + 1024, '0', 68);
+		ck_assert_msg(magic_tar_head_is_plain(d, 3 * 512) == rows[i].is_plain || n == 0, "row %zu", i);
+		tar_header_of(d, 'g', n);
+		const bool is_odd = strstr(rows[i].octets, " GNU.sparse.") != NULL ||
+			strstr(rows[i].octets, " SCHILY") != NULL || strstr(rows[i].octets, " SUN.") != NULL ||
+			strstr(rows[i].octets, " size=") != NULL || strstr(rows[i].octets, " path=") != NULL;
+		ck_assert_msg(magic_tar_head_is_plain(d, 3 * 512) != is_odd || n == 0, "row %zu", i);
+		free(d);
+	}
+	/* cut off in the records: nothing is read behind them */
+	for (size_t cut = 0; cut <= 14; cut++) {
+		char *d = malloc(512 + cut);
+		tar_header_of(d, 'x', 14);
+		memcpy(d + 512, "14 path=abcde\n", cut);
+		magic_tar_head_is_plain(d, 512 + cut);
+		free(d);
+	}
+}
+END_TEST
 
 START_TEST(tar_behind_junk)
 {
@@ -643,6 +702,7 @@ int main(void)
 	tcase_add_test(t, iso_inside);
 	tcase_add_test(t, lha_inside);
 	tcase_add_test(t, cab_inside);
+	tcase_add_test(t, records_of_a_tar);
 	tcase_add_test(t, tar_behind_junk);
 	tcase_add_test(t, looks_are_paid_for);
 	tcase_add_test(t, two_ways_to_a_directory);
