@@ -1481,6 +1481,22 @@ START_TEST(files_to_some)
 }
 END_TEST
 
+/* A file in base64 that is damaged is also looked at as it stands, and that as base64:
+ * which does not go on for ever. */
+START_TEST(damaged_base64_file)
+{
+	char msg[8192];
+	size_t n = (size_t)sprintf(msg, "Content-Type: a/b; name=x.zip\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n");
+
+	memset(msg + n, 'Q', 4200);
+	sprintf(msg + n + 4200, "\r\n[...]\r\n");
+	run(msg);
+	ck_assert_msg(verdict.av == VERDICT_AV_CLEAN, "%#x %s", verdict.av, verdict.reason);
+	ck_assert_uint_le(verdict.objects, 10);
+}
+END_TEST
+
 /* Files in each other, none of which says what it is, but somebody may open each. */
 START_TEST(message_in_file_in_message)
 {
@@ -1636,6 +1652,7 @@ int main(void)
 	tcase_add_loop_test(t, mail_about_mail, 0, sizeof about_mail / sizeof about_mail[0]);
 	tcase_add_test(t, headers_under_each_other);
 	tcase_add_test(t, headings);
+	tcase_add_test(t, damaged_base64_file);
 	tcase_add_loop_test(t, files_to_some, 0, sizeof as_files / sizeof as_files[0]);
 	tcase_add_test(t, stored_with_lf);
 	tcase_add_test(t, message_in_file_in_message);
