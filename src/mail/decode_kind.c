@@ -55,18 +55,16 @@ static void kind_squeeze(const char *p, size_t n, bool first_word, char *out, si
 	out[w] = '\0';
 }
 
-/* Does each reader know that word, as it stands? */
+/* Does each reader know that word? Python compares it with all that stands behind. */
 static bool is_standard(const char *p, size_t n)
 {
 	static const char *const words[] = { "base64", "quoted-printable", "x-uuencode", "uuencode",
 		"7bit", "8bit", "binary" };
 
-	while (n > 0 && (is_blank(*p) || is_eol(*p))) {
+	while (n > 0 && is_blank(*p)) {
 		p++;
 		n--;
 	}
-	while (n > 0 && (is_blank(p[n - 1]) || is_eol(p[n - 1]) || p[n - 1] == ';'))
-		n--;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (n == strlen(words[i]) && str_ieq_n(p, n, words[i]))
 			return true;

@@ -388,6 +388,7 @@ static void walk_type(struct walk *w, const struct cut_part *c, const struct mim
 	part_set_type(&w->part, type, at->is_digest);
 	bool is_multipart = w->part.is_multipart;
 	inside.depth = at->depth + 1;
+	inside.is_bare = false; /* what is in it counts */
 	inside.is_digest = strncmp(w->part.type, "multipart/digest", 16) == 0;
 	w->saw_digest |= inside.is_digest;
 	for (unsigned e = 0; e < c->r.n_encodings; e++) {

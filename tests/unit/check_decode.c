@@ -475,8 +475,9 @@ END_TEST
 START_TEST(kinds)
 {
 	static const struct { const char *in; enum decode_kind kind; bool known; } rows[] = {
-		{ "base64", DECODE_BASE64, true }, { " BASE64 \r\n", DECODE_BASE64, true },
-		{ "base64;", DECODE_BASE64, true }, { "base64; x=y", DECODE_BASE64, false },
+		{ "base64", DECODE_BASE64, true }, { " BASE64", DECODE_BASE64, true },
+		{ "base64 ", DECODE_BASE64, false }, { "\r\n base64", DECODE_BASE64, false },
+		{ "base64;", DECODE_BASE64, false }, { "base64; x=y", DECODE_BASE64, false },
 		{ "(7bit) base64 (qp (or so))", DECODE_BASE64, false },
 		{ "\"base64\"", DECODE_BASE64, false }, { "base-64", DECODE_BASE64, false },
 		{ "base\r\n 64", DECODE_BASE64, false }, { "b64", DECODE_BASE64, false },

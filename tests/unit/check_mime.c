@@ -131,7 +131,7 @@ static const struct row plain_rows[] = {
 	{ "no blank behind the colon", "Content-Type:text/html\n"
 		"CONTENT-TRANSFER-ENCODING:BASE64\n\nQ", { "0 text/html b - >Q" }, 1, false },
 	{ "folded", "Content-Type:\n text/html\nContent-Transfer-Encoding:\n\t base64\n\nQ", {
-		"0 text/html b - >Q" }, 1, false },
+		"0 text/html b? - >Q" }, 1, false },
 	{ "comments", "Content-Type: (a (b) c) text (d) / html (e); x=y\n"
 		"Content-Transfer-Encoding: (f) base64 (g)\n\nQ", { "0 text/html b? - >Q" }, 1,
 		false },
