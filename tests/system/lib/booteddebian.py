@@ -99,6 +99,14 @@ class Booted(Debian):
         state = wait_until(self._state, 60, "the end of the start", 0.1)
         check_eq((state, self.run("systemctl --failed --plain --no-legend")), ("running", ""))
 
+    def run(self, script, **more):
+        try:
+            return super().run(script, **more)
+        except AssertionError:
+            with open(self.t.path("journal.log"), "w") as out: # goes with the machine
+                out.write(self.try_run("journalctl --sync; journalctl --no-pager -n 80")[1])
+            raise
+
     def _is_init(self):
         if self.process.poll() is not None:
             with open(self.t.path("boot.log"), errors="replace") as log:
