@@ -37,7 +37,7 @@ static bool is_eicar(const unsigned char *p, size_t len)
 	const size_t head = sizeof eicar_head - 1;
 	size_t n = EICAR_LEN;
 
-	if (len < EICAR_LEN || len > 2 * EICAR_MAX || memcmp(p, eicar_head, head) != 0 ||
+	if (len < EICAR_LEN || len > (size_t)2 * EICAR_MAX || memcmp(p, eicar_head, head) != 0 ||
 	    memcmp(p + head, eicar_tail, sizeof eicar_tail - 1) != 0)
 		return false;
 	for (size_t i = EICAR_LEN; i < len; i++) {

@@ -203,7 +203,7 @@ static bool is_udf(const unsigned char *p, size_t len)
 {
 	bool yes = false;
 
-	for (size_t at = 16 * 2048; at <= 32 * 2048 && at + 8 <= len; at += 2048)
+	for (size_t at = 32768; at <= 65536 && at + 8 <= len; at += 2048)
 		yes |= memcmp(p + at + 1, "NSR0", 4) == 0;
 	for (size_t sector = 256; sector <= 4096 && 256 * sector + 32 <= len; sector *= 2)
 		yes |= is_udf_anchor(p + 256 * sector);

@@ -17,7 +17,7 @@
 char *task_decode_all(struct task *t, struct decode *d, const char *head, size_t head_len,
 	const char *in, size_t len, size_t *out_len, size_t *size_out)
 {
-	const size_t size = head_len + len + 2 * DECODE_HELD + 1;
+	const size_t size = head_len + len + (size_t)2 * DECODE_HELD + 1;
 	char *all = task_alloc(t, size);
 	unsigned char *out = (unsigned char *)all;
 	size_t w = head_len;
