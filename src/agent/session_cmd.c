@@ -173,12 +173,13 @@ static bool may_parse(const struct session *s)
 	return s->queue_len == 0 || s->info.pipelining;
 }
 
-/* max_commands: how many a client may send between messages. */
-static bool too_many_commands(struct session *s)
+/* max_commands: how many a client may send between messages. The chunks of one have
+ * its time. */
+static bool too_many_commands(struct session *s, bool is_chunk)
 {
 	const uint32_t max = s->env->conf->smtp.max_commands;
 
-	if (max == 0 || s->cmds++ < max)
+	if (max == 0 || (is_chunk && s->msg != NULL) || s->cmds++ < max)
 		return false;
 	session_close(s, SESSION_END_COMMANDS);
 	return true;
@@ -223,7 +224,7 @@ size_t session_cmd_next(struct session *s, const char *p, size_t n)
 			return 0;
 	}
 	session_debug(s, SESSION_FROM_CLIENT, t.p, t.len);
-	if (too_many_commands(s))
+	if (too_many_commands(s, has_verb && cmd.kind == SMTP_CMD_BDAT))
 		return used;
 	if (is_command)
 		take(s, &cmd, fate, &settings);
