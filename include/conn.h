@@ -37,6 +37,12 @@ void conn_init(struct conn *c, struct event_base *base, conn_fn fn);
 /* Takes the descriptor. reading starts off. */
 void conn_open(struct conn *c, int fd);
 void conn_close(struct conn *c);
+/* The same, but a TCP peer gets a reset instead of octets that it has not yet taken;
+ * conn_close lets the kernel deliver them. */
+void conn_abort(struct conn *c);
+/* Octets that a TCP peer has taken so far; *is_all_out: there are none that it has not
+ * (also where the system does not tell). */
+uint64_t conn_taken(const struct conn *c, bool *is_all_out);
 static inline bool conn_is_open(const struct conn *c) { return c->fd >= 0; }
 
 void conn_set_reading(struct conn *c, bool on);

@@ -193,8 +193,10 @@ void session_cut(struct session *s);
 void session_tick(struct session *s);
 /* n octets of direct were sent; 0: there are no more, though there should be. */
 void session_direct_sent(struct session *s, size_t n);
-/* Call after output was written: goes on with a message under way, or with
- * input that waited for room. */
+/* The server acknowledges octets of a message that have left us: it is alive. */
+void session_server_takes(struct session *s);
+/* Call when the server's output was written, whatever the client reads: goes on with a
+ * message under way, or with input that waited for room. */
 void session_on_written(struct session *s);
 
 /* Is there work left that was put off, so that others get their turn? Then call
@@ -208,6 +210,13 @@ bool session_wants_server(const struct session *s);
 static inline bool session_has_output(const struct session *s)
 {
 	return !buf_is_empty(&s->s_out) || s->direct.left > 0;
+}
+/* Is the end of a message's data among the server's output, or beyond? */
+bool session_end_is_queued(const struct session *s);
+/* Is a message on its way to the server, or there and not answered? */
+static inline bool session_is_sending(const struct session *s)
+{
+	return s->state == ST_SEND || s->state == ST_DOT;
 }
 /* Everything is said: close once c_out is written. */
 static inline bool session_is_over(const struct session *s) { return s->state == ST_CLOSE; }

@@ -2,6 +2,9 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +12,7 @@
 #include <event2/event.h>
 
 #include "buf.h"
+#include "log.h"
 
 #define SCRATCH (256u << 10)
 
@@ -92,6 +96,28 @@ void conn_close(struct conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+}
+
+void conn_abort(struct conn *c)
+{
+	/* Not SO_LINGER: a worker may set no options, as listening sockets are shared. */
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (c->fd >= 0 && connect(c->fd, &nobody, sizeof nobody) < 0)
+		log_debug("a connection cannot be reset: %m");
+	conn_close(c);
+}
+
+uint64_t conn_taken(const struct conn *c, bool *is_all_out)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+
+	memset(&info, 0, sizeof info);
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		memset(&info, 0, sizeof info);
+	*is_all_out = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
+	return info.tcpi_bytes_acked;
 }
 
 void conn_set_reading(struct conn *c, bool on)

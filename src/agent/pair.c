@@ -108,13 +108,21 @@ static void dial_outcome(struct pair *p)
 	session_on_dial(&p->s, true);
 }
 
+/* A message that was given up, but of which the kernel still holds octets, must not
+ * be at the server later: its client was told to send it again. */
 static void op_hangup(struct session *s)
 {
 	struct pair *p = pair_of(s);
+	bool is_all_out = true;
 
 	dial_end(p);
 	p->dial_failed = false;
-	conn_close(&p->server);
+	if (session_end_is_queued(s) && conn_is_open(&p->server))
+		conn_taken(&p->server, &is_all_out);
+	if (is_all_out)
+		conn_close(&p->server);
+	else
+		conn_abort(&p->server);
 }
 
 /* ---- the scanner --------------------------------------------------------- */
@@ -397,16 +405,16 @@ static bool send_directly(struct pair *p)
 	return true;
 }
 
-/* Writes out what the session left; false if the sockets take no more now. */
-static bool pair_flush(struct pair *p)
+/* Write out what the session left; false if the socket takes no more now. */
+static bool flush_server(struct pair *p)
 {
-	bool out = true;
+	return !conn_is_open(&p->server) || p->connecting || p->server.write_dead ||
+		(conn_flush(&p->server, &p->s.s_out) && send_directly(p));
+}
 
-	if (conn_is_open(&p->server) && !p->connecting && !p->server.write_dead)
-		out = conn_flush(&p->server, &p->s.s_out) && send_directly(p);
-	if (!p->client.write_dead && !p->lingering)
-		out = conn_flush(&p->client, &p->s.c_out) && out;
-	return out;
+static bool flush_client(struct pair *p)
+{
+	return p->client.write_dead || p->lingering || conn_flush(&p->client, &p->s.c_out);
 }
 
 void pair_update(struct pair *p)
@@ -418,13 +426,15 @@ void pair_update(struct pair *p)
 			p->dial_failed = false;
 			session_on_dial(&p->s, false);
 		}
-		bool out = pair_flush(p);
+		/* What the server gets does not wait for what the client reads. */
+		const bool is_server_out = flush_server(p), is_client_out = flush_client(p);
 		if (p->client.write_dead && !p->s.client_dead)
 			session_client_error(&p->s);
-		if (!out || p->s.state == ST_CLOSE)
+		if (!is_server_out || p->s.state == ST_CLOSE)
 			break;
 		session_on_written(&p->s);
-		if (buf_is_empty(&p->s.c_out) && !session_has_output(&p->s) && !p->dial_failed)
+		if ((buf_is_empty(&p->s.c_out) || !is_client_out) && !session_has_output(&p->s) &&
+		    !p->dial_failed)
 			break;
 	}
 	if (session_is_over(&p->s) && (p->s.client_dead || buf_is_empty(&p->s.c_out))) {
@@ -441,6 +451,19 @@ void pair_update(struct pair *p)
 	/* A server that takes no more may have said why: read on to its end. */
 	conn_set_reading(&p->server, conn_is_open(&p->server) && !p->connecting &&
 		(session_wants_server(&p->s) || p->server.write_dead));
+}
+
+/* What the kernel holds of a message goes on to a server that is slow, but there. */
+static void look_at_server(struct pair *p)
+{
+	bool is_all_out;
+
+	if (!session_is_sending(&p->s) || !conn_is_open(&p->server) || p->connecting)
+		return;
+	const uint64_t taken = conn_taken(&p->server, &is_all_out);
+	if (taken != p->server_taken)
+		session_server_takes(&p->s);
+	p->server_taken = taken;
 }
 
 void pair_tick(struct pair *p)
@@ -464,6 +487,7 @@ void pair_tick(struct pair *p)
 	}
 	if (p->connecting && now >= p->connect_until_ms)
 		dial_failed(p, ETIMEDOUT);
+	look_at_server(p);
 	session_tick(&p->s);
 	pair_update(p);
 }

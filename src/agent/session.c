@@ -111,6 +111,8 @@ void session_event(struct session *s, enum session_event e)
 
 void session_close(struct session *s, enum session_end why)
 {
+	const bool is_sent = s->state == ST_DOT;
+
 	if (s->state == ST_CLOSE)
 		return;
 	session_set_state(s, ST_CLOSE);
@@ -120,9 +122,11 @@ void session_close(struct session *s, enum session_end why)
 	s->client_since_ms = s->env->now_ms;
 	if (s->job != NULL)
 		s->env->ops->scan_cancel(s, &s->job);
-	if (s->msg != NULL)
-		session_mail_done(s, "aborted");
 	session_drop_server(s);
+	if (s->msg != NULL && is_sent)
+		session_log_unconfirmed();
+	if (s->msg != NULL)
+		session_mail_done(s, is_sent ? "unknown" : "aborted");
 	stats_add(stats_nth(ST_END_QUIT, why - SESSION_END_QUIT), 1);
 	if (!ends[why].is_error)
 		stats_add(ST_SESSIONS_DONE, 1);
@@ -310,6 +314,7 @@ void session_client_eof(struct session *s)
 void session_client_error(struct session *s)
 {
 	session_log_ctx(s);
+	session_send_check(s);
 	s->client_eof = s->client_dead = true;
 	buf_clear(&s->c_out);
 	session_event(s, EV_CLIERR);
@@ -348,6 +353,7 @@ void session_stop(struct session *s)
 void session_cut(struct session *s)
 {
 	session_log_ctx(s);
+	session_send_check(s);
 	session_close(s, SESSION_END_STOPPED);
 }
 
@@ -406,8 +412,10 @@ static void warn_silent_server(const struct session *s)
 void session_tick(struct session *s)
 {
 	enum session_event who;
-	long long when = deadline_ms(s, &who);
+	long long when;
 
+	session_send_check(s);
+	when = deadline_ms(s, &who);
 	if (s->state == ST_CLOSE && s->env->now_ms - s->client_since_ms > SESSION_CLOSE_MS)
 		s->client_dead = true; /* it does not take its last reply */
 	if (when == 0 || s->env->now_ms < when)
@@ -419,6 +427,11 @@ void session_tick(struct session *s)
 		smtp_reply_reset(&s->reply);
 	session_event(s, who);
 	session_run(s);
+}
+
+void session_server_takes(struct session *s)
+{
+	s->server_since_ms = s->env->now_ms;
 }
 
 void session_on_written(struct session *s)

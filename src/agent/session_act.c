@@ -225,7 +225,7 @@ static void on_delivered(struct session *s)
 
 static void on_unknown(struct session *s)
 {
-	log_warning("the server did not confirm the message: it may arrive twice");
+	session_log_unconfirmed();
 	orphan_message(s, REPLY_NO_OUTCOME, "unknown");
 }
 

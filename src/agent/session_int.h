@@ -236,6 +236,8 @@ void session_send_check(struct session *s);
 
 /* session_log.c */
 void session_log_message(const struct session *s, const char *outcome);
+/* All of a message is at the server, and what it says of it will not be heard. */
+void session_log_unconfirmed(void);
 void session_log_connect(const struct session *s);
 void session_log_close(const struct session *s, const char *reason);
 

@@ -246,6 +246,11 @@ void session_log_message(const struct session *s, const char *outcome)
 }
 
 /* A balancer that only looks whether somebody answers does so all day. */
+void session_log_unconfirmed(void)
+{
+	log_warning("the server did not confirm the message: it may arrive twice");
+}
+
 void session_log_connect(const struct session *s)
 {
 	const enum log_class c = s->is_check ? LC_DEBUG : LC_INFO;

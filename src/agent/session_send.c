@@ -27,8 +27,15 @@ static void send_end(struct session *s)
  * reply before that is no reply to it. */
 void session_send_check(struct session *s)
 {
-	if (s->state == ST_SEND && s->msg->end_queued && !session_has_output(s))
-		session_event(s, EV_SENT);
+	if (s->state != ST_SEND || !s->msg->end_queued || session_has_output(s))
+		return;
+	session_log_ctx(s);
+	session_event(s, EV_SENT);
+}
+
+bool session_end_is_queued(const struct session *s)
+{
+	return s->msg != NULL && s->msg->end_queued;
 }
 
 /* A spool that can't be read any more must not become a short message: the

@@ -65,6 +65,7 @@ struct pair {
 	unsigned naddrs, addr;
 	bool connecting, dial_failed;
 	long long connect_until_ms;
+	uint64_t server_taken;          /* octets, when the clock was looked at last */
 	/* the beginning */
 	bool await_proxy;               /* a PROXY header must come first */
 	bool counted;                   /* in clients */

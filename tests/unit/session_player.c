@@ -397,8 +397,7 @@ static bool pump(struct player *p)
 		if (has_leaked(p))
 			return wrong(p, "the cleaned message's descriptor stays open");
 		moved = take_output(p);
-		if (!session_is_over(&p->s) && buf_is_empty(&p->s.c_out) &&
-		    (p->link != LINK_UP || !session_has_output(&p->s)))
+		if (!session_is_over(&p->s) && (p->link != LINK_UP || !session_has_output(&p->s)))
 			session_on_written(&p->s);
 		moved |= take_output(p);
 		moved |= give_client(p);
@@ -853,6 +852,8 @@ static bool on_flag(struct player *p, const char *word)
 		session_client_error(&p->s);
 	else if (strcmp(word, "stop") == 0)
 		session_stop(&p->s);
+	else if (strcmp(word, "cut") == 0)
+		session_cut(&p->s);
 	else if (strcmp(word, "scan-down") == 0)
 		p->scan_down = true;
 	else if (strcmp(word, "spool-broken") == 0)

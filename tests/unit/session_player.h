@@ -24,7 +24,7 @@
  *   q> KEY=VALUE        of the request: from to of client helo queue av as size
  *   l> text             a summary or part line of the log
  *   event EVENT         dial-up, dial-down, server-gone, client-eof,
- *                       client-error, stop, tick +Ns, wait +Ns, verdict KIND
+ *                       client-error, stop, cut, tick +Ns, wait +Ns, verdict KIND
  *                       [NAME], scan-down, spool-broken, spool-mended,
  *                       block-client, block-server, hold-turns, unblock,
  *                       refuse END, no-memory (for what the client is told)
