@@ -188,7 +188,8 @@ static const struct rule rules[] = {
 	CALL(ALL, ALLOW, recvfrom),
 	CALL(ALL, ALLOW, recvmsg),
 	CALL(ALL, ALLOW, recv),
-	CALL(ALL, ALLOW, sendmsg),
+	/* MSG_FASTOPEN would connect a TCP socket that is reset, to whomever. */
+	CALL_IF(ALL, ALLOW, sendmsg, IS, 2, MSG_FASTOPEN, 0),
 	CALL(ALL, ALLOW, send),
 	CALL_IF(ALL, ALLOW, sendto, IS, 4, POINTER, 0), /* to nobody but its peer */
 	/* The other ways would end a listening socket for all workers. */

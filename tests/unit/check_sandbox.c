@@ -38,7 +38,7 @@
 #define KILLED (-1)
 
 /* What a process has open when the filter closes. */
-static int mem, pair[2], listening;
+static int mem, pair[2], listening, idle;
 static void *mapped;
 
 /* Each says 0 or -1 with errno. */
@@ -193,6 +193,26 @@ static int send_elsewhere(void)
 	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
 
 	return sendto(pair[0], "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&un, sizeof un) < 0 ? -1 : 0;
+}
+
+/* A socket that an engine has reset is one like this. */
+static int send_fast(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct iovec iov = { .iov_base = (void *)"x", .iov_len = 1 };
+	const struct msghdr msg = { .msg_name = &in, .msg_namelen = sizeof in, .msg_iov = &iov,
+		.msg_iovlen = 1 };
+
+	return sendmsg(idle, &msg, MSG_FASTOPEN | MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+static int send_message(void)
+{
+	struct iovec iov = { .iov_base = (void *)"x", .iov_len = 1 };
+	const struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return sendmsg(pair[0], &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -1;
 }
 
 static int pair_of_datagrams(void)
@@ -380,8 +400,9 @@ static int not_there(void)
 #define SCANNER (1u << SANDBOX_SCANNER)
 #define AGENT (1u << SANDBOX_AGENT)
 #define SIDE (1u << SANDBOX_SIDE)
+#define WWWI (1u << SANDBOX_WWWI)
 #define ALL (SCANNER | AGENT)
-#define EVERY (SCANNER | AGENT | SIDE)
+#define EVERY (ALL | WWWI | SIDE)
 
 static const struct {
 	unsigned kinds;
@@ -415,6 +436,8 @@ static const struct {
 	{ AGENT, connect_fd, EINVAL },
 	{ ALL, bind_fd, EACCES },
 	{ ALL, send_elsewhere, ENOSYS },
+	{ ALL | WWWI, send_fast, ENOSYS },
+	{ ALL | WWWI, send_message, 0 },
 	{ ALL, pair_of_datagrams, ENOSYS },
 	{ ALL, pair_of_packets, 0 },
 	{ ALL, talk, 0 },
@@ -455,6 +478,8 @@ static void opened(void)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	listening = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(listen(listening, 1), 0);
+	idle = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_ge(idle, 0);
 	mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(mapped, MAP_FAILED);
 }
@@ -520,6 +545,13 @@ START_TEST(agent)
 }
 END_TEST
 
+START_TEST(wwwi)
+{
+	opened();
+	try_one(SANDBOX_WWWI, _i);
+}
+END_TEST
+
 /* 0: there is a reason where there is no filter, and nowhere else. */
 static int reason(void)
 {
@@ -551,6 +583,7 @@ int main(void)
 	tcase_add_loop_test(t, scanner, 0, TRIES);
 	tcase_add_loop_test(t, agent, 0, TRIES);
 	tcase_add_loop_test(t, side, 0, TRIES);
+	tcase_add_loop_test(t, wwwi, 0, TRIES);
 	suite_add_tcase(s, t);
 	t = tcase_create("why");
 	tcase_add_test(t, says_why_not);
