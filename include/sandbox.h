@@ -21,7 +21,7 @@ enum sandbox_kind {
 	SANDBOX_SCANNER,     /* worker of esets_daemon: descriptors that it has or is handed */
 	SANDBOX_AGENT,       /* worker of esets_smtp: also connects, and opens spool files */
 	SANDBOX_WWWI,        /* worker of esets_wwwi: UNIX sockets, and files to read */
-	SANDBOX_SIDE,        /* process beside the workers: all that is not fatal */
+	SANDBOX_SIDE,        /* process beside the workers: all that is not fatal or refused */
 };
 
 /* Puts the filter on this process, for good, and on all its threads to come: to

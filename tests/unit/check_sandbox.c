@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -349,6 +350,54 @@ static int limits_of_parent(void)
 	return (int)syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, &none, NULL);
 }
 
+/* What is not the owner's to open can be made so by him. */
+static int mode_of_path(void)
+{
+	return chmod("check_sandbox.none", 0666);
+}
+
+static int mode_of_fd(void)
+{
+	return fchmod(mem, 0666);
+}
+
+static int mode_by_new_call(void)
+{
+	return (int)syscall(452, AT_FDCWD, "check_sandbox.none", 0666, 0); /* fchmodat2 */
+}
+
+static int owner_of_path(void)
+{
+	return lchown("check_sandbox.none", (uid_t)-1, (gid_t)-1);
+}
+
+static int owner_of_fd(void)
+{
+	return fchown(mem, (uid_t)-1, (gid_t)-1);
+}
+
+static int attribute_of_path(void)
+{
+	return setxattr("check_sandbox.none", "user.check", "x", 1, 0);
+}
+
+static int attribute_by_new_call(void)
+{
+	return (int)syscall(463, AT_FDCWD, "check_sandbox.none", 0, "user.check", NULL, 0);
+}
+
+static int times_of_fd(void)
+{
+	return futimens(mem, NULL);
+}
+
+static int limits_of_itself(void)
+{
+	const struct rlimit one = { 1, 1 };
+
+	return (int)syscall(SYS_prlimit64, 0, RLIMIT_CORE, &one, NULL);
+}
+
 static int trace(void)
 {
 	return (int)ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
@@ -454,11 +503,23 @@ static const struct {
 	{ ALL, map_code, EACCES },
 	{ ALL, make_code, EACCES },
 	{ ALL, wait_and_time, 0 },
-	{ ALL, signal_itself, 0 },
-	{ ALL, signal_parent, EACCES },
-	{ ALL, signal_thread_of_parent, EACCES },
+	{ EVERY, signal_itself, 0 },
+	{ EVERY, signal_parent, EACCES },
+	{ EVERY, signal_thread_of_parent, EACCES },
 	{ ALL, own_signals, ENOSYS },
+	{ SIDE, own_signals, EACCES },
 	{ ALL, limits_of_parent, ENOSYS },
+	{ SIDE, limits_of_parent, EACCES },
+	{ SIDE, limits_of_itself, 0 },
+	{ EVERY, mode_of_path, EACCES },
+	{ EVERY, mode_of_fd, EACCES },
+	{ EVERY, mode_by_new_call, EACCES },
+	{ EVERY, owner_of_path, EACCES },
+	{ ALL, owner_of_fd, EACCES },
+	{ SIDE, owner_of_fd, 0 },    /* the quarantine's, for what root has written */
+	{ EVERY, attribute_of_path, EACCES },
+	{ EVERY, attribute_by_new_call, EACCES },
+	{ EVERY, times_of_fd, EACCES },
 	{ EVERY, trace, KILLED },
 	{ EVERY, read_parent, KILLED },
 	{ EVERY, mount_it, KILLED },
