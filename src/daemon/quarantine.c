@@ -2,9 +2,10 @@
  *
  * One thread, one message after the other. It holds three descriptors that
  * matter: where workers hand over their requests, the directory, and the message
- * at hand, which it only reads, by offset. Once the directory is open the
- * process confines itself to it. Whatever comes from a worker is bounded and
- * parsed like a stranger's; it never waits for one. */
+ * at hand, which it only reads, by offset. It confines itself to the directory, for
+ * good, before it listens to anybody; one that has none leaves for a successor, which
+ * makes it, when there is something to be kept. Whatever comes from a worker is
+ * bounded and parsed like a stranger's; it never waits for one. */
 #include "quarantine.h"
 
 #include <errno.h>
@@ -25,31 +26,63 @@
 #include "quar_store.h"
 
 #define EXPIRE_MS 600000
+#define RETRY_MS 5000        /* of a directory that cannot be opened or made */
 #define LOG_BURST 10
 
 struct keeper {
 	const struct quarantine_cfg *cfg;
 	struct quar_store store;
 	unsigned char *mem;        /* KV_MAX octets */
-	bool is_confined;
+	int dir_error;             /* why there is none */
+	long long retry_ms;
 	struct log_limit failures, broken;
 };
 
-/* The directory may be made later than we start. */
-static void open_dir(struct keeper *k)
+static long long now_ms(void)
 {
-	if (quar_store_open(&k->store) < 0 || k->is_confined)
-		return;
-	k->is_confined = true;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Is there a directory, or something to be kept in it? */
+static bool wants_dir(const struct keeper *k, bool is_asked)
+{
+	return is_asked || access(k->cfg->dir, F_OK) == 0;
+}
+
+/* What is not open now is none of this process's, ever. */
+static void shut_in(struct keeper *k)
+{
+	struct pollfd p = { .fd = k->cfg->serve_fd, .events = POLLIN };
+
+	k->dir_error = ENOENT;
+	if (wants_dir(k, poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0)) {
+		if (quar_store_open(&k->store) < 0)
+			k->dir_error = errno;
+		k->retry_ms = now_ms() + RETRY_MS;
+	}
 	if (confine_to_dir(k->store.dir) < 0)
 		log_info("quarantine: this kernel cannot confine the process to its directory: %s",
 			strerror(errno));
 }
 
+/* This process is confined to what is gone, or to nothing; its successor takes what
+ * has the name now, and the request that waits. */
+static bool is_for_successor(const struct keeper *k, bool is_asked)
+{
+	if (quar_store_is_gone(&k->store)) {
+		log_warning("quarantine: %s was removed, starting anew", k->cfg->dir);
+		return true;
+	}
+	return k->store.dir < 0 && wants_dir(k, is_asked) && now_ms() >= k->retry_ms;
+}
+
 static void expire(struct keeper *k)
 {
-	open_dir(k);
-	unsigned n = quar_store_expire(&k->store, time(NULL));
+	unsigned n = k->store.dir >= 0 ? quar_store_expire(&k->store, time(NULL)) : 0;
+
 	if (n > 0)
 		log_info("quarantine: %u messages were beyond av_quarantine_max_days or "
 			"av_quarantine_max_size and are removed", n);
@@ -83,8 +116,12 @@ static void keep(struct keeper *k, int conn, const struct quar_meta *m, int fd)
 	char id[QUAR_ID_SIZE], why[QUAR_STORE_WHY];
 
 	log_ctx_set(m->session[0] != '\0' ? m->session : NULL);
-	open_dir(k);
-	int rc = quar_store_put(&k->store, m, fd, time(NULL), id, why);
+	int rc = -1;
+	if (k->store.dir < 0)
+		snprintf(why, sizeof why, "av_quarantine_dir: %.300s: %s", k->cfg->dir,
+			strerror(k->dir_error));
+	else
+		rc = quar_store_put(&k->store, m, fd, time(NULL), id, why);
 	if (rc >= 0) {
 		log_info("quarantine: %s as %s, %llu octets", rc == 0 ? "kept" : "was there already",
 			id, (unsigned long long)m->size);
@@ -164,13 +201,9 @@ static void loop(struct keeper *k, int sigfd)
 		int n = poll(p, 2, EXPIRE_MS);
 		if (n > 0 && p[0].revents != 0)
 			return;
-		/* This process is confined to what is gone; its successor takes what
-		 * has the name now, and the request that waits. */
-		if (quar_store_is_gone(&k->store)) {
-			log_warning("quarantine: %s was removed, starting anew", k->cfg->dir);
-			return;
-		}
 		const short got = n > 0 ? p[1].revents : 0;
+		if (is_for_successor(k, (got & POLLIN) != 0))
+			return;
 		if ((got & POLLIN) == 0 ? got != 0 : !take(k) && (got & POLLRDHUP) != 0)
 			return; /* no master, no workers, or one that shut it down */
 		if (n == 0)
@@ -187,9 +220,8 @@ int quarantine_run(const struct quarantine_cfg *cfg)
 	if (k.mem == NULL || sigfd < 0) {
 		log_error("quarantine: %s", strerror(errno));
 	} else {
-		/* One that is not there is made when something is to be kept. */
-		if (access(cfg->dir, F_OK) == 0)
-			expire(&k);
+		shut_in(&k);
+		expire(&k);
 		loop(&k, sigfd);
 		status = 0;
 	}

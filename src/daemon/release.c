@@ -39,36 +39,37 @@
 
 struct releaser {
 	const struct conf *conf;
-	int dir;                 /* the quarantine; -1 not open yet */
+	int dir;                 /* the quarantine; -1 there is none */
+	int dir_error;           /* why */
 	uid_t wwwi;              /* who may ask beside our own user */
 	struct log_limit broken;
 };
 
-/* The directory may be made later than we start. */
-static int open_dir(struct releaser *r)
+/* Before anybody is listened to: what is not open now is none of this process's. */
+static void shut_in(struct releaser *r)
 {
-	if (r->dir >= 0)
-		return 0;
 	r->dir = quar_dir_open(r->conf->global.scan.quarantine_dir);
-	if (r->dir < 0)
-		return -1;
+	r->dir_error = errno;
 	if (confine_to_dir(r->dir) < 0)
 		log_debug("release: this kernel cannot confine the process: %s", strerror(errno));
-	return 0;
 }
 
-/* What we are confined to is gone, or another one has its name: a successor opens
- * that. */
+/* What we are confined to is gone, or another one has its name, or there is one
+ * now: a successor opens that. */
 static bool is_gone(const struct releaser *r)
 {
+	const char *path = r->conf->global.scan.quarantine_dir;
 	struct stat st, now;
 
-	if (r->dir < 0)
-		return false;
+	if (r->dir < 0) {
+		int fd = quar_dir_open(path);
+		if (fd >= 0)
+			close(fd);
+		return fd >= 0;
+	}
 	if (fstat(r->dir, &st) < 0 || st.st_nlink == 0)
 		return true;
-	return stat(r->conf->global.scan.quarantine_dir, &now) == 0 &&
-		(now.st_dev != st.st_dev || now.st_ino != st.st_ino);
+	return stat(path, &now) == 0 && (now.st_dev != st.st_dev || now.st_ino != st.st_ino);
 }
 
 /* As esets_quar's line. */
@@ -140,8 +141,8 @@ static void release(struct releaser *r, const struct release_ask *a, uid_t uid,
 {
 	const struct quar_meta none = { .nrcpts = 0 };
 
-	if (open_dir(r) < 0) {
-		snprintf(out->text, sizeof out->text, "the quarantine: %s", strerror(errno));
+	if (r->dir < 0) {
+		snprintf(out->text, sizeof out->text, "the quarantine: %s", strerror(r->dir_error));
 		return;
 	}
 	int claim = quar_dir_claim(r->dir, a->id);
@@ -245,6 +246,7 @@ int release_run(int listen_fd, void *conf)
 		return 1;
 	}
 	r.wwwi = uid_of(r.conf->wwwi.mod.user);
+	shut_in(&r);
 	while (poll(p, 2, -1) < 0 || p[0].revents == 0) {
 		if (is_gone(&r))
 			break;
