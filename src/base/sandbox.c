@@ -61,6 +61,10 @@ struct rule {
 	{ kinds, answer, SCMP_SYS(name), { test, arg, mask, value }, NO_TEST }
 #define CALL_IF2(kinds, answer, name, value1, value2) \
 	{ kinds, answer, SCMP_SYS(name), { IS, 1, WHOLE, value1 }, { IS, 2, WHOLE, value2 } }
+/* RLIMIT_DATA lets pass what is shared, and what grows as a stack does. */
+#define CALL_COUNTED_MAP(kinds, answer, name) \
+	{ kinds, answer, SCMP_SYS(name), { IS, 2, PROT_EXEC, 0 }, \
+		{ IS, 3, MAP_SHARED | MAP_GROWSDOWN, 0 } }
 #define WHOLE UINT32_MAX     /* an int; what stands above it in the register is nobody's */
 #define POINTER UINT64_MAX
 
@@ -70,8 +74,10 @@ static const struct rule rules[] = {
 	CALL(ALL, ALLOW, munmap),
 	CALL(ALL, ALLOW, mremap),
 	CALL(ALL, ALLOW, madvise),
-	CALL_IF(ALL, ALLOW, mmap, IS, 2, PROT_EXEC, 0),
-	CALL_IF(ALL, ALLOW, mmap2, IS, 2, PROT_EXEC, 0),
+	CALL_COUNTED_MAP(SCANNER, ALLOW, mmap),
+	CALL_COUNTED_MAP(SCANNER, ALLOW, mmap2),
+	CALL_IF(AGENT | WWWI, ALLOW, mmap, IS, 2, PROT_EXEC, 0),
+	CALL_IF(AGENT | WWWI, ALLOW, mmap2, IS, 2, PROT_EXEC, 0),
 	CALL_IF(ALL, ALLOW, mprotect, IS, 2, PROT_EXEC, 0),
 	CALL_IF(ALL, REFUSE, mmap, IS, 2, PROT_EXEC, PROT_EXEC),
 	CALL_IF(ALL, REFUSE, mmap2, IS, 2, PROT_EXEC, PROT_EXEC),

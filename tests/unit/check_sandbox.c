@@ -307,6 +307,29 @@ static int map_code(void)
 		-1, 0) == MAP_FAILED ? -1 : 0;
 }
 
+static int map_as(int flags)
+{
+	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : 0;
+}
+
+static int map_private(void)
+{
+	return map_as(MAP_PRIVATE | MAP_NORESERVE | MAP_STACK);
+}
+
+/* Neither counts for RLIMIT_DATA. */
+static int map_shared(void)
+{
+	return map_as(MAP_SHARED | MAP_NORESERVE);
+}
+
+static int map_growing(void)
+{
+	return map_as(MAP_PRIVATE | MAP_GROWSDOWN);
+}
+
 static int make_code(void)
 {
 	return mprotect(mapped, PAGE, PROT_READ | PROT_EXEC);
@@ -501,6 +524,10 @@ static const struct {
 	{ AGENT, same_number, ENOSYS },
 	{ ALL, memory, 0 },
 	{ ALL, map_code, EACCES },
+	{ ALL, map_private, 0 },
+	{ SCANNER, map_shared, ENOSYS },
+	{ SCANNER, map_growing, ENOSYS },
+	{ AGENT, map_shared, 0 },
 	{ ALL, make_code, EACCES },
 	{ ALL, wait_and_time, 0 },
 	{ EVERY, signal_itself, 0 },
