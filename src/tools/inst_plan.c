@@ -33,8 +33,9 @@ static const char *const transport_options[] = {
 	"smtp_sasl_auth_enable=no", "smtp_tls_wrappermode=no",
 };
 
+/* Neither hook is in force there, whichever main.cf has, or will have. */
 static const char *const back_options[] = {
-	"content_filter=",
+	"content_filter=", "smtpd_proxy_filter=",
 	"receive_override_options=no_unknown_recipient_checks,no_header_body_checks,no_milters",
 	"mynetworks=127.0.0.0/8,[::1]/128",
 	"smtpd_authorized_xforward_hosts=127.0.0.0/8,[::1]/128",
@@ -288,8 +289,6 @@ static void back_line(const struct making *m, char line[INST_TEXT_MAX])
 		value_of(m, INST_P_mydomain));
 	for (size_t i = 0; i < COUNT(back_options); i++)
 		add(line, " -o %s", back_options[i]);
-	if (m->mode == INST_BEFORE_QUEUE || value_of(m, INST_P_smtpd_proxy_filter)[0] != '\0')
-		add(line, " -o smtpd_proxy_filter=");
 	if (m->a->server_proxy)
 		add(line, " -o smtpd_upstream_proxy_protocol=haproxy");
 	else if (value_of(m, INST_P_smtpd_upstream_proxy_protocol)[0] != '\0')

@@ -59,14 +59,14 @@ def case(function=None, *, root=False, without=None):
     return mark(function) if function else mark
 
 
-def cases_for(values, namer=str):
+def cases_for(values, namer=str, **how):
     """One case for each value: the function is called with (case, value)."""
     def mark(func):
         for value in values:
             def one(t, value=value):
                 func(t, value)
             one.__name__ = "%s[%s]" % (func.__name__, namer(value))
-            case(one)
+            case(**how)(one)
         return func
     return mark
 

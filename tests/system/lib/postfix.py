@@ -21,6 +21,7 @@ from harness import SLOW, SOURCE_DIR, Skip, check, check_eq, free_port, wait_unt
 MAILBOX_USER = "nobody"
 ADDRESSES = ("sender", "rcpt", "other", "postmaster", "root")
 DOMAIN = "inbox.example"
+BEHIND_QUEUE, BEFORE_QUEUE = "main.cf.esets", "main.cf.before-queue.esets"
 
 MASTER = """\
 {front}   inet  n - n - - smtpd
@@ -102,16 +103,18 @@ def fragment(name, front_port, back_port, agent_port, host):
     with open(os.path.join(SOURCE_DIR, "etc", "postfix", name)) as source:
         text = source.read()
     text = text.replace("esets.DOMAIN", "esets.inbox.example")
-    text = text.replace(":[127.0.0.1]:2526", ":[%s]:%d" % (host, agent_port))
     bind = "[%s]" % host if ":" in host else host
+    text = text.replace(":[127.0.0.1]:2526", ":[%s]:%d" % (host, agent_port))
+    text = text.replace(" 127.0.0.1:2526", " %s:%d" % (bind, agent_port))
     return text.replace("127.0.0.1:2525 ", "%s:%d " % (bind, back_port))
 
 
 class Postfix:
-    """agent_port: where esets_smtp will listen; back_port: where it is to send."""
+    """agent_port: where esets_smtp will listen; back_port: where it is to send.
+    filtered: by which fragment of main.cf, or None."""
 
-    def __init__(self, t, agent_port, host="127.0.0.1", start=True, filtered=True, extra_master="",
-                 extra_main=""):
+    def __init__(self, t, agent_port, host="127.0.0.1", start=True, filtered=BEHIND_QUEUE,
+                 extra_master="", extra_main=""):
         reason = why_not()
         if reason:
             raise Skip(reason)
@@ -140,7 +143,7 @@ class Postfix:
         main = MAIN.format(dir=self.dir, uid=account.pw_uid, gid=account.pw_gid) + extra_main
         extra = extra_master
         if filtered:
-            main += fragment("main.cf.esets", *ports)
+            main += fragment(filtered, *ports)
             extra += fragment("master.cf.esets", *ports)
         self._write("main.cf", main)
         self._write("master.cf", MASTER.format(front=front, extra=extra))
