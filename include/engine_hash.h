@@ -22,8 +22,8 @@
 
 /* Reads the directory and puts what it holds in force, in place of what was
  * before. A directory that does not exist holds nothing. 0; -1 with a text:
- * what was in force stays. That happens also for a file without a single good
- * line, if something is in force. */
+ * what was in force stays. That happens also, if something is in force, for a file
+ * without a single good line, and for one that is empty and held signatures. */
 int engine_hash_load(const char *dir, char *why, size_t why_size);
 void engine_hash_unload(void);
 unsigned long engine_hash_count(void);

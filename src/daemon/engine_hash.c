@@ -45,7 +45,8 @@ struct db {
 	size_t last_name;        /* many lines in a row have the same name */
 	unsigned bad_lines;
 	bool has_broken_file;    /* not one of its lines is a signature */
-	unsigned files;          /* that hold signatures */
+	char **paths;            /* of files that hold signatures */
+	size_t files;            /* how many */
 	time_t newest;           /* change of the newest of them */
 };
 
@@ -81,6 +82,9 @@ static void db_free(struct db **dp)
 		free(d->t[k].rec);
 		free(d->t[k].sizes);
 	}
+	for (size_t i = 0; i < d->files; i++)
+		free(d->paths[i]);
+	free(d->paths);
 	free(d->names);
 	free(d);
 }
@@ -183,13 +187,33 @@ static size_t count_of(const struct db *d)
 	return n;
 }
 
-static void note_age(struct db *d, FILE *f)
+static int note_file(struct db *d, FILE *f, const char *path)
 {
 	struct stat st;
+	char **p = realloc(d->paths, (d->files + 1) * sizeof *p);
 
+	if (p == NULL)
+		return -1;
+	d->paths = p;
+	if ((p[d->files] = strdup(path)) == NULL)
+		return -1;
 	d->files++;
 	if (fstat(fileno(f), &st) == 0 && st.st_mtime > d->newest)
 		d->newest = st.st_mtime;
+	return 0;
+}
+
+/* Half a download, a page that says sorry, nothing at all where signatures were: what is
+ * in force is better. A file that went is somebody's will. NULL or what is wrong. */
+static const char *why_no_good(const struct db *d, FILE *f, const char *path, unsigned bad_before)
+{
+	if (d->bad_lines > bad_before)
+		return "none of its lines is a signature";
+	for (size_t i = 0; ftell(f) == 0 && db != NULL && i < db->files; i++) {
+		if (strcmp(db->paths[i], path) == 0)
+			return "it is empty, and held signatures; remove it if they are to go";
+	}
+	return NULL;
 }
 
 static void log_age(const struct db *d, const char *path)
@@ -203,7 +227,7 @@ static void log_age(const struct db *d, const char *path)
 	if (gmtime_r(&d->newest, &tm) == NULL ||
 	    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		date[0] = '\0';
-	log_info("%s: %zu signatures in %u files, the newest of %s, %lld days old", path,
+	log_info("%s: %zu signatures in %zu files, the newest of %s, %lld days old", path,
 		count_of(d), d->files, date,
 		now > d->newest ? (long long)(now - d->newest) / 86400 : 0LL);
 }
@@ -223,26 +247,24 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 	const size_t before = count_of(d);
 	const unsigned bad = d->bad_lines;
 	FILE *f = fopen(path, "re");
-	if (f == NULL || load_stream(d, f, path, format) < 0) {
+	if (f == NULL || load_stream(d, f, path, format) < 0 ||
+	    (count_of(d) > before && note_file(d, f, path) < 0)) {
 		snprintf(why, why_size, "%s: %s", path, strerror(errno));
 		if (f != NULL)
 			(void)fclose(f);
 		return -1;
 	}
-	if (count_of(d) > before)
-		note_age(d, f);
+	const char *wrong = count_of(d) > before ? NULL : why_no_good(d, f, path, bad);
 	(void)fclose(f); /* it was only read */
-	/* Half a download, a page that says sorry: what is in force is better. At
-	 * the start nothing is, and the other files are better than none. */
-	if (count_of(d) > before || d->bad_lines == bad)
+	if (wrong == NULL)
 		return 0;
+	/* At the start nothing is in force, and the other files are better than none. */
 	if (db == NULL) {
-		log_warning("%s: none of its lines is a signature; with it a reload is refused",
-			path);
+		log_warning("%s: %s; with it a reload is refused", path, wrong);
 		d->has_broken_file = true;
 		return 0;
 	}
-	snprintf(why, why_size, "%s: none of its lines is a signature", path);
+	snprintf(why, why_size, "%s: %s", path, wrong);
 	return -1;
 }
 
@@ -416,6 +438,8 @@ int engine_hash_load(const char *path, char *why, size_t why_size)
 	if (d->bad_lines > BAD_LINES_LOGGED)
 		log_warning("%s: %u bad lines in all", path, d->bad_lines);
 	log_age(d, path);
+	if (count_of(d) == 0 && engine_hash_count() > 0)
+		log_warning("%s: no signatures are left, of %lu before", path, engine_hash_count());
 	db_free(&db);
 	db = d;
 	return 0;

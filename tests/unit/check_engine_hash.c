@@ -316,6 +316,33 @@ START_TEST(broken_file)
 }
 END_TEST
 
+/* A file that held signatures and is of no length now: what is in force stays, for as
+ * long as the file is there. Comments, or no file, are somebody's will. */
+START_TEST(emptied_file)
+{
+	char name[VERDICT_NAME_MAX], text[400], why[256];
+
+	snprintf(text, sizeof text, "%s  One\n", hex_of("SHA256", "one"));
+	write_file("e.sha256", text);
+	write_file("new.txt", "");
+	load(1);
+	write_file("e.sha256", "");
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(engine_hash_load(dir, why, sizeof why), -1);
+		ck_assert_ptr_nonnull(strstr(why, "e.sha256: it is empty, and held signatures"));
+		ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+	}
+	write_file("e.sha256", "# none any more\n");
+	load(0);
+	write_file("e.sha256", "");
+	load(0);
+	write_file("e.sha256", text);
+	load(1);
+	ck_assert_int_eq(unlink(path), 0);
+	load(0);
+}
+END_TEST
+
 START_TEST(sha256_alone)
 {
 	struct engine_object o = { .data = (const unsigned char *)"abc", .len = 3, .fd = -1 };
@@ -436,6 +463,7 @@ int main(void)
 	tcase_add_test(t, other_files);
 	tcase_add_test(t, sha256_on_request);
 	tcase_add_test(t, broken_file);
+	tcase_add_test(t, emptied_file);
 	tcase_add_test(t, sha256_alone);
 	tcase_add_test(t, long_object);
 	tcase_add_test(t, allowed_names_come_last);
