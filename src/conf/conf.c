@@ -145,16 +145,34 @@ unsigned conf_scan_set_in(const struct conf_values *merged, unsigned section)
 	return set;
 }
 
+/* Does the option of that bit take its value from action_av_notscanned? Without a word
+ * of the administrator mail waits for the scanner. */
+static bool follows(unsigned bit, unsigned set)
+{
+	const unsigned followers = SET_ENCRYPTED | SET_OVERLIMIT |
+		((set & SET_NOTSCANNED) != 0 ? SET_UNAVAILABLE : 0);
+
+	return (bit & followers & ~set) != 0;
+}
+
+const struct conf_opt *conf_followed(const struct conf_opt *o, const struct conf_values *merged,
+	unsigned section)
+{
+	const unsigned bit = conf_scan_set_bit(o);
+
+	return bit != 0 && follows(bit, conf_scan_set_in(merged, section)) ?
+		conf_opt_find("action_av_notscanned", section) : NULL;
+}
+
 void conf_scan_follow(struct conf_scan *scan, unsigned set)
 {
 	struct policy_actions *a = &scan->actions;
 
-	if ((set & SET_ENCRYPTED) == 0)
+	if (follows(SET_ENCRYPTED, set))
 		a->av_encrypted = a->av_notscanned;
-	if ((set & SET_OVERLIMIT) == 0)
+	if (follows(SET_OVERLIMIT, set))
 		a->av_overlimit = a->av_notscanned;
-	/* Without a word of the administrator mail waits for the scanner. */
-	if ((set & SET_UNAVAILABLE) == 0 && (set & SET_NOTSCANNED) != 0)
+	if (follows(SET_UNAVAILABLE, set))
 		a->av_unavailable = a->av_notscanned;
 }
 

@@ -58,6 +58,26 @@ void conf_opt_print(const struct conf_opt *o, const void *group, FILE *out)
 	}
 }
 
+/* Where the value comes from: of what follows another option, where that does. */
+static void origin_text(const struct conf *c, unsigned section, const struct conf_opt *o,
+	char *out, size_t size)
+{
+	const struct conf_values *all = conf_merged(c, section);
+	const struct conf_value *v = &all->v[conf_opt_index(o)];
+	const struct conf_opt *followed = conf_followed(o, all, section);
+
+	if (followed != NULL) {
+		size_t n = (size_t)snprintf(out, size, "as %s, ", followed->name);
+		origin_text(c, section, followed, out + n, size - n);
+	} else if (v->origin == NULL) {
+		str_copy(out, size, v->text != NULL ? "default" : "not set");
+	} else if (v->origin[0] == '-') {
+		str_copy(out, size, "command line");
+	} else {
+		str_clean(out, size, v->origin, strlen(v->origin));
+	}
+}
+
 static void dump_option(const struct conf *c, unsigned section, const struct conf_opt *o, FILE *out)
 {
 	const struct conf_value *v = &conf_merged(c, section)->v[conf_opt_index(o)];
@@ -73,12 +93,7 @@ static void dump_option(const struct conf *c, unsigned section, const struct con
 		fputs("...", out);
 	else if (v->text != NULL)
 		conf_opt_print(o, group, out);
-	if (v->origin == NULL)
-		snprintf(origin, sizeof(origin), "%s", v->text != NULL ? "default" : "not set");
-	else if (v->origin[0] == '-')
-		str_copy(origin, sizeof(origin), "command line");
-	else
-		str_clean(origin, sizeof(origin), v->origin, strlen(v->origin));
+	origin_text(c, section, o, origin, sizeof(origin));
 	fprintf(out, "\t# %s%s%s%s\n", origin, is_secret && v->origin != NULL ? ", left out" : "",
 		conf_opt_state(o) != NULL ? ", " : "",
 		conf_opt_state(o) != NULL ? conf_opt_state(o) : "");

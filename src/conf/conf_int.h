@@ -214,6 +214,9 @@ void conf_scan_store(const struct conf_values *merged, unsigned section, struct 
  * which of them are set in merged values; the bit of one row, or 0. */
 unsigned conf_scan_set_in(const struct conf_values *merged, unsigned section);
 unsigned conf_scan_set_bit(const struct conf_opt *o);
+/* The option that the row follows in merged values of a section, or NULL. */
+const struct conf_opt *conf_followed(const struct conf_opt *o, const struct conf_values *merged,
+	unsigned section);
 /* Lets follow what is not set. May be done again when more is set. */
 void conf_scan_follow(struct conf_scan *scan, unsigned set);
 const struct conf_value *conf_value_of(const struct conf_values *vs, const char *name,

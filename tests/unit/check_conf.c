@@ -1227,6 +1227,37 @@ static void strip_comments(char *s)
 	*out = '\0';
 }
 
+/* What follows another option says so, and where that was set. */
+START_TEST(dump_names_what_is_followed)
+{
+	static const struct { const char *text, *line, *number; } rows[] = {
+		{ "[global]\naction_av_notscanned = defer\n",
+		  "\n;action_av_unavailable = defer\t# as action_av_notscanned, ", "2" },
+		{ "[global]\naction_av_notscanned = defer\n",
+		  "\n;action_av_overlimit = defer\t# as action_av_notscanned, ", "2" },
+		{ "", "\n;action_av_encrypted = accept\t# as action_av_notscanned, default\n", NULL },
+		{ "", "\n;action_av_unavailable = defer\t# default\n", NULL },
+		{ "[smtp]\naction_av_notscanned = reject\naction_av_unavailable = accept\n",
+		  "\naction_av_unavailable = accept\t# ", "3" },
+		{ "[smtp]\naction_av_notscanned = reject\naction_av_unavailable = accept\n",
+		  "\n;action_av_encrypted = reject\t# as action_av_notscanned, ", "2" },
+	};
+	static char dump[20000];
+	char line[600];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf *c = load_as(CONF_PROG_SMTP, rows[i].text);
+		ck_assert_msg(c != NULL, "%s", said);
+		dump_text(c, CONF_PROG_SMTP, dump, sizeof(dump));
+		conf_free(&c);
+		str_copy(line, sizeof(line), rows[i].line);
+		if (rows[i].number != NULL)
+			snprintf(line, sizeof(line), "%s%s:%s\n", rows[i].line, path, rows[i].number);
+		ck_assert_msg(strstr(dump, line) != NULL, "%s not in\n%s", line, dump);
+	}
+}
+END_TEST
+
 START_TEST(dump_reads_back)
 {
 	static const enum conf_program programs[] = { CONF_PROG_DAEMON, CONF_PROG_SMTP,
@@ -1417,6 +1448,7 @@ int main(void)
 	tcase_add_test(tc, errors_are_bounded);
 	tcase_add_loop_test(tc, random_files, 0, 10);
 	tcase_add_test(tc, dump_reads_back);
+	tcase_add_test(tc, dump_names_what_is_followed);
 	tcase_add_test(tc, origins);
 	tcase_add_test(tc, changes);
 	tcase_add_test(tc, command_line_wins);
