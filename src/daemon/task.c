@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -124,6 +125,8 @@ static int read_all(struct task *t, int fd, char *p, size_t len)
 		ssize_t n = pread(fd, p + at, pace_end(at, len) - at, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = ENODATA; /* it is shorter than was said */
 		if (n <= 0)
 			return -1;
 		at += (size_t)n;
@@ -299,6 +302,15 @@ static void note_sha256(struct task *t, const struct content *c)
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
 }
 
+/* The message is not there: memory is short, its file is, or time is over. */
+static void no_content(const struct task *t)
+{
+	char why[VERDICT_REASON_MAX];
+
+	snprintf(why, sizeof why, "the message could not be read: %s", strerror(errno));
+	verdict_unavailable(t->v, t->is_over ? "the scan took longer than av_scan_timeout" : why);
+}
+
 bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	task_cancelled_fn cancelled, void *arg, struct verdict *v, int *clean_fd_out)
 {
@@ -325,8 +337,7 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 		task_over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;
 	} else if (content_open(t, &c, fd) < 0) {
-		verdict_unavailable(v, t->is_over ? "the scan took longer than av_scan_timeout" :
-			"the message could not be read");
+		no_content(t);
 	} else {
 		t->root = c.p;
 		t->root_len = c.len;

@@ -1293,6 +1293,12 @@ START_TEST(unlinked_file)
 	ck_assert_int_eq(ftruncate(fd, 1), 0);
 	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
 	ck_assert_uint_eq(verdict.av, VERDICT_AV_UNAVAILABLE);
+	ck_assert_str_eq(verdict.reason, "the message could not be read: No data available");
+	verdict_fini(&verdict);
+	close(fd);
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
+	ck_assert_str_eq(verdict.reason, "the message could not be read: Bad file descriptor");
 	close(fd);
 }
 END_TEST
