@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,6 +280,19 @@ static bool has_open_door(const struct listen_set *set)
 	return false;
 }
 
+/* A warning only: there may be room in a moment, and what waits is not lost. */
+static void warn_if_full(const struct manager *m)
+{
+	const struct conf_smtp *c = &m->conf->smtp;
+	struct statvfs v;
+
+	if (statvfs(c->spool_dir, &v) < 0 || (uint64_t)v.f_bavail * v.f_frsize >= c->spool_min_free)
+		return;
+	log_warning("%s: spool_dir: %s: %llu MB are free, less than spool_min_free: what does not "
+		"fit into memory is deferred", conf_origin(m->conf, "smtp", "spool_dir"), c->spool_dir,
+		(unsigned long long)v.f_bavail * v.f_frsize >> 20);
+}
+
 /* What is there already, and whether the rest can be made: the same for
  * --check-config as for the start. */
 static int try_places(const struct manager *m)
@@ -289,6 +303,8 @@ static int try_places(const struct manager *m)
 		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
 	int status = err != 0 ? fail_path(m, m->conf, "spool_dir", err, c->spool_dir) : 0;
 
+	if (err == 0)
+		warn_if_full(m);
 	if (!start_wants_pid_file(m->cli, m->conf) || proc_try_file(c->mod.pid_file, S_IFREG, true) == 0)
 		return status;
 	err = fail_path(m, m->conf, "pid_file", errno, c->mod.pid_file);
