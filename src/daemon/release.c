@@ -88,7 +88,7 @@ static void log_release(const struct release_ask *a, const struct quar_meta *m, 
 		{ "result", LOG_PAIR_TEXT, result }, { "by", LOG_PAIR_TEXT, a->by },
 		{ "uid", LOG_PAIR_NUMBER, number },
 	};
-	log_pairs(LC_INFO, LOG_NOTICE, pairs, sizeof pairs / sizeof pairs[0]);
+	log_pairs(LC_INFO, LOG_INFO, pairs, sizeof pairs / sizeof pairs[0]);
 }
 
 static void note(struct releaser *r, const struct quar_meta *m, struct release_answer *out)

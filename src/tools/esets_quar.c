@@ -155,7 +155,7 @@ static void log_action(const char *action, const char *id, const char *to, const
 		{ "uid", LOG_PAIR_NUMBER, uid },
 		{ "login", LOG_PAIR_TEXT, login },
 	};
-	log_pairs(LC_INFO, LOG_NOTICE, pairs, sizeof pairs / sizeof pairs[0]);
+	log_pairs(LC_INFO, LOG_INFO, pairs, sizeof pairs / sizeof pairs[0]);
 }
 
 /* --- list and show ------------------------------------------------------------------ */
