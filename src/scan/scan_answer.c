@@ -76,13 +76,19 @@ static const char *clean_fd_check(int fd, const struct scan_ask *ask)
 	return NULL;
 }
 
+/* A second answer to the request before must not be taken for this one's. */
+static bool is_answer_to(const struct scan_ask *ask, const struct verdict *v)
+{
+	return strcmp(v->id, ask->id) == 0;
+}
+
 /* Checks verdict and descriptor against each other and the request. NULL, or
  * what is wrong. */
 static const char *answer_check(struct verdict *v, int fd, const struct scan_ask *ask)
 {
-	/* A second answer to the request before would be taken for this one's. */
-	if (v->id[0] != '\0' && strcmp(v->id, ask->id) != 0)
-		return "it belongs to another request";
+	/* Only who refuses a request unread may not name it. */
+	if (!is_answer_to(ask, v) && (v->id[0] != '\0' || v->av != VERDICT_AV_UNAVAILABLE))
+		return v->id[0] != '\0' ? "it belongs to another request" : "it belongs to no request";
 	/* Not asked or not answered must not look like clean. */
 	if (ask->want_as && v->as == VERDICT_AS_NONE)
 		v->as = VERDICT_AS_NOTSCANNED;
@@ -100,6 +106,7 @@ enum scan_answer scan_answer_read(int sock, unsigned char *mem, const struct sca
 {
 	char text[VERDICT_REASON_MAX];
 	const char *why = NULL;
+	bool is_ours = true;
 	int fd;
 
 	*fd_out = -1;
@@ -117,6 +124,7 @@ enum scan_answer scan_answer_read(int sock, unsigned char *mem, const struct sca
 		return SCAN_ANSWER_NEVER;
 	}
 	if (scan_verdict_parse(mem, (size_t)n, v, &why) == 0) {
+		is_ours = is_answer_to(ask, v);
 		why = answer_check(v, fd, ask);
 		if (why != NULL)
 			verdict_fini(v);
@@ -130,6 +138,8 @@ enum scan_answer scan_answer_read(int sock, unsigned char *mem, const struct sca
 		fd = -1;
 	}
 	*fd_out = fd;
+	if (!is_ours)
+		return SCAN_ANSWER_NEVER;
 	return why == NULL ? SCAN_ANSWER_GOOD : SCAN_ANSWER_BAD;
 }
 

@@ -4,7 +4,7 @@
  *                     -> SEND (once, EV_WRITE if need be) -> WAIT -> done
  *
  * Owns the line of requests that wait for a place. A request that finds a kept
- * link closed, or gets no answer on it, is asked once more on a new one. One timer
+ * link closed, or gets no answer of its own on it, is asked once more on a new one. One timer
  * for each job serves its deadline, the next try to connect and results that are
  * known before the loop may say so (done never runs inside start).
  * Thread rule: a client belongs to its event loop's thread. Must not log:
@@ -139,8 +139,9 @@ static void job_retry(struct scan_job *j)
 static void job_connect(struct scan_job *j);
 static void on_link(void *arg);
 
-/* The link was kept, and closed by the daemon: another one, and a new one lest
- * a request that ends workers goes through all that are kept. */
+/* The link was kept, and closed by the daemon or brought what is not the answer:
+ * another one, and a new one lest a request that ends workers goes through all that
+ * are kept. */
 static void job_again(struct scan_job *j)
 {
 	scan_link_free(&j->link_used);

@@ -31,7 +31,7 @@ enum scan_answer {
 	SCAN_ANSWER_NOT_YET,
 	SCAN_ANSWER_GOOD,
 	SCAN_ANSWER_BAD,    /* v is unavailable, as it is with the next */
-	SCAN_ANSWER_NEVER   /* the connection ended */
+	SCAN_ANSWER_NEVER   /* the connection ended, or what came was no answer to this */
 };
 /* Reads the answer into v and *fd_out; mem: room for SCAN_MSG_MAX octets. */
 enum scan_answer scan_answer_read(int sock, unsigned char *mem, const struct scan_ask *ask,
@@ -69,7 +69,7 @@ void scan_links_fini(struct scan_links *ls);
 typedef void (*scan_link_fn)(void *arg);
 
 /* A kept one, or where there is none (or must_be_new) a new one, which is
- * arg's until it is kept or freed. NULL with errno. */
+ * arg's until it is kept or freed. Nothing lies unread in it. NULL with errno. */
 struct scan_link *scan_link_get(struct scan_links *ls, bool must_be_new, scan_link_fn ready,
 	void *arg);
 /* what: EV_READ or EV_WRITE. 0, -1 no memory. */

@@ -77,10 +77,29 @@ static struct scan_link *link_take(struct scan_links *ls)
 	return l;
 }
 
+/* What lies there before a request is sent answers nobody, nor does its end; the
+ * loop may not have come to say so yet. */
+static bool is_quiet(const struct scan_link *l)
+{
+	char octet;
+
+	return recv(l->sock, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+		(errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+static struct scan_link *link_take_quiet(struct scan_links *ls)
+{
+	struct scan_link *l;
+
+	while ((l = link_take(ls)) != NULL && !is_quiet(l))
+		scan_link_free(&l);
+	return l;
+}
+
 struct scan_link *scan_link_get(struct scan_links *ls, bool must_be_new, scan_link_fn ready,
 	void *arg)
 {
-	struct scan_link *l = must_be_new ? NULL : link_take(ls);
+	struct scan_link *l = must_be_new ? NULL : link_take_quiet(ls);
 
 	if (l == NULL)
 		l = link_new(ls);

@@ -134,7 +134,7 @@ static struct scan_job *start(struct scan_client *c, const char *id, unsigned ti
 
 struct served {
 	int sock, fd;
-	char id[64];
+	char id[32];
 };
 
 /* Takes a connection and its request; sock is -1 if none is waiting. */
@@ -181,6 +181,7 @@ static void answer(struct served *s, unsigned av, int fd)
 	struct verdict v = { .av = av };
 	struct buf b = BUF_INIT(SCAN_MSG_MAX);
 
+	strcpy(v.id, s->id);
 	strcpy(v.virus, av == VERDICT_AV_INFECTED ? "Eicar" : "");
 	ck_assert_int_eq(scan_verdict_format(&v, &b), 0);
 	ck_assert_int_gt(net_send_fd(s->sock, buf_head(&b), buf_len(&b), fd), 0);
@@ -188,10 +189,18 @@ static void answer(struct served *s, unsigned av, int fd)
 	served_end(s);
 }
 
-/* The same, and the connection stays. */
-static void answer_and_keep(struct served *s, const char *text)
+static void send_text(const struct served *s, const char *text)
 {
 	ck_assert_int_eq(send(s->sock, text, strlen(text), MSG_NOSIGNAL), (long)strlen(text));
+}
+
+/* Clean, and the connection stays. */
+static void answer_and_keep(struct served *s)
+{
+	char text[100];
+
+	snprintf(text, sizeof text, "esets-scan/1 verdict\nid=%s\nav=clean\n\n", s->id);
+	send_text(s, text);
 	close(s->fd);
 	s->fd = -1;
 }
@@ -213,8 +222,6 @@ static void serve_again(struct served *s)
 	strcpy(s->id, r.id);
 	scan_msg_store_fini(&store);
 }
-
-#define CLEAN "esets-scan/1 verdict\nav=clean\n\n"
 
 static bool has_hung_up(int sock)
 {
@@ -314,7 +321,7 @@ START_TEST(test_inline)
 	ck_assert_ptr_nonnull(scan_client_start(c, &q, -1, 5000, on_done, &r));
 	memset(octets, 'x', sizeof octets); /* it was formatted at once */
 	turn();
-	struct served s = { .sock = net_accept(listen_fd, &peer), .fd = -1 };
+	struct served s = { .sock = net_accept(listen_fd, &peer), .fd = -1, .id = "x" };
 	ck_assert_int_ge(s.sock, 0);
 	ptrdiff_t n = net_recv_fd(s.sock, mem, sizeof mem, &s.fd);
 	ck_assert_int_eq(s.fd, -1);
@@ -349,10 +356,15 @@ END_TEST
 static const struct { const char *text; bool extra_fd; } wrong[] = {
 	{ "garbage", false }, { "esets-scan/1 verdict\n\n", true },
 	{ "esets-scan/1 verdict\nav=clean\n", false },
-	{ "esets-scan/1 verdict\nav=clean:fine\n\n", true },
-	{ "esets-scan/1 verdict\nav=deleted\n\n", false },          /* without a descriptor */
-	{ "esets-scan/1 verdict\nav=deleted:infected\n\n", true },  /* not sealed */
-	{ "esets-scan/2 verdict\nav=clean\n\n", false },
+	{ "esets-scan/1 verdict\nid=x\nav=clean:fine\n\n", true },
+	{ "esets-scan/1 verdict\nid=x\nav=deleted\n\n", false },         /* without a descriptor */
+	{ "esets-scan/1 verdict\nid=x\nav=deleted:infected\n\n", true }, /* not sealed */
+	{ "esets-scan/2 verdict\nid=x\nav=clean\n\n", false },
+	{ "esets-scan/1 verdict\nav=clean\n\n", false },                 /* of no request */
+	{ "esets-scan/1 verdict\nid=\nav=infected\n\n", false },
+	{ "esets-scan/1 verdict\nav=unavailable:clean\n\n", false },
+	{ "esets-scan/1 verdict\nid=y\nav=clean\n\n", false },           /* of another one */
+	{ "esets-scan/1 verdict\nid=y\nav=unavailable\n\n", false },
 };
 
 START_TEST(test_wrong_answer)
@@ -737,14 +749,14 @@ START_TEST(test_kept)
 	listen_with(8);
 	start(c, "one", 5000, &r);
 	struct served s = serve_one();
-	answer_and_keep(&s, CLEAN);
+	answer_and_keep(&s);
 	until(&r.calls, 1);
 	for (int i = 0; i < 3; i++) {
 		start(c, "two", 5000, &r);
 		ck_assert_int_eq(serve_one().sock, -1);
 		serve_again(&s);
 		ck_assert_str_eq(s.id, "two");
-		answer_and_keep(&s, CLEAN);
+		answer_and_keep(&s);
 		until(&r.calls, 1);
 		ck_assert_uint_eq(r.av, VERDICT_AV_CLEAN);
 	}
@@ -755,8 +767,8 @@ START_TEST(test_kept)
 	struct served other = serve_one();
 	ck_assert_int_ge(other.sock, 0);
 	serve_again(&s);
-	answer_and_keep(&other, CLEAN);
-	answer_and_keep(&s, CLEAN);
+	answer_and_keep(&other);
+	answer_and_keep(&s);
 	until(&both[0].calls, 1);
 	until(&both[1].calls, 1);
 	scan_client_free(&c);
@@ -776,7 +788,7 @@ START_TEST(test_kept_and_closed)
 	listen_with(8);
 	start(c, "one", 5000, &r);
 	struct served s = serve_one();
-	answer_and_keep(&s, CLEAN);
+	answer_and_keep(&s);
 	until(&r.calls, 1);
 	if (_i == 0)
 		served_end(&s);
@@ -793,7 +805,7 @@ START_TEST(test_kept_and_closed)
 	if (_i == 3)
 		served_end(&s);
 	else
-		answer_and_keep(&s, CLEAN);
+		answer_and_keep(&s);
 	until(&r.calls, 1);
 	ck_assert_uint_eq(r.av, _i == 3 ? VERDICT_AV_UNAVAILABLE : VERDICT_AV_CLEAN);
 	ck_assert_int_eq(serve_one().sock, -1);
@@ -803,45 +815,94 @@ START_TEST(test_kept_and_closed)
 }
 END_TEST
 
-/* A second answer to one request is never the next one's; nor is the connection
- * used any more after a wrong one, or one that was given up. */
+static const char *const stray[] = {
+	"esets-scan/1 verdict\nid=one\nav=clean\n\n",
+	"esets-scan/1 verdict\nav=clean\n\n",
+	"esets-scan/1 verdict\nav=unavailable\n\n",
+};
+
+/* A second answer to one request is never the next one's: not where it lies there
+ * before that is asked (0), nor where it comes later (1). The request is asked anew,
+ * on a new connection, once: the next time (2) that is no verdict. */
 START_TEST(test_kept_answers_are_told_apart)
 {
-	static const char first[] = "esets-scan/1 verdict\nid=one\nav=clean\n\n";
+	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
+	const char *const second = stray[_i % 3];
+	const int when = _i / 3;
+	struct result r;
+
+	listen_with(8);
+	start(c, "one", 5000, &r);
+	struct served s = serve_one();
+	answer_and_keep(&s);
+	until(&r.calls, 1);
+	if (when == 0)
+		send_text(&s, second);
+	start(c, "two", 5000, &r);
+	if (when != 0) {
+		serve_again(&s);
+		send_text(&s, second);
+	}
+	for (int i = 0; i < 3; i++)
+		turn();
+	ck_assert(has_hung_up(s.sock));
+	ck_assert_int_eq(r.calls, 0);
+	served_end(&s);
+	s = serve_one();
+	ck_assert_str_eq(s.id, "two");
+	if (when == 2)
+		answer_text(&s, second, -1);
+	else
+		answer_and_keep(&s);
+	until(&r.calls, 1);
+	ck_assert_uint_eq(r.av, when == 2 ? VERDICT_AV_UNAVAILABLE : VERDICT_AV_CLEAN);
+	ck_assert_int_eq(serve_one().sock, -1);
+	if (s.sock >= 0)
+		served_end(&s);
+	scan_client_free(&c);
+}
+END_TEST
+
+/* A connection is not used again behind a request that was given up (0), nor where
+ * anything comes while nobody waits (1). */
+START_TEST(test_kept_no_more)
+{
 	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
 	struct result r;
 
 	listen_with(8);
 	start(c, "one", 5000, &r);
 	struct served s = serve_one();
-	answer_and_keep(&s, first);
+	answer_and_keep(&s);
 	until(&r.calls, 1);
-	ck_assert_uint_eq(r.av, VERDICT_AV_CLEAN);
 	if (_i == 0) {
 		struct scan_job *j = start(c, "two", 5000, &r);
 		serve_again(&s);
 		scan_job_cancel(&j);
 	} else {
-		start(c, "two", 5000, &r);
-		ck_assert_int_gt(send(s.sock, first, sizeof first - 1, 0), 0);
-		until(&r.calls, 1);
-		ck_assert_uint_eq(r.av, VERDICT_AV_UNAVAILABLE);
-		ck_assert_ptr_nonnull(strstr(r.reason, "another request"));
+		send_text(&s, stray[0]);
+		for (int i = 0; i < 3; i++)
+			turn();
 	}
 	ck_assert(has_hung_up(s.sock));
-	if (s.fd >= 0)
-		close(s.fd);
-	close(s.sock);
-	/* The same while nobody waits: the connection is not used again. */
-	start(c, "three", 5000, &r);
-	s = serve_one();
-	answer_and_keep(&s, CLEAN);
-	until(&r.calls, 1);
-	ck_assert_int_gt(send(s.sock, first, sizeof first - 1, 0), 0);
-	for (int i = 0; i < 3; i++)
-		turn();
-	ck_assert(has_hung_up(s.sock));
 	served_end(&s);
+	scan_client_free(&c);
+}
+END_TEST
+
+/* Who may not ask is told so by one who has not read the request. */
+START_TEST(test_refused_unread)
+{
+	struct scan_client *c = scan_client_new(base, daemon_ep.path, 4);
+	struct result r;
+
+	listen_with(8);
+	start(c, "x", 5000, &r);
+	struct served s = serve_one();
+	answer_text(&s, "esets-scan/1 verdict\nav=unavailable\nreason=may not ask\n\n", -1);
+	until(&r.calls, 1);
+	ck_assert_uint_eq(r.av, VERDICT_AV_UNAVAILABLE);
+	ck_assert_str_eq(r.reason, "may not ask");
 	scan_client_free(&c);
 }
 END_TEST
@@ -969,7 +1030,9 @@ int main(void)
 	tcase_add_loop_test(t, test_start_and_free_in_done, 0, 2);
 	tcase_add_test(t, test_kept);
 	tcase_add_loop_test(t, test_kept_and_closed, 0, 4);
-	tcase_add_loop_test(t, test_kept_answers_are_told_apart, 0, 2);
+	tcase_add_loop_test(t, test_kept_answers_are_told_apart, 0, 3 * COUNT(stray));
+	tcase_add_loop_test(t, test_kept_no_more, 0, 2);
+	tcase_add_test(t, test_refused_unread);
 	suite_add_tcase(s, t);
 	t = tcase_create("blocking");
 	tcase_add_checked_fixture(t, setup, teardown);

@@ -76,6 +76,15 @@ def verdict(av="clean", as_="none", virus="", reason="", vdb="fake:1", **more):
     return HEAD_VERDICT + "".join(line + "\n" for line in lines).encode() + b"\n"
 
 
+def named(packet, request):
+    """The answer with the request's id, as a daemon gives it back, unless the test
+    says another one ("id=" alone is none)."""
+    request_id = request.get("id")
+    if not packet.startswith(HEAD_VERDICT) or b"\nid=" in packet or not request_id:
+        return packet
+    return HEAD_VERDICT + b"id=%s\n" % request_id.encode("latin-1") + packet[len(HEAD_VERDICT):]
+
+
 class Stalled:
     """Says nothing until release(); then what it was given."""
 
@@ -94,13 +103,13 @@ class Cleaned:
         self.octets = octets
         self.packet = packet or verdict("deleted", virus="Fake-Virus")
 
-    def send(self, sock):
+    def send(self, sock, request):
         fd = os.memfd_create("cleaned", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.write(fd, self.octets)
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK
                         | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
-            socket.send_fds(sock, [self.packet], [fd])
+            socket.send_fds(sock, [named(self.packet, request)], [fd])
         finally:
             os.close(fd)
 
@@ -151,9 +160,9 @@ class FakeScanner(FakeServer):
         if answer is CLOSE or answer is None:
             return False
         if isinstance(answer, Cleaned):
-            answer.send(sock)
+            answer.send(sock, request)
         else:
-            sock.send(answer)
+            sock.send(named(answer, request))
         return True
 
     def wait_requests(self, count, timeout=10):
