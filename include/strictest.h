@@ -21,6 +21,8 @@ struct strictest {
 
 /* Begins with one recipient's; allocates nothing. Texts are borrowed. */
 void strictest_init(struct strictest *st, const struct conf_scan *first);
+/* Have all their lists room together? Only one can grow: what counts as infected. */
+bool strictest_fits(const struct conf_scan *all, const struct conf_scan *more);
 /* Adds another's. 0; -1 no memory, or a list beyond STRICTEST_LIST_MAX. */
 int strictest_add(struct strictest *st, const struct conf_scan *more);
 void strictest_fini(struct strictest *st);

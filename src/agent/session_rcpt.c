@@ -5,13 +5,14 @@
  *   first      they go by the first one's
  *   defer      452 from us for one whose settings differ; it comes again in a
  *              transaction of its own
- *   strictest  all are laid together
+ *   strictest  all are laid together; 452 for one whose list has no room there
  * While there are sections at all, an address that a server might read in
  * another way than we do is refused by us: else a comment in it were enough to
  * get other settings than its section's.
- * With defer and pipelining a recipient goes on at once while everybody who
- * may turn out to be the first has the same settings as it; else it waits, and
- * all commands behind it, for the replies that are owed. */
+ * With pipelining a recipient goes on at once while it may, whatever the replies
+ * that are owed: with defer if everybody who may turn out to be the first has the
+ * same settings as it, with strictest if there is room for the lists of all who were
+ * asked about. Else it waits for these replies, and all commands behind it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,10 +92,38 @@ static struct conf_settings settings_of(const struct session *s, const char *mai
 	return conf_settings_for(s->env->conf, r, nr, m, nm);
 }
 
+/* With what goes between it and the next. */
+static size_t list_octets(const struct conf_scan *scan)
+{
+	return strlen(scan->opts.block_ext) + 1;
+}
+
 static bool changes_transaction(enum smtp_verb v)
 {
 	return v == SMTP_VERB_MAIL || v == SMTP_VERB_RSET || v == SMTP_VERB_EHLO ||
 		v == SMTP_VERB_HELO || v == SMTP_VERB_XCLIENT;
+}
+
+static enum session_rcpt check_defer(const struct conf_scan *first, const struct conf_scan *asked,
+	const struct conf_scan *scan)
+{
+	if (first != NULL)
+		return scan == first ? SESSION_RCPT_GOES : SESSION_RCPT_DEFERRED;
+	return asked == NULL || asked == scan ? SESSION_RCPT_GOES : SESSION_RCPT_WAITS;
+}
+
+/* asked: octets of the lists of those who are asked about. The server must not hear of
+ * one who has no room: it would have the message for him, and then once more. */
+static enum session_rcpt check_strictest(const struct conf_scan *first, size_t asked,
+	const struct conf_scan *scan)
+{
+	const size_t most = (first != NULL ? list_octets(first) : 0) + asked + list_octets(scan);
+
+	if (most <= STRICTEST_LIST_MAX)
+		return SESSION_RCPT_GOES;
+	if (asked > 0)
+		return SESSION_RCPT_WAITS;
+	return first == NULL || strictest_fits(first, scan) ? SESSION_RCPT_GOES : SESSION_RCPT_DEFERRED;
 }
 
 enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_cmd *cmd,
@@ -103,13 +132,15 @@ enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_
 	const struct conf *c = s->env->conf;
 	const struct conf_scan *first = s->envelope.settings.scan, *asked = NULL;
 	const char *mail = s->envelope.mail;
+	const enum conf_recipients mode = c->smtp.user_config_recipients;
+	size_t octets = 0;
 
 	*out = (struct conf_settings){ .scan = NULL };
 	if ((cmd->verb == SMTP_VERB_MAIL || cmd->verb == SMTP_VERB_RCPT) && s->msg == NULL &&
 	    conf_has_users(c) && !is_clear(cmd))
 		return SESSION_RCPT_UNCLEAR;
-	if (cmd->verb != SMTP_VERB_RCPT || c->smtp.user_config_recipients != CONF_RCPT_DEFER ||
-	    s->msg != NULL || !conf_has_users(c))
+	if (cmd->verb != SMTP_VERB_RCPT || mode == CONF_RCPT_FIRST || s->msg != NULL ||
+	    !conf_has_users(c))
 		return SESSION_RCPT_GOES;
 	for (unsigned i = 0; i < s->queue_len; i++) {
 		const struct session_pending *e = session_queue_at(s, i);
@@ -121,15 +152,16 @@ enum session_rcpt session_rcpt_check(const struct session *s, const struct smtp_
 			return SESSION_RCPT_WAITS;
 		if (verb == SMTP_VERB_MAIL)
 			mail = e->line;
-		else if (verb == SMTP_VERB_RCPT)
-			asked = e->settings.scan;
+		if (verb != SMTP_VERB_RCPT || e->settings.scan == NULL)
+			continue;
+		asked = e->settings.scan;
+		octets += list_octets(asked);
 	}
 	if (mail == NULL) /* the server refuses it; if not, we refuse DATA */
 		return SESSION_RCPT_GOES;
 	*out = settings_of(s, mail, cmd->line, cmd->line_len);
-	if (first != NULL)
-		return out->scan == first ? SESSION_RCPT_GOES : SESSION_RCPT_DEFERRED;
-	return asked == NULL || asked == out->scan ? SESSION_RCPT_GOES : SESSION_RCPT_WAITS;
+	return mode == CONF_RCPT_DEFER ? check_defer(first, asked, out->scan) :
+		check_strictest(first, octets, out->scan);
 }
 
 void session_rcpt_log_deferred(const struct smtp_cmd *cmd, const struct conf_settings *settings)

@@ -104,6 +104,19 @@ void strictest_init(struct strictest *st, const struct conf_scan *first)
 	*st = (struct strictest){ .scan = *first, .seen = { first }, .nseen = 1 };
 }
 
+bool strictest_fits(const struct conf_scan *all, const struct conf_scan *more)
+{
+	const char *list = more->opts.block_ext;
+	size_t octets = strlen(all->opts.block_ext) + 1;
+	char item[ITEM_MAX];
+	int r;
+
+	while ((r = str_list_next(&list, ':', item, sizeof item)) != 0)
+		if (r > 0 && !has_item(all->opts.block_ext, item))
+			octets += strlen(item) + 1;
+	return octets <= STRICTEST_LIST_MAX;
+}
+
 int strictest_add(struct strictest *st, const struct conf_scan *more)
 {
 	struct scan_opts *o = &st->scan.opts;

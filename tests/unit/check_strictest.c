@@ -74,13 +74,17 @@ START_TEST(list_without_end)
 		struct conf_scan *copy = malloc(sizeof *copy);
 		*copy = more;
 		copy->opts.block_ext = lists[i];
+		const bool fits = strictest_fits(&st.scan, copy);
 		added = strictest_add(&st, copy);
+		ck_assert_int_eq(fits, added == 0);
 		free(copy);
 		if (added < 0)
 			break;
 		memset(st.seen, 0, sizeof st.seen); /* the next may have its address */
 	}
 	ck_assert_int_eq(added, -1);
+	more.opts.block_ext = lists[2]; /* what stands there already takes no room */
+	ck_assert(strictest_fits(&st.scan, &more));
 	strictest_fini(&st);
 }
 END_TEST
