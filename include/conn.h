@@ -51,8 +51,8 @@ void conn_want_writable(struct conn *c);
 /* Writes what it can of b. True: all is out. False: CONN_WRITABLE will come,
  * or write_dead is set (c->error says why). */
 bool conn_flush(struct conn *c, struct buf *b);
-/* Sends up to n octets of a file from at on. How many; 0 it has no more; -1
- * CONN_WRITABLE will come, or write_dead is set. */
+/* Sends up to n octets of a file from at on. How many; 0 it has no more, or cannot be
+ * read; -1 CONN_WRITABLE will come, or write_dead is set. */
 ptrdiff_t conn_send_file(struct conn *c, int fd, uint64_t at, size_t n);
 /* Outcome of a connect: 0 or an errno. */
 int conn_connect_result(const struct conn *c);

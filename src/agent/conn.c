@@ -15,6 +15,7 @@
 #include "log.h"
 
 #define SCRATCH (256u << 10)
+#define COPY (32u << 10)
 
 /* One read at a time in a thread: all connections share the thread's. */
 static _Thread_local unsigned char scratch[SCRATCH];
@@ -161,6 +162,24 @@ bool conn_flush(struct conn *c, struct buf *b)
 	return buf_is_empty(b);
 }
 
+/* Whose failure it was, the file's or the connection's, shows where one is read and
+ * then the other written; and there are file systems that sendfile does not take. */
+static ptrdiff_t send_copy(const struct conn *c, int fd, uint64_t at, size_t n)
+{
+	char chunk[COPY];
+	ssize_t got, sent;
+
+	do {
+		got = pread(fd, chunk, n < sizeof chunk ? n : sizeof chunk, (off_t)at);
+	} while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return 0;
+	do {
+		sent = send(c->fd, chunk, (size_t)got, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
 ptrdiff_t conn_send_file(struct conn *c, int fd, uint64_t at, size_t n)
 {
 	off_t off = (off_t)at;
@@ -169,6 +188,8 @@ ptrdiff_t conn_send_file(struct conn *c, int fd, uint64_t at, size_t n)
 	do {
 		sent = sendfile(c->fd, fd, &off, n);
 	} while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		sent = send_copy(c, fd, at, n);
 	if (sent >= 0)
 		return sent;
 	if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -4,7 +4,8 @@
  * have to; and files have room for so many octets only, then ENOSPC. Never twice
  * in a row on one thread, so that whoever tries again gets on. What packets, of
  * which there is room for at least one, and descriptors that count events cannot
- * do does not happen to them. */
+ * do does not happen to them. And sendfile, or reading more of a file than the end
+ * of a line too, fails each time with an error of choice. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,11 +19,13 @@
 #include <unistd.h>
 
 /* one_of: one call in so many, 0: none; hits: how many it was so far; room: octets
- * that files still take, negative: no limit. */
+ * that files still take, negative: no limit; the errors: 0 none. */
 struct control {
 	uint32_t one_of;
 	uint32_t hits;
 	int64_t room;
+	uint32_t sendfile_error;
+	uint32_t pread_error;
 };
 
 static struct control none = { .room = -1 };
@@ -159,6 +162,10 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 ssize_t sendfile(int out, int in, off_t *at, size_t n)
 {
 	REAL(sendfile);
+	if (control->sendfile_error != 0) {
+		errno = (int)control->sendfile_error;
+		return -1;
+	}
 	const enum what w = choose(1, is_nonblocking(out, 0));
 
 	return w == FAIL ? -1 : real(out, in, at, w == SHORT ? some(n) : n);
@@ -167,6 +174,10 @@ ssize_t sendfile(int out, int in, off_t *at, size_t n)
 ssize_t pread(int fd, void *p, size_t n, off_t at)
 {
 	REAL(pread);
+	if (control->pread_error != 0 && n > 2 && is_file(fd)) {
+		errno = (int)control->pread_error;
+		return -1;
+	}
 	const enum what w = is_file(fd) ? choose(1, 0) : WHOLE;
 
 	return w == FAIL ? -1 : real(fd, p, w == SHORT ? some(n) : n, at);
