@@ -106,6 +106,7 @@ static void redial(struct session *s)
 	session_head_fini(&s->msg->head);
 	session_set_state(s, ST_REPLAY);
 	s->server_since_ms = s->env->now_ms;
+	s->msg->replay_ms = s->env->now_ms;
 	s->env->ops->dial(s);
 }
 
@@ -150,6 +151,13 @@ static bool replay_fits(struct session *s)
 	return !s->msg->is_binary || (s->info.chunking && s->info.binarymime);
 }
 
+/* All of the replay has the time of one reply: who waits for the end of it has sent
+ * the message once and knows nothing of these lines. */
+static void replay_time(struct session *s)
+{
+	s->server_since_ms = s->msg->replay_ms;
+}
+
 /* One line at a time, each after a 2xx to the one before (or the banner). */
 static void replay_next(struct session *s)
 {
@@ -162,8 +170,8 @@ static void replay_next(struct session *s)
 	}
 	const char *line = replay_line(s, s->msg->replay_step++, own, sizeof own);
 
-	s->server_since_ms = s->env->now_ms;
 	if (line != NULL) {
+		replay_time(s);
 		session_to_server(s, line, strlen(line));
 		session_to_server(s, "\r\n", 2);
 		return;
@@ -297,6 +305,7 @@ void session_act(struct session *s, enum session_action a)
 		break;
 	case ACT_REPLAY_UP:
 		s->msg->replay_step = 0;
+		replay_time(s);
 		session_greet_up(s);
 		break;
 	case ACT_REPLAY_NEXT:

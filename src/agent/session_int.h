@@ -82,6 +82,7 @@ struct session_msg {
 	bool end_queued;             /* the end of data is in s_out, or beyond */
 	bool dialled_again;
 	unsigned replay_step;        /* lines given to the new connection */
+	long long replay_ms;         /* when that was asked for */
 	long long start_ms, eod_ms, verdict_ms;
 	long long eod_us, verdict_us;       /* for what is counted */
 	const struct conf_scan *settings;   /* the envelope's */
