@@ -38,10 +38,10 @@ struct supervise_cb {
 	/* Parent, on HUP: read and check the new configuration, bind what is new.
 	 * 0 and the new number of workers in *num_io; -1 keep everything. */
 	int (*reload)(void *ctx, unsigned *num_io);
-	/* Parent, because tick has set is_stale: take in what workers share, and
+	/* Parent, because tick has set is_stale or is_broken: take in what workers share, and
 	 * nothing else. 0 then a new generation takes over as after a reload; -1
 	 * keep everything. Not while a HUP waits, whose reload does that too.
-	 * May be NULL where nobody sets is_stale. */
+	 * May be NULL where nobody sets them. */
 	int (*refresh)(void *ctx);
 	/* Parent: did the worker in this slot finish a unit of work? Asked when it
 	 * has died, before on_exit. NULL: never. */
@@ -64,6 +64,7 @@ struct supervise_cfg {
 	unsigned drain_ms;     /* timeout_drain */
 	int extra_fd;          /* also waited for, or -1 */
 	bool is_stale;         /* see cb->refresh, which clears it */
+	bool is_broken;        /* the same, and it cannot wait: predecessors do not drain on */
 	struct unix_sock *status;  /* of status_sock.h, served too; NULL none */
 	unsigned young_ms, backoff_ms, backoff_max_ms; /* 0: 1000, 1000, 10000 */
 	void *ctx;

@@ -388,17 +388,22 @@ static void say_ready(const struct sup *s, int reloaded)
 		reloaded < 0 ? "; the reload failed, what held before it holds" : "");
 }
 
-/* A second HUP while predecessors still drain: the slots are taken, so those
- * are stopped and the reload waits for them; the present ones go on serving. */
+/* The slots are taken while predecessors drain: what cannot wait for their end
+ * hurries them; the present ones go on serving. */
+static void hurry_old(struct sup *s)
+{
+	for (unsigned i = 0; i < s->nslots; i++) {
+		if (s->workers[i].state == W_DRAIN)
+			worker_stop(s, &s->workers[i]);
+	}
+}
+
 static void reload_request(struct sup *s)
 {
 	if (!s->wants_reload)
 		service_reloading();
 	s->wants_reload = true;
-	for (unsigned i = 0; i < s->nslots; i++) {
-		if (s->workers[i].state == W_DRAIN)
-			worker_stop(s, &s->workers[i]);
-	}
+	hurry_old(s);
 }
 
 static void on_signals(struct sup *s)
@@ -516,9 +521,13 @@ static void renew(struct sup *s)
 {
 	const bool is_reload = s->wants_reload;
 
-	if ((!is_reload && !s->cfg->is_stale) || s->is_stopping || count_workers(s, true) > 0)
+	if ((!is_reload && !s->cfg->is_stale && !s->cfg->is_broken) || s->is_stopping)
 		return;
-	s->wants_reload = s->cfg->is_stale = false;
+	if (s->cfg->is_broken)
+		hurry_old(s);
+	if (count_workers(s, true) > 0)
+		return;
+	s->wants_reload = s->cfg->is_stale = s->cfg->is_broken = false;
 	int rc = reload_now(s, is_reload);
 	count_reload(is_reload, rc);
 	if (is_reload)

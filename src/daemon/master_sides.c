@@ -86,7 +86,7 @@ static void look_for_shut(struct master *m)
 		is_shut(m->notify.read_fd);
 	if (!m->is_shut)
 		return;
-	m->sup.is_stale = true;
+	m->sup.is_broken = true;
 	if (!was)
 		log_error("a worker has shut down a socket that all workers need: they are replaced");
 }

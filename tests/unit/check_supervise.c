@@ -43,7 +43,7 @@ struct start {
 struct shared {
 	_Atomic unsigned nstarts, nexits, nreloads, nrefreshes, nticks, ntold, nready, nstopping, nproven;
 	_Atomic unsigned reload_num;  /* 0: the reload fails */
-	_Atomic bool is_proven, is_stale, refresh_fails;
+	_Atomic bool is_proven, is_stale, is_broken, refresh_fails;
 	_Atomic int mode;
 	_Atomic bool helper_reaped;
 	struct start starts[STARTS_MAX];
@@ -189,6 +189,7 @@ static void tick(void *ctx, bool fd_ready)
 		sh->nticks++;
 	}
 	((struct supervise_cfg *)ctx)->is_stale |= atomic_exchange(&sh->is_stale, false);
+	((struct supervise_cfg *)ctx)->is_broken |= atomic_exchange(&sh->is_broken, false);
 	if (helper > 0 && waitpid(helper, NULL, WNOHANG) == helper)
 		sh->helper_reaped = true;
 }
@@ -509,6 +510,32 @@ START_TEST(test_refresh)
 }
 END_TEST
 
+/* What is stale waits until the predecessors have drained; what is broken does not. */
+START_TEST(test_refresh_broken)
+{
+	struct supervise_cfg cfg = { .num = 1, .stop_ms = 2000, .drain_ms = 60000 };
+	pid_t pid = begin(cfg, MODE_LONG_DRAIN);
+
+	WAIT_FOR(have_started(1));
+	sh->is_broken = true;
+	WAIT_FOR(have_started(2));
+	WAIT_FOR(sh->starts[0].got == SIGUSR2);
+	unsigned ticks = sh->nticks;
+	sh->is_stale = true;
+	WAIT_FOR(sh->nticks >= ticks + 2);
+	ck_assert_uint_eq(sh->nrefreshes, 1);
+	ck_assert_uint_eq(alive_from(0, 2), 2);
+	sh->is_broken = true;
+	WAIT_FOR(have_started(3));
+	ck_assert_int_eq(sh->starts[0].got, SIGTERM);
+	ck_assert_uint_eq(alive_from(0, 1), 0);
+	WAIT_FOR(sh->starts[1].got == SIGUSR2);
+	ck_assert_uint_eq(sh->nrefreshes, 2);
+	kill(pid, SIGTERM);
+	expect_end(pid, 0);
+}
+END_TEST
+
 START_TEST(test_drain_overdue)
 {
 	struct supervise_cfg cfg = { .num = 1, .stop_ms = 200, .drain_ms = 300 };
@@ -668,6 +695,7 @@ int main(void)
 	tcase_add_test(t, test_reload);
 	tcase_add_test(t, test_reload_fails);
 	tcase_add_test(t, test_refresh);
+	tcase_add_test(t, test_refresh_broken);
 	tcase_add_loop_test(t, test_drain_overdue, 0, 2);
 	tcase_add_test(t, test_reload_twice);
 	tcase_add_test(t, test_old_is_not_replaced);
