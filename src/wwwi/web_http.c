@@ -69,6 +69,8 @@ struct web_http {
 	void *arg;
 };
 
+static struct web_http *accepting;     /* the one of this process */
+
 static void set_state(struct conn *c, enum state s, int seconds)
 {
 	const struct timeval t = { .tv_sec = seconds };
@@ -247,14 +249,15 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
 
 /* --- accepting ----------------------------------------------------------- */
 
-static void on_accept_error(struct evconnlistener *l, void *arg)
+/* The argument is the listener's, and so evhttp's own. */
+static void on_accept_error(struct evconnlistener *l, void *evhttp)
 {
 	const struct timeval pause = { .tv_sec = PAUSE_S };
-	struct web_http *h = arg;
 
+	(void)evhttp;
 	log_debug("accept: %s", strerror(errno));
 	evconnlistener_disable(l); /* it would be ready again at once */
-	evtimer_add(h->again, &pause);
+	evtimer_add(accepting->again, &pause);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
@@ -430,6 +433,7 @@ static int start(struct web_http *h, int listen_fd)
 		return -1;
 	}
 	h->listener = l;
+	accepting = h;
 	evconnlistener_set_error_cb(l, on_accept_error);
 	return 0;
 }
@@ -461,7 +465,7 @@ void web_http_free(struct web_http **h)
 
 	if (p == NULL)
 		return;
-	*h = NULL;
+	*h = accepting = NULL;
 	p->is_stopping = false;
 	if (p->http != NULL)
 		evhttp_free(p->http); /* listener and connections with it */

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -425,6 +427,52 @@ START_TEST(freed_at_work)
 }
 END_TEST
 
+/* There is a pause, and then whoever waits is served. */
+START_TEST(no_descriptor)
+{
+	struct rlimit was, none;
+	char out[400];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int lowest = dup(fd);
+	close(lowest);
+	none = was;
+	none.rlim_cur = (rlim_t)lowest;
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	ck_assert_int_eq(send(fd, HEAD("/x"), strlen(HEAD("/x")), 0), (ssize_t)strlen(HEAD("/x")));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn();
+	ck_assert_uint_eq(served, 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	read_all(fd, out, sizeof out);
+	ck_assert_uint_eq(served, 1);
+}
+END_TEST
+
+/* Another who has the socket has ended it: that is no reason to end as well, or to
+ * try all the time. */
+START_TEST(listens_no_more)
+{
+	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	socklen_t len = sizeof at;
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	ck_assert_int_eq(connect(listen_fd, &nowhere, sizeof nowhere), 0);
+	event_base_loop(base, EVLOOP_ONCE);
+	event_base_loop(base, EVLOOP_ONCE);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	ck_assert_int_ge((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000,
+		900);
+	ck_assert_int_eq(listen(listen_fd, 500), 0);
+	ck_assert_int_eq(getsockname(listen_fd, (struct sockaddr *)&at, &len), 0);
+	expect_served("/again");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("web_http");
@@ -446,6 +494,8 @@ int main(void)
 	tcase_add_test(c, head_without_body);
 	tcase_add_test(c, stops);
 	tcase_add_test(c, freed_at_work);
+	tcase_add_test(c, no_descriptor);
+	tcase_add_test(c, listens_no_more);
 	suite_add_tcase(s, c);
 	return unit_run(s);
 }
