@@ -36,11 +36,14 @@ void server_table_set(struct server_table *t, const struct net_endpoint *e, unsi
 unsigned server_table_get(const struct server_table *t, struct net_endpoint *out, unsigned max);
 
 /* Opens what listen_addr and listen_port name; sockets that old has for the
- * same address are taken over (and are -1 there). 0; -1 with errno (EINVAL: a
+ * same address, and that listen, are taken over (and are -1 there). 0; -1 with errno (EINVAL: a
  * name does not resolve) and a text in why: then new ones are closed and old is
  * as it was. */
 int listen_open(struct listen_set *set, struct listen_set *old, const struct conf *c,
 	char *why, size_t why_size);
+/* Opens those again that listen no more: a worker can take a TCP socket apart for all
+ * of them. Each is logged. true: workers need what is in set now. */
+bool listen_mend(struct listen_set *set);
 void listen_close(struct listen_set *set);
 /* The sockets that the service manager has passed, for listen_open to take what
  * is to be listened on. What it leaves is to be closed. */

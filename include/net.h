@@ -62,6 +62,11 @@ int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned uni
  * (but for IPV6_V6ONLY and the backlog); where it listens. 0; -1 with errno:
  * EINVAL it does not listen, or is of another type, family or a nameless path. */
 int net_adopt(int fd, int type, struct net_endpoint *where_out);
+bool net_is_listening(int fd);
+/* One that listens no more, as a process that shares it has taken it apart, gives way
+ * to another at the same place. 0 it listens, 1 it did not and *fd is another one, -1
+ * it does not and nothing can be done now, with errno. */
+int net_mend(int *fd, const struct net_endpoint *e, int backlog, int type, unsigned unix_mode);
 /* Is it an IP address of this machine? Whether the port is free is not asked.
  * 0, -1 with errno. */
 int net_try_addr(const struct net_addr *a);

@@ -116,7 +116,7 @@ static int take_over(struct listen_set *old, const struct net_endpoint *where)
 {
 	for (unsigned i = 0; old != NULL && i < old->n; i++) {
 		struct listener *l = &old->l[i];
-		if (l->fd >= 0 && l->where.addr.port == where->addr.port &&
+		if (l->fd >= 0 && net_is_listening(l->fd) && l->where.addr.port == where->addr.port &&
 		    strcmp(l->where.path, where->path) == 0 &&
 		    net_addr_is_equal_ip(&l->where.addr, &where->addr))
 			return (int)i;
@@ -181,6 +181,31 @@ int listen_open(struct listen_set *set, struct listen_set *old, const struct con
 		}
 	}
 	return 0;
+}
+
+bool listen_mend(struct listen_set *set)
+{
+	static struct log_limit limit;
+	char text[160];
+	bool is_mended = false;
+
+	for (unsigned i = 0; i < set->n; i++) {
+		struct listener *l = &set->l[i];
+		int rc = net_mend(&l->fd, &l->where, LISTEN_BACKLOG, SOCK_STREAM, 0666);
+		if (rc == 0)
+			continue;
+		net_endpoint_text(&l->where, text, sizeof text);
+		if (rc < 0 && log_limited(&limit, 5))
+			log_error("%s: a worker has ended this socket, and another cannot be opened yet: %s",
+				text, strerror(errno));
+		if (rc < 0)
+			continue;
+		log_error("%s: a worker has ended this socket: another was opened, and all workers "
+			"are replaced", text);
+		l->is_passed = false;
+		is_mended = true;
+	}
+	return is_mended;
 }
 
 int listen_try(const struct conf *c, char *why, size_t why_size)

@@ -159,9 +159,18 @@ static void tick(void *ctx, bool fd_ready)
 	struct manager *m = ctx;
 
 	(void)fd_ready;
+	if (listen_mend(&m->listen))
+		m->sup.is_broken = true;
 	take_addresses(m, 0);
 	if (++m->ticks >= RESOLVE_EVERY_S && net_list_has_names(m->conf->smtp.server_addr))
 		resolve_now(m, 0);
+}
+
+/* Because of a socket that was opened anew: forked, workers have it. */
+static int refresh(void *ctx)
+{
+	(void)ctx;
+	return 0;
 }
 
 static void stopping(void *ctx)
@@ -265,7 +274,7 @@ static int reload(void *ctx, unsigned *num_io)
 }
 
 static const struct supervise_cb callbacks = {
-	.run = run_worker, .reload = reload, .is_proven = is_proven,
+	.run = run_worker, .reload = reload, .refresh = refresh, .is_proven = is_proven,
 	.on_exit = on_exit_worker, .tick = tick, .stopping = stopping,
 };
 

@@ -148,7 +148,8 @@ static void on_listen(evutil_socket_t fd, short what, void *arg)
 				continue;
 			pause_accept(t, "the descriptors left are for sessions that are open (raise "
 				"LimitNOFILE, ulimit -n, or lower max_sessions)");
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ||
+		    errno == EINVAL) { /* it listens no more, and is ready for ever */
 			pause_accept(t, strerror(errno));
 		}
 		return;

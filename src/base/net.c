@@ -164,6 +164,24 @@ static bool has_option(int fd, int option, int value)
 	return getsockopt(fd, SOL_SOCKET, option, &is, &len) == 0 && is == value;
 }
 
+bool net_is_listening(int fd)
+{
+	return has_option(fd, SO_ACCEPTCONN, 1);
+}
+
+int net_mend(int *fd, const struct net_endpoint *e, int backlog, int type, unsigned unix_mode)
+{
+	if (net_is_listening(*fd))
+		return 0;
+	/* That one still has the address, as SO_REUSEADDR has it for others too. */
+	int fresh = net_listen(e, backlog, type, unix_mode);
+	if (fresh < 0)
+		return -1;
+	close(*fd);
+	*fd = fresh;
+	return 1;
+}
+
 int net_adopt(int fd, int type, struct net_endpoint *where_out)
 {
 	union {
@@ -180,7 +198,7 @@ int net_adopt(int fd, int type, struct net_endpoint *where_out)
 	if (where_out->addr.family == AF_UNIX)
 		str_copy_n(where_out->path, sizeof where_out->path, a.un.sun_path,
 			strnlen(a.un.sun_path, len - offsetof(struct sockaddr_un, sun_path)));
-	if (!has_option(fd, SO_TYPE, type) || !has_option(fd, SO_ACCEPTCONN, 1) ||
+	if (!has_option(fd, SO_TYPE, type) || !net_is_listening(fd) ||
 	    where_out->addr.family == 0 ||
 	    (where_out->addr.family == AF_UNIX && where_out->path[0] == '\0')) {
 		errno = EINVAL;

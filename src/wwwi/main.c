@@ -144,6 +144,25 @@ static void look_at_quarantine(struct parent *p, struct stat *out)
 		*out = (struct stat){ .st_ino = 0 };
 }
 
+/* A worker can take the socket apart, for those after it as well. */
+static bool mend_socket(struct parent *p)
+{
+	static struct log_limit limit;
+	char text[160];
+	int rc = net_mend(&p->listen_fd, &p->where, BACKLOG, SOCK_STREAM, 0);
+
+	if (rc == 0)
+		return false;
+	net_endpoint_text(&p->where, text, sizeof text);
+	if (rc > 0)
+		log_error("%s: a worker has ended this socket: another was opened, and the worker is "
+			"replaced", text);
+	else if (log_limited(&limit, 5))
+		log_error("%s: a worker has ended this socket, and another cannot be opened yet: %s",
+			text, strerror(errno));
+	return rc > 0;
+}
+
 /* A worker knows one directory for good: one that was made, or made anew, wants
  * another worker. */
 static void tick(void *ctx, bool fd_ready)
@@ -152,6 +171,8 @@ static void tick(void *ctx, bool fd_ready)
 	struct stat st;
 
 	(void)fd_ready;
+	if (p->listen_fd >= 0 && mend_socket(p))
+		p->sup.is_broken = true;
 	look_at_quarantine(p, &st);
 	if (st.st_dev != p->quarantine.st_dev || st.st_ino != p->quarantine.st_ino)
 		p->sup.is_stale = true;
@@ -184,7 +205,8 @@ static int socket_for(const struct parent *p, const struct conf *c, struct net_e
 		return -1;
 	}
 	where->addr.port = c->wwwi.listen_port;
-	if (p->listen_fd >= 0 && net_endpoint_is_equal(where, &p->where))
+	if (p->listen_fd >= 0 && net_is_listening(p->listen_fd) &&
+	    net_endpoint_is_equal(where, &p->where))
 		return p->listen_fd;
 	return net_listen(where, BACKLOG, SOCK_STREAM, 0);
 }

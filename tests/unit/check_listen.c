@@ -305,6 +305,71 @@ START_TEST(taken_over)
 }
 END_TEST
 
+/* As a worker can do it, for all that have the socket. */
+static void take_apart(int fd)
+{
+	const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	ck_assert_int_eq(connect(fd, &nowhere, sizeof nowhere), 0);
+}
+
+/* Those that listen are left alone, and with them who waits in their queues. */
+START_TEST(mended)
+{
+	static char list[256];
+	struct listen_set set;
+	int others[2];
+
+	snprintf(list, sizeof list, "127.0.0.1, unix:%s/sock, 127.0.0.2", dir);
+	conf.smtp.listen_addr = list;
+	ck_assert_msg(listen_open(&set, NULL, &conf, why, sizeof why) == 0, "%s", why);
+	unsigned fds = open_fds();
+	ck_assert(!listen_mend(&set));
+	others[0] = set.l[1].fd;
+	others[1] = set.l[2].fd;
+	set.l[0].is_passed = true;
+	take_apart(set.l[0].fd);
+	ck_assert(!net_is_listening(set.l[0].fd));
+	ck_assert(listen_mend(&set));
+	ck_assert(!listen_mend(&set));
+	ck_assert(!set.l[0].is_passed);
+	must_answer(conf.smtp.listen_port);
+	ck_assert_int_eq(set.l[1].fd, others[0]);
+	ck_assert_int_eq(set.l[2].fd, others[1]);
+	ck_assert_uint_eq(open_fds(), fds);
+	listen_close(&set);
+	ck_assert(!listen_mend(&set));
+}
+END_TEST
+
+/* Whoever has the port meanwhile keeps it; a reload does not take what is dead. */
+START_TEST(mended_later)
+{
+	struct listen_set old, set;
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(conf.smtp.listen_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int on = 1, other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	conf.smtp.listen_addr = "127.0.0.1";
+	ck_assert_msg(listen_open(&old, NULL, &conf, why, sizeof why) == 0, "%s", why);
+	int fd = old.l[0].fd;
+	take_apart(fd);
+	setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	ck_assert_int_eq(bind(other, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(listen(other, 1), 0);
+	ck_assert(!listen_mend(&old));
+	ck_assert_int_eq(old.l[0].fd, fd);
+	ck_assert_int_eq(listen_open(&set, &old, &conf, why, sizeof why), -1);
+	ck_assert_int_eq(old.l[0].fd, fd);
+	close(other);
+	ck_assert_msg(listen_open(&set, &old, &conf, why, sizeof why) == 0, "%s", why);
+	ck_assert_int_eq(old.l[0].fd, fd);
+	listen_close(&old);
+	must_answer(conf.smtp.listen_port);
+	listen_close(&set);
+}
+END_TEST
+
 /* One that fails: all is as it was before. */
 START_TEST(given_back)
 {
@@ -345,6 +410,8 @@ int main(void)
 	tcase_add_test(sockets, tried);
 	tcase_add_test(sockets, no_address);
 	tcase_add_test(sockets, taken_over);
+	tcase_add_test(sockets, mended);
+	tcase_add_test(sockets, mended_later);
 	tcase_add_test(sockets, given_back);
 	tcase_set_timeout(sockets, 60);
 	suite_add_tcase(suite, table);

@@ -1,7 +1,10 @@
 """What the kernel says a process may do, and whether this build limits it."""
 
+import ctypes
 import os
+import socket
 
+from harness import check
 from procs import program
 
 MEASURED = "builds with sanitizers and wrapped programs are not confined" if (
@@ -28,3 +31,35 @@ def links(pid):
         except FileNotFoundError:
             pass
     return found
+
+
+def taken_from(pid, link):
+    """A descriptor of that process: what is done to its socket it has done itself."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = next(int(name) for name in os.listdir("/proc/%d/fd" % pid)
+                  if os.readlink("/proc/%d/fd/%s" % (pid, name)) == link)
+    process = os.pidfd_open(pid)
+    try:
+        got = libc.syscall(438, process, number, 0)  # pidfd_getfd
+        check(got >= 0, "pidfd_getfd: %s" % os.strerror(ctypes.get_errno()))
+        return socket.socket(fileno=got)
+    finally:
+        os.close(process)
+
+
+def disconnect(sock):
+    """What whoever has it can do to a TCP socket that listens, for all who have it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    nowhere = bytes(16)    # AF_UNSPEC
+    check(libc.connect(sock.fileno(), nowhere, len(nowhere)) == 0,
+          "connect: %s" % os.strerror(ctypes.get_errno()))
+
+
+def take_apart(manager, workers):
+    """The first of these workers does that to the socket that it listens at, which is
+    the one that all of them share."""
+    every = [{link for link in links(pid).values() if link.startswith("socket:")}
+             for pid in workers + [manager]]
+    link, = set.intersection(*every)
+    with taken_from(workers[0], link) as sock:
+        disconnect(sock)
