@@ -68,8 +68,10 @@ int resolve_start(struct resolve *r, const char *list, uint16_t port,
 	return 0;
 }
 
+/* Whatever it has read may have taken it over: one that has answered need not end. */
 static void forget(struct resolve *r)
 {
+	kill(r->pid, SIGKILL);
 	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close(r->fd);
@@ -106,6 +108,5 @@ void resolve_stop(struct resolve *r)
 {
 	if (r->pid == 0)
 		return;
-	kill(r->pid, SIGKILL);
 	forget(r);
 }

@@ -1,6 +1,6 @@
 /* check_resolve.c - names resolved in a helper process: its answer, its
- * failure, its delay, and that nothing of it stays. net_resolve is wrapped, so
- * that it can be made to hang. */
+ * failure, its delay, and that nothing of it stays. net_resolve and write are
+ * wrapped, so that it can be made to hang before and after its answer. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #define SECRET_FD 77
 
-static bool hangs;
+static bool hangs, stays;
 
 int __real_net_resolve(const char *list, uint16_t port, bool passive, struct net_endpoint *out,
 	size_t max, char *why, size_t why_size);
@@ -38,6 +38,17 @@ int __wrap_net_resolve(const char *list, uint16_t port, bool passive, struct net
 	return __real_net_resolve(list, port, passive, out, max, why, why_size);
 }
 
+ssize_t __real_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n)
+{
+	ssize_t rc = __real_write(fd, p, n);
+
+	while (stays)
+		pause();
+	return rc;
+}
+
 static unsigned fds_before;
 static struct proc_identity self;
 
@@ -54,7 +65,7 @@ static unsigned open_fds(void)
 
 static void setup(void)
 {
-	hangs = false;
+	hangs = stays = false;
 	self = (struct proc_identity){ .uid = geteuid(), .gid = getegid() };
 	fds_before = open_fds();
 }
@@ -144,6 +155,23 @@ START_TEST(slow)
 	resolve_stop(&r);
 	ck_assert_int_eq(r.pid, 0);
 	resolve_stop(&r);
+}
+END_TEST
+
+/* It has answered, and does not end. */
+START_TEST(answers_and_stays)
+{
+	struct resolve r = RESOLVE_INIT;
+	struct net_endpoint e[1];
+	char why[160] = "";
+	unsigned n = 0;
+
+	stays = true;
+	ck_assert_int_eq(resolve_start(&r, "127.0.0.1", 25, &self), 0);
+	stays = false;
+	ck_assert_int_eq(resolve_finish(&r, 20000, e, 1, &n, why, sizeof why), 1);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_int_eq(r.pid, 0);
 }
 END_TEST
 
@@ -249,6 +277,7 @@ int main(void)
 	tcase_add_test(tc, fails);
 	tcase_add_test(tc, identity);
 	tcase_add_test(tc, slow);
+	tcase_add_test(tc, answers_and_stays);
 	tcase_add_test(tc, dies);
 	tcase_add_test(tc, blocked_signals);
 	tcase_add_test(tc, killed_manager);
