@@ -59,8 +59,13 @@ int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_iden
  * in which id's user can make files. proc_try_file: a pid file (type S_IFREG) or a socket
  * (S_IFSOCK) at path, whose directory would be made too where makes_dir. */
 int proc_try_dir(const char *path, const struct proc_identity *id);
+/* Calls fn in a child that is id's user, for PROC_AS_MS at most: it may hang, or be
+ * stopped by others of that user. fn leaves 0, or -1 with errno; so does this, and with
+ * ETIMEDOUT or EIO for a child that gave no answer. */
+#define PROC_AS_MS 10000
+int proc_do_as(const struct proc_identity *id, int (*fn)(const void *arg), const void *arg);
 /* May id's user do this (access(2): W_OK | X_OK to make files in a directory)?
- * Tried by a child. 0, -1 with errno. */
+ * 0, -1 with errno. */
 int proc_try_as(const char *path, int mode, const struct proc_identity *id);
 int proc_try_file(const char *path, mode_t type, bool makes_dir);
 /* Raises RLIMIT_NOFILE to the hard limit; returns what holds now. */

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cell.h"
@@ -181,20 +180,15 @@ static void stopping(void *ctx)
 	listen_close(&m->listen);
 }
 
-/* Can a worker keep messages there? Tried by a child as the user that workers
- * run as. 0, or an errno. */
+static int open_spool_file(const void *dir)
+{
+	return spool_open_file(dir) < 0 ? -1 : 0; /* closed with the process */
+}
+
+/* Can a worker keep messages there? 0, or an errno. */
 static int try_spool_dir(const struct manager *m, const char *dir)
 {
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int fd = proc_identity_take(&m->id) < 0 ? -1 : spool_open_file(dir);
-		_exit(fd >= 0 ? 0 : errno);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return pid < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+	return proc_do_as(&m->id, open_spool_file, dir) < 0 ? errno : 0;
 }
 
 static int fail_path(const struct manager *m, const struct conf *c, const char *option, int error,

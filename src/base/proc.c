@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -228,21 +229,57 @@ int proc_try_dir(const char *path, const struct proc_identity *id)
 	return proc_try_as(up, strcmp(up, path) == 0 ? W_OK | X_OK : X_OK, id);
 }
 
+/* The child's end closes the pipe, in which nothing is written. */
+static int end_of(pid_t pid, int fd)
+{
+	struct pollfd p = { .fd = fd };
+	int rc, status = 0;
+
+	do {
+		rc = poll(&p, 1, PROC_AS_MS);
+	} while (rc < 0 && errno == EINTR);
+	if (rc != 1)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return rc != 1 ? ETIMEDOUT : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+int proc_do_as(const struct proc_identity *id, int (*fn)(const void *arg), const void *arg)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(proc_identity_take(id) < 0 || fn(arg) < 0 ? errno : 0);
+	int e = errno;
+	close(p[1]);
+	if (pid > 0)
+		e = end_of(pid, p[0]);
+	close(p[0]);
+	errno = e;
+	return e == 0 ? 0 : -1;
+}
+
+struct access_to {
+	const char *path;
+	int mode;
+};
+
+static int try_access(const void *arg)
+{
+	const struct access_to *a = arg;
+
+	return faccessat(AT_FDCWD, a->path, a->mode, AT_EACCESS);
+}
+
 int proc_try_as(const char *path, int mode, const struct proc_identity *id)
 {
-	int status = 0;
-	pid_t pid = fork();
+	const struct access_to a = { path, mode };
 
-	if (pid == 0) {
-		int rc = proc_identity_take(id) < 0 ? -1 :
-			faccessat(AT_FDCWD, path, mode, AT_EACCESS);
-		_exit(rc == 0 ? 0 : errno);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (pid > 0)
-		errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-	return pid > 0 && errno == 0 ? 0 : -1;
+	return proc_do_as(id, try_access, &a);
 }
 
 int proc_try_file(const char *path, mode_t type, bool makes_dir)

@@ -223,6 +223,30 @@ START_TEST(test_try)
 }
 END_TEST
 
+static int by_number(const void *arg)
+{
+	switch (*(const int *)arg) {
+	case 0: return 0;
+	case 1: errno = EMLINK; return -1;
+	case 2: return raise(SIGKILL);
+	default: raise(SIGSTOP); return 0;
+	}
+}
+
+/* A child that hangs does not make its parent hang. */
+START_TEST(test_do_as)
+{
+	static const int want[] = { 0, EMLINK, EIO, ETIMEDOUT };
+	struct proc_identity id = self();
+
+	errno = 0;
+	ck_assert_int_eq(proc_do_as(&id, by_number, &_i), want[_i] == 0 ? 0 : -1);
+	ck_assert_int_eq(errno, want[_i]);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+}
+END_TEST
+
 static long pid_in(const char *name)
 {
 	char text[32] = "";
@@ -457,6 +481,7 @@ int main(void)
 	tcase_add_test(t, test_std_open);
 	tcase_add_test(t, test_make_dir);
 	tcase_add_test(t, test_try);
+	tcase_add_loop_test(t, test_do_as, 0, 4);
 	tcase_add_test(t, test_pidfile);
 	tcase_add_test(t, test_pidfile_stale);
 	tcase_add_test(t, test_pidfile_hostile);
