@@ -22,7 +22,8 @@ void proc_daemon_ready(void);
 /* Writes the pid file and keeps it open and locked (fcntl) as long as the
  * process lives. Its directory is made when missing (0755, owned by uid/gid
  * when not -1). 0; -1 with errno, EWOULDBLOCK: another instance holds the
- * lock, its pid in *other_out. A stale file is taken over. */
+ * lock, its pid in *other_out. A stale file gives way to another, which is
+ * path with .new behind until it is in order. */
 int proc_pidfile_open(const char *path, uid_t uid, gid_t gid, pid_t *other_out);
 /* Removes the file and gives the lock up; harmless when none is open and in a
  * child. A lock is not inherited: open the file after proc_daemonize. */

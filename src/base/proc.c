@@ -303,12 +303,42 @@ static struct {
 	char path[PATH_MAX];
 } g_pidfile = { .fd = -1 };
 
-/* Locks the open file. 0, 1 another file has the name now, -1 with errno. */
+/* Does another process hold the file at path locked? Only a lock for writing counts:
+ * anybody who may read the file can have one for reading. 0 none does; -1 with errno,
+ * EWOULDBLOCK one does. */
+static int pidfile_look(const char *path, pid_t *other_out)
+{
+	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), e = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (fstat(fd, &st) < 0 || fcntl(fd, F_GETLK, &fl) < 0)
+		e = errno;
+	else if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+		e = EEXIST;
+	else if (fl.l_type != F_UNLCK)
+		e = EWOULDBLOCK;
+	close(fd);
+	if (e == EWOULDBLOCK)
+		*other_out = fl.l_pid;
+	errno = e;
+	return e == 0 ? 0 : -1;
+}
+
+/* Locks the open file. 0, 1 it has no longer that name, -1 with errno. */
 static int pidfile_lock(int fd, const char *path, pid_t *other_out)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat mine, named;
 
+	if (fstat(fd, &mine) < 0)
+		return -1;
+	if (!S_ISREG(mine.st_mode) || mine.st_nlink > 1 || mine.st_uid != geteuid()) {
+		errno = EEXIST;
+		return -1;
+	}
 	if (fcntl(fd, F_SETLK, &fl) < 0) {
 		if (errno != EAGAIN && errno != EACCES)
 			return -1;
@@ -317,13 +347,6 @@ static int pidfile_lock(int fd, const char *path, pid_t *other_out)
 		errno = EWOULDBLOCK;
 		return -1;
 	}
-	if (fstat(fd, &mine) < 0)
-		return -1;
-	if (!S_ISREG(mine.st_mode) || mine.st_nlink > 1) {
-		errno = EEXIST;
-		return -1;
-	}
-	/* An instance that was just leaving may have removed the name. */
 	if (lstat(path, &named) < 0 || named.st_dev != mine.st_dev || named.st_ino != mine.st_ino)
 		return 1;
 	return 0;
@@ -334,7 +357,7 @@ static int pidfile_write(int fd)
 	char text[32];
 	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
-	if (ftruncate(fd, 0) < 0 || fchmod(fd, 0644) < 0)
+	if (ftruncate(fd, 0) < 0)
 		return -1;
 	ssize_t rc = pwrite(fd, text, (size_t)n, 0);
 	if (rc >= 0 && rc != n)
@@ -342,35 +365,51 @@ static int pidfile_write(int fd)
 	return rc == n ? 0 : -1;
 }
 
+/* The file that becomes the pid file, locked; only we can open it. -1 with errno. */
+static int pidfile_new(const char *path, pid_t *other_out)
+{
+	for (int round = 0; round < 5; round++) {
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+		int rc = fd < 0 ? -1 : pidfile_lock(fd, path, other_out), e = errno;
+		if (rc == 0)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+		errno = e;
+		if (rc < 0)
+			return -1;
+	}
+	errno = EAGAIN;
+	return -1;
+}
+
+/* Who starts holds the lock of a file that nobody else can open, from before it looks
+ * for another instance until that file is the pid file: of several only one gets there,
+ * and what has become of the file of one that was killed is of no account. */
 int proc_pidfile_open(const char *path, uid_t uid, gid_t gid, pid_t *other_out)
 {
-	char up[PATH_MAX];
-	int rc, fd = -1;
+	char up[PATH_MAX], fresh[PATH_MAX];
 
 	*other_out = 0;
 	if (parent_of(path, up, sizeof up) < 0)
 		return -1;
+	if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	if (up[0] != '\0' && make_dirs(up, 0755, uid, gid) < 0)
 		return -1;
-	for (int round = 0; round < 5; round++) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-		if (fd < 0)
-			return -1;
-		rc = pidfile_lock(fd, path, other_out);
-		if (rc <= 0)
-			break;
-		close(fd);
-		fd = -1;
-		errno = EAGAIN;
-	}
+	int fd = pidfile_new(fresh, other_out);
 	if (fd < 0)
 		return -1;
-	if (rc < 0 || pidfile_write(fd) < 0) {
+	if (pidfile_look(path, other_out) < 0 || pidfile_write(fd) < 0 || rename(fresh, path) < 0) {
 		int e = errno;
+		unlink(fresh);
 		close(fd);
 		errno = e;
 		return -1;
 	}
+	(void)fchmod(fd, 0644); /* not before: a file of that name can be locked by nobody else */
 	str_copy(g_pidfile.path, sizeof g_pidfile.path, path);
 	g_pidfile.fd = fd;
 	g_pidfile.owner = getpid();

@@ -226,10 +226,11 @@ static bool answers(const char *host, unsigned port)
 	return false;
 }
 
-/* Who holds the lock of a pid file; 0 nobody. */
+/* Who holds the lock of a pid file; 0 nobody. It is one for writing: others may have
+ * one for reading. */
 static pid_t holder_of(const char *pid_file)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
 	int fd = open(pid_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	bool is_held = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 

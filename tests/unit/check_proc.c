@@ -304,6 +304,114 @@ START_TEST(test_pidfile_stale)
 }
 END_TEST
 
+/* A process that holds the file locked for reading, as any user can. */
+static pid_t reader_of(const char *name)
+{
+	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int ready[2];
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		int fd = open(name, O_RDONLY);
+		if (fd < 0 || fcntl(fd, F_SETLK, &fl) < 0 || write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+/* No second instance: neither with what one that was killed has left, nor with what is
+ * there while it starts. */
+START_TEST(test_pidfile_read_lock)
+{
+	static const char *const names[] = { "x.pid", "x.pid.new" };
+	char name[200], held[200];
+	struct stat st;
+	pid_t other;
+
+	strcpy(name, in_dir("x.pid"));
+	strcpy(held, in_dir(names[_i]));
+	close(open(held, O_CREAT | O_WRONLY, 0600));
+	pid_t reader = reader_of(held);
+	int rc = proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other);
+	if (_i == 0) {
+		ck_assert_int_eq(rc, 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			rc = proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other);
+			_exit(rc == -1 && errno == EWOULDBLOCK && other == getppid() ? 0 : 1);
+		}
+		ck_assert_int_eq(wait_status(pid), 0);
+		ck_assert_int_eq(stat(in_dir("x.pid.new"), &st), -1);
+		ck_assert_int_eq(pid_in(name), getpid());
+		proc_pidfile_close();
+	} else { /* who can lock that one is one of us: it has mode 0600 */
+		ck_assert_int_eq(rc, -1);
+		ck_assert_int_eq(errno, EWOULDBLOCK);
+		ck_assert_int_eq(other, reader);
+	}
+	kill(reader, SIGKILL);
+	wait_status(reader);
+}
+END_TEST
+
+#define STARTERS 12
+
+/* Of several that start at once one does, whatever there was. */
+START_TEST(test_pidfile_at_once)
+{
+	char name[200], c;
+	int go[2], done[2], one = 0;
+	pid_t other, pids[STARTERS];
+
+	strcpy(name, in_dir("x.pid"));
+	if (_i % 2 != 0)
+		close(open(name, O_CREAT | O_WRONLY, 0644));
+	pid_t reader = _i % 2 != 0 ? reader_of(name) : 0;
+	ck_assert_int_eq(pipe(go), 0);
+	ck_assert_int_eq(pipe(done), 0);
+	for (int i = 0; i < STARTERS; i++) {
+		pids[i] = fork();
+		if (pids[i] != 0)
+			continue;
+		close(go[1]);
+		c = (char)(read(go[0], &c, 1) == 0 ? '-' : '?'); /* all at once: it was closed */
+		if (proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other) == 0)
+			c = '1';
+		else if (errno != EWOULDBLOCK)
+			c = '?';
+		if (write(done[1], &c, 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(go[1]);
+	for (int i = 0; i < STARTERS; i++) {
+		ck_assert_int_eq(read(done[0], &c, 1), 1);
+		ck_assert_int_ne(c, '?');
+		one += c == '1';
+	}
+	ck_assert_int_eq(one, 1);
+	for (int i = 0; i < STARTERS; i++) {
+		kill(pids[i], SIGKILL);
+		wait_status(pids[i]);
+	}
+	if (reader > 0) {
+		kill(reader, SIGKILL);
+		wait_status(reader);
+	}
+	close(go[0]);
+	close(done[0]);
+	close(done[1]);
+}
+END_TEST
+
 /* Whoever owns the directory must not make us write elsewhere. */
 START_TEST(test_pidfile_hostile)
 {
@@ -323,6 +431,14 @@ START_TEST(test_pidfile_hostile)
 	unlink(name);
 	ck_assert_int_eq(mkfifo(name, 0600), 0);
 	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
+	unlink(name);
+	strcat(name, ".new");
+	ck_assert_int_eq(symlink("precious", name), 0);
+	ck_assert_int_eq(proc_pidfile_open(in_dir("x.pid"), (uid_t)-1, (gid_t)-1, &other), -1);
+	ck_assert_int_eq(errno, ELOOP);
+	unlink(name);
+	ck_assert_int_eq(link(target, name), 0);
+	ck_assert_int_eq(proc_pidfile_open(in_dir("x.pid"), (uid_t)-1, (gid_t)-1, &other), -1);
 	ck_assert_int_eq(stat(target, &st), 0);
 	ck_assert_int_eq(st.st_size, 0);
 }
@@ -484,6 +600,8 @@ int main(void)
 	tcase_add_loop_test(t, test_do_as, 0, 4);
 	tcase_add_test(t, test_pidfile);
 	tcase_add_test(t, test_pidfile_stale);
+	tcase_add_loop_test(t, test_pidfile_read_lock, 0, 2);
+	tcase_add_loop_test(t, test_pidfile_at_once, 0, 200);
 	tcase_add_test(t, test_pidfile_hostile);
 	tcase_add_test(t, test_identity_get);
 	tcase_add_test(t, test_identity_take);
