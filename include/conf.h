@@ -96,7 +96,8 @@ struct conf_global {                             /* esets_daemon's own */
 
 struct conf_wwwi {
 	struct conf_module mod;
-	const char *listen_addr, *username, *password;
+	const char *listen_addr, *username;
+	const char *password;         /* x, as many as it has octets, but in esets_wwwi */
 	uint16_t listen_port;
 	bool release;                 /* of messages in quarantine, from the page */
 };

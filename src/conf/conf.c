@@ -338,7 +338,8 @@ struct conf *conf_load(const struct conf_cli *cli, conf_note_fn note, void *arg)
 	c->priv = priv;
 	c->path = conf_arena_str(&priv->mem, cli->config_path != NULL ? cli->config_path : "");
 	struct conf_reader r = { .path = c->path, .mem = &priv->mem, .notes = &l->notes,
-		.on_section = on_section, .ctx = l };
+		.on_section = on_section, .ctx = l,
+		.own_section = conf_program_section(cli->program) };
 	if (c->path[0] == '\0' || conf_file_read(&r) == 0) {
 		apply_cli(l, cli);
 		merge_all(l);

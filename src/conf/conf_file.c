@@ -23,6 +23,7 @@
 #include "buf.h"
 #include "str.h"
 
+#define READ_STEP 8192u
 #define SCANNER_ROOM 65536u     /* its buffers are of 16 KiB */
 
 /* A body on its way through libconfuse. */
@@ -252,6 +253,19 @@ static int body_add(struct body *b, const char *name, const char *value, size_t 
 	return buf_append(&b->text, "\"", 1);
 }
 
+/* Whether there is one, and how long it is, is all that others may know of a secret:
+ * no library has it, and no process that is forked later. What follows a backslash
+ * becomes one. */
+static void mask(char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] == '\\')
+			value[++i] = '\\';
+		else
+			value[i] = 'x';
+	}
+}
+
 static int read_option(struct body *b, char *line, unsigned line_no, bool has_section)
 {
 	char where[512], *name, *value;
@@ -262,8 +276,12 @@ static int read_option(struct body *b, char *line, unsigned line_no, bool has_se
 	const char *why = split_option(line, &name, &value, &len);
 	if (why == NULL && !has_section)
 		why = "an option must follow a section header";
-	if (why == NULL && conf_opt_find(name, b->section) != NULL)
+	const struct conf_opt *o = why == NULL ? conf_opt_find(name, b->section) : NULL;
+	if (o != NULL) {
+		if ((o->flags & CONF_SECRET) != 0 && b->section != b->r->own_section)
+			mask(value, len);
 		return body_add(b, name, value, len);
+	}
 	/* What libconfuse has to say of the lines before comes first. */
 	if (body_flush(b) < 0)
 		return -1;
@@ -384,19 +402,24 @@ int conf_file_parse(struct conf_reader *r, char *text, size_t len)
 /* --- the file --------------------------------------------------------------- */
 
 /* All of an open file, with room for a NUL; NULL with errno (EFBIG beyond
- * CONF_FILE_MAX, so that /dev/zero ends too). */
+ * CONF_FILE_MAX, so that /dev/zero ends too). A file has its room at once: what
+ * moved would leave its secrets where it was. */
 static char *read_all(int fd, size_t *len_out)
 {
 	struct buf b = BUF_INIT(CONF_FILE_MAX);
+	size_t size = 0;
+	struct stat st;
 	int e = 0;
 
-	while (e == 0) {
-		unsigned char *room = buf_reserve(&b, 8192);
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < (off_t)CONF_FILE_MAX - READ_STEP)
+		size = (size_t)st.st_size;
+	for (; e == 0; size = 0) {
+		unsigned char *room = buf_reserve(&b, size + READ_STEP);
 		if (room == NULL) {
-			e = buf_len(&b) + 8192 > CONF_FILE_MAX ? EFBIG : ENOMEM;
+			e = buf_len(&b) + READ_STEP > CONF_FILE_MAX ? EFBIG : ENOMEM;
 			break;
 		}
-		ssize_t n = read(fd, room, 8191);
+		ssize_t n = read(fd, room, READ_STEP - 1);
 		if (n == 0) {
 			*len_out = buf_len(&b);
 			return (char *)b.data;
@@ -454,6 +477,7 @@ int conf_file_read(struct conf_reader *r)
 	}
 	r->sum = sum_of(text, len);
 	int rc = conf_file_parse(r, text, len);
+	explicit_bzero(text, len);
 	free(text);
 	return rc;
 }

@@ -178,6 +178,7 @@ struct conf_reader {
 	bool is_world_readable;       /* out: of conf_file_read */
 	uint64_t sum;                 /* out: another where the text is another */
 	bool is_users;       /* names of sections are addresses */
+	unsigned own_section;         /* the program's: secrets of others are masked */
 	bool (*on_section)(struct conf_reader *r, const char *name, const char *where,
 		unsigned *section_out, struct conf_values **values_out);
 	void *ctx;

@@ -415,7 +415,7 @@ START_TEST(some_fields)
 		s->scan.opts.clean_mode == SCAN_CLEAN_STANDARD &&
 		s->scan.opts.archive_max_size == (uint64_t)3 << 30);
 	ck_assert(c->wwwi.listen_port == 81);
-	ck_assert_str_eq(c->wwwi.password, "a b");
+	ck_assert_str_eq(c->wwwi.password, "xxx"); /* only esets_wwwi's own is kept */
 	conf_free(&c);
 }
 END_TEST
@@ -1082,6 +1082,25 @@ START_TEST(one_quarantine)
 END_TEST
 
 #define WWWI "[wwwi]\nagent_enabled = yes\n"
+/* A secret is known to the program that it is for, and to no other. */
+START_TEST(secrets_of_others)
+{
+	static const char text[] = "[wwwi]\nusername = me\npassword = \"a\\\\\\\"$ b\"\n";
+	static const struct { enum conf_program program; const char *password; } rows[] = {
+		{ CONF_PROG_WWWI, "a\\\"$ b" }, { CONF_PROG_DAEMON, "x\\\\xxx" },
+		{ CONF_PROG_SMTP, "x\\\\xxx" }, { CONF_PROG_TOOL, "x\\\\xxx" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf *c = load_as(rows[i].program, text);
+		ck_assert_ptr_nonnull(c);
+		ck_assert_str_eq(c->wwwi.username, "me");
+		ck_assert_str_eq(c->wwwi.password, rows[i].password);
+		conf_free(&c);
+	}
+}
+END_TEST
+
 #define READABLE "everybody can read the file, which holds this password: chmod o-r\n"
 START_TEST(who_may_look)
 {
@@ -1441,6 +1460,7 @@ int main(void)
 	tcase_add_test(tc, engines_need_addresses);
 	tcase_add_test(tc, spam_that_nobody_looks_for);
 	tcase_add_test(tc, who_may_look);
+	tcase_add_test(tc, secrets_of_others);
 	tcase_add_test(tc, options_without_effect);
 	tcase_add_test(tc, one_quarantine);
 	tcase_add_test(tc, unreadable_files);
