@@ -79,7 +79,9 @@ int net_accept(int listen_fd, struct net_addr *peer_out);
 void net_local_addr(int fd, struct net_addr *out);
 
 /* One message (n > 0) with at most one descriptor (fd -1: none),
- * MSG_NOSIGNAL. Like send and recv: octets, 0 end of stream, -1 with errno.
+ * MSG_NOSIGNAL. Like send and recv: octets, 0 end of stream, -1 with errno. Neither
+ * ever waits, whatever the socket's flags: these are also those of whoever holds its
+ * other descriptors, who may change them at any moment.
  * net_recv_fd closes descriptors beyond the first, sets it close-on-exec and
  * gives -1 in *fd_out when there was none; EMSGSIZE where the message was
  * cut, EMFILE where there was no room for the descriptor. */

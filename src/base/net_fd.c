@@ -34,7 +34,7 @@ ptrdiff_t net_send_fd(int sock, const void *p, size_t n, int fd)
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
 	do {
-		rc = sendmsg(sock, &msg, MSG_NOSIGNAL);
+		rc = sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (rc < 0 && errno == EINTR);
 	return rc;
 }
@@ -73,7 +73,7 @@ ptrdiff_t net_recv_fd(int sock, void *p, size_t n, int *fd_out)
 
 	*fd_out = -1;
 	do {
-		rc = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		rc = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	} while (rc < 0 && errno == EINTR);
 	if (rc < 0)
 		return -1;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,7 +61,6 @@ static int connect_within(const char *path, unsigned timeout_ms)
 	}
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) == 0 &&
 	    connect(fd, (const struct sockaddr *)&un, sizeof un) == 0)
 		return fd;
 	const int error = errno;
@@ -71,10 +71,13 @@ static int connect_within(const char *path, unsigned timeout_ms)
 }
 
 /* The descriptor that comes, or -1 and why. */
-static int receive(int sock, char *why, size_t why_size)
+static int receive(int sock, unsigned timeout_ms, char *why, size_t why_size)
 {
+	struct pollfd p = { .fd = sock, .events = POLLIN };
 	char hello[64];
 	int fd;
+
+	(void)poll(&p, 1, (int)timeout_ms); /* what has not come yet is said below */
 	ptrdiff_t n = net_recv_fd(sock, hello, sizeof hello, &fd);
 
 	if (n < 0)
@@ -132,7 +135,7 @@ enum status_sock_result status_sock_fetch(const char *path, unsigned timeout_ms,
 	int sock = connect_within(path, timeout_ms);
 	if (sock < 0)
 		return no_connection(errno, why, why_size);
-	int fd = receive(sock, why, why_size);
+	int fd = receive(sock, timeout_ms, why, why_size);
 	close(sock);
 	if (fd < 0)
 		return STATUS_SOCK_BROKEN;

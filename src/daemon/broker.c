@@ -125,7 +125,7 @@ static bool serve(int serve_fd)
 
 	if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return n != 0;
-	if (n != (ptrdiff_t)sizeof r || conn < 0 || fcntl(conn, F_SETFL, O_NONBLOCK) < 0) {
+	if (n != (ptrdiff_t)sizeof r || conn < 0) {
 		if (log_limited(&broken, LOG_BURST))
 			log_warning("broker: a worker sent what is no request");
 	} else if (r.number == BROKER_LIST) {

@@ -150,7 +150,7 @@ static void serve(struct keeper *k, int conn)
 	struct quar_meta m;
 	int fd = -1;
 
-	if (is_abandoned(conn) || fcntl(conn, F_SETFL, O_NONBLOCK) < 0)
+	if (is_abandoned(conn))
 		return;
 	ptrdiff_t n = net_recv_fd(conn, k->mem, KV_MAX, &fd);
 	if (n > 0 && quar_meta_parse(k->mem, (size_t)n, &m, &store, &why) == 0) {

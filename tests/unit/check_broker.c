@@ -240,6 +240,30 @@ START_TEST(bad_requests)
 }
 END_TEST
 
+/* Somebody else who holds that socket has it block, again and again. */
+START_TEST(asker_that_blocks)
+{
+	const struct broker_request r = { .number = BROKER_LIST, .engine = 2 };
+	char many[64] = "";
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	while (send(ends[0], many, sizeof many, 0) > 0)
+		;
+	pid_t other = fork();
+	ck_assert_int_ge(other, 0);
+	while (other == 0)
+		fcntl(ends[0], F_SETFL, 0);
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(net_send_fd(pair[0], &r, sizeof r, ends[0]), sizeof r);
+		int fd = dial(at_path("/nowhere/at/all"));
+		ck_assert_int_eq(fd, -1);
+	}
+	kill(other, SIGKILL);
+	ck_assert_int_eq(waitpid(other, NULL, 0), other);
+}
+END_TEST
+
 /* What was asked while there was none is for the next. */
 START_TEST(another_broker)
 {
@@ -322,6 +346,7 @@ int main(void)
 	tcase_add_test(t, numbers_differ);
 	tcase_add_test(t, lists_its_addresses);
 	tcase_add_test(t, bad_requests);
+	tcase_add_test(t, asker_that_blocks);
 	tcase_add_test(t, another_broker);
 	tcase_add_test(t, broker_dies);
 	tcase_add_test(t, leaves_with_the_workers);
