@@ -12,14 +12,10 @@
 #include "task_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,7 +31,6 @@
 #define LIVE_FREE (64u << 20)        /* octets in memory at once, message aside */
 #define LIVE_FACTOR 4u
 #define UNPACK_FACTOR 4u             /* av_scan_archive_max_size, of all archives */
-#define COPY_MAX (1u << 20)          /* copied sooner than mapped, faulted in and unmapped */
 
 static long long now_us(void)
 {
@@ -61,6 +56,7 @@ void task_over_limit(struct task *t, const char *text)
 
 bool task_goes_on(struct task *t)
 {
+	t->is_over |= t->content.is_lost;
 	if (t->is_cancelled || t->is_over)
 		return false;
 	if (t->call.cancelled != NULL && t->call.cancelled(t->call.arg)) {
@@ -110,96 +106,6 @@ void task_leave(struct task *t)
 
 /* ---- the request ----------------------------------------------------------- */
 
-struct content {
-	const void *p;
-	size_t len;
-	void *mapped;        /* to be unmapped, or NULL */
-	void *copy;          /* to be freed, or NULL */
-};
-
-static int read_all(struct task *t, int fd, char *p, size_t len)
-{
-	for (size_t at = 0; at < len;) {
-		if (!task_goes_on(t))
-			return -1;
-		ssize_t n = pread(fd, p + at, pace_end(at, len) - at, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			errno = ENODATA; /* it is shorter than was said */
-		if (n <= 0)
-			return -1;
-		at += (size_t)n;
-	}
-	return 0;
-}
-
-/* Octets that nobody has written take no memory before a mapping of them is read; of
- * a file in memory that would be memory that no limit of ours counts. */
-static bool has_holes(const struct stat *st)
-{
-	return (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
-}
-
-/* A file without a name of our own user's: the agent's spool, which a worker of
- * the agent cannot cut short (sandbox.c) whoever has taken it over; where there is
- * no such filter it could kill us as well. What FUSE says of a file its user says. */
-static bool is_own_spool(int fd, const struct stat *st)
-{
-	struct statfs fs;
-
-	return S_ISREG(st->st_mode) && st->st_nlink == 0 && st->st_uid == geteuid() &&
-		(st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-		fstatfs(fd, &fs) == 0 && fs.f_type != FUSE_SUPER_MAGIC &&
-		(fs.f_type != TMPFS_MAGIC || !has_holes(st));
-}
-
-/* Are there len octets that stay, and no holes? Seals first: before them it may be cut. */
-static bool is_steady(int fd, size_t len)
-{
-	const int seals = fcntl(fd, F_GET_SEALS);
-	const bool is_sealed = seals >= 0 && (seals & F_SEAL_SHRINK) && (seals & F_SEAL_WRITE);
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size >= len &&
-		(is_sealed ? !has_holes(&st) : is_own_spool(fd, &st));
-}
-
-/* What is long, steady and all there is mapped where it lies. Another file could be cut
- * short while we read its mapping, which would be a signal: it is copied, within
- * the limit of memory. */
-static int content_take(struct task *t, struct content *c, int fd)
-{
-	if (c->len > COPY_MAX && is_steady(fd, c->len)) {
-		void *p = mmap(NULL, c->len, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (p == MAP_FAILED)
-			return -1;
-		c->p = c->mapped = p;
-		return 0;
-	}
-	c->p = c->copy = malloc(c->len);
-	return c->copy != NULL ? read_all(t, fd, c->copy, c->len) : -1;
-}
-
-static void content_close(struct content *c)
-{
-	if (c->mapped != NULL)
-		munmap(c->mapped, c->len);
-	free(c->copy);
-}
-
-static int content_open(struct task *t, struct content *c, int fd)
-{
-	const struct scan_request *r = t->r;
-
-	*c = (struct content){ .p = "", .len = (size_t)r->size };
-	if (r->is_inline)
-		c->p = r->octets;
-	else if (c->len > 0)
-		return content_take(t, c, fd);
-	return 0;
-}
-
 /* An engine that is given the descriptor reads it to its end. */
 static int exact_fd(int fd, uint64_t size)
 {
@@ -208,7 +114,7 @@ static int exact_fd(int fd, uint64_t size)
 	return fd >= 0 && fstat(fd, &st) == 0 && st.st_size >= 0 && (uint64_t)st.st_size == size ? fd : -1;
 }
 
-static void judge_spam(struct task *t, const struct content *c)
+static void judge_spam(struct task *t, const struct task_content *c)
 {
 	const struct engine_object o = { .data = c->p, .len = c->len, .fd = -1, .name = "",
 		.is_message = true, .marks = t->marks };
@@ -238,7 +144,7 @@ static bool pace_asks(void *arg)
 	return task_goes_on(arg);
 }
 
-static void scan_all(struct task *t, const struct content *c)
+static void scan_all(struct task *t, const struct task_content *c)
 {
 	const struct scan_request *r = t->r;
 	const char *name = r->is_mail ? "message" : r->name;
@@ -293,7 +199,7 @@ static void clean(struct task *t, int *clean_fd_out)
 /* To hash a message takes longer than to look into it, and of a clean one the
  * caller may not want to know. A long one is not hashed when time is over: the
  * verdict stays as it is. */
-static void note_sha256(struct task *t, const struct content *c)
+static void note_sha256(struct task *t, const struct task_content *c)
 {
 	struct engine_object o = { .data = c->p, .len = c->len };
 
@@ -302,13 +208,21 @@ static void note_sha256(struct task *t, const struct content *c)
 		str_copy(t->v->sha256, sizeof t->v->sha256, o.sha256_hex);
 }
 
-/* The message is not there: memory is short, its file is, or time is over. */
-static void no_content(const struct task *t)
+/* The message is not there: memory is short, or its file is. */
+static void no_content(struct verdict *v, int error)
 {
 	char why[VERDICT_REASON_MAX];
 
-	snprintf(why, sizeof why, "the message could not be read: %s", strerror(errno));
-	verdict_unavailable(t->v, t->is_over ? "the scan took longer than av_scan_timeout" : why);
+	snprintf(why, sizeof why, "the message could not be read: %s", strerror(error));
+	verdict_unavailable(v, why);
+}
+
+static void drop(struct verdict *v, int *clean_fd)
+{
+	verdict_fini(v);
+	if (*clean_fd >= 0)
+		close(*clean_fd);
+	*clean_fd = -1;
 }
 
 bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
@@ -316,7 +230,6 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 {
 	long long start_us = now_us();
 	struct task *t = malloc(sizeof *t);
-	struct content c = { .p = "" };
 
 	*clean_fd_out = -1;
 	if (t == NULL) {
@@ -336,28 +249,33 @@ bool task_run(const struct scan_request *r, int fd, long long deadline_ms,
 	if (r->opts.max_size != 0 && r->size > r->opts.max_size) {
 		task_over_limit(t, "larger than av_scan_max_size");
 		v->as = r->want_as ? VERDICT_AS_NOTSCANNED : VERDICT_AS_NONE;
-	} else if (content_open(t, &c, fd) < 0) {
-		no_content(t);
+	} else if (task_content_open(t, fd) < 0) {
+		const int error = errno;
+		if (t->is_over)
+			verdict_unavailable(v, "the scan took longer than av_scan_timeout");
+		else
+			no_content(v, error);
 	} else {
-		t->root = c.p;
-		t->root_len = c.len;
-		scan_all(t, &c);
+		t->root = t->content.p;
+		t->root_len = t->content.len;
+		scan_all(t, &t->content);
 		if (t->v->av & VERDICT_AV_INFECTED && r->opts.clean_mode != SCAN_CLEAN_NONE && r->is_mail)
 			clean(t, clean_fd_out);
 		if (r->want_as)
-			judge_spam(t, &c);
-		note_sha256(t, &c);
+			judge_spam(t, &t->content);
+		note_sha256(t, &t->content);
 	}
-	content_close(&c);
+	/* Whatever was said of zeros is not said of the message. */
+	if (t->content.is_lost) {
+		drop(v, clean_fd_out);
+		no_content(v, EIO);
+	}
+	task_content_close(t);
 	engines_version(v->vdb, sizeof v->vdb);
 	v->time_us = (unsigned)(now_us() - start_us);
 	bool done = !t->is_cancelled;
 	if (!done)
-		verdict_fini(v);
-	if (!done && *clean_fd_out >= 0) {
-		close(*clean_fd_out);
-		*clean_fd_out = -1;
-	}
+		drop(v, clean_fd_out);
 	task_clean_fini(t);
 	free(t);
 	task_mem_used();

@@ -6,6 +6,8 @@
 #ifndef ESETS_TASK_INT_H
 #define ESETS_TASK_INT_H
 
+#include <signal.h>
+
 #include "clean.h"
 #include "decode.h"
 #include "engine.h"
@@ -25,10 +27,22 @@ enum { TASK_IS_MESSAGE = 1, TASK_IS_FILE = 2, TASK_IS_RAW = 4 };
 
 struct task_range { const char *p; size_t n; };
 
+/* The octets of the request, see task_content.c. */
+struct task_content {
+	const void *p;
+	size_t len;
+	void *mapped;                    /* to be unmapped, or NULL */
+	size_t mapped_len;               /* in whole pages */
+	void *copy;                      /* to be freed, or NULL */
+	volatile sig_atomic_t is_lost;   /* some of them could not be read */
+	struct task_content *outer;      /* mapped by this thread before */
+};
+
 struct task {
 	const struct scan_request *r;
 	struct verdict *v;
 	struct engine_call call;         /* how long, and for whom */
+	struct task_content content;
 	int fd;                          /* holds the message and nothing else, or -1 */
 	bool is_cancelled, is_over;      /* give up: nobody waits; time is over */
 	struct pace pace;                /* asks task_goes_on, in long loops */
@@ -87,6 +101,13 @@ bool task_take_object(struct task *t);
 /* Into a message or an archive, and out of it. False: too deep, noted. */
 bool task_enter(struct task *t);
 void task_leave(struct task *t);
+
+/* ---- task_content.c -------------------------------------------------------- */
+
+/* t->content, of the descriptor where it is not inline. 0, -1 it cannot be read. */
+int task_content_open(struct task *t, int fd);
+void task_content_close(struct task *t);
+
 /* ---- task_mem.c: also task_mem_init and task_mem_rest of task.h ------------ */
 
 /* At the end of each task. */

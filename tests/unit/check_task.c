@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1245,14 +1246,14 @@ static bool cut_short(void *arg)
 	return false;
 }
 
-/* What others might cut short while it is read is not read from a mapping,
- * which would be the end of this process; nor is what is short. */
+/* What others cut short while it is read is a message without a verdict, and not the
+ * end of this process: whether it is copied or, the last one, mapped. */
 START_TEST(cut_short_by_another)
 {
 	const struct { bool is_named; mode_t mode; uid_t uid; size_t len; } files[] = {
 		{ true, 0600, geteuid(), MAPPED_LEN }, { false, 0620, geteuid(), MAPPED_LEN },
 		{ false, 0602, geteuid(), MAPPED_LEN }, { false, 0600, 65534, MAPPED_LEN },
-		{ false, 0600, geteuid(), COPIED_LEN },
+		{ false, 0600, geteuid(), COPIED_LEN }, { false, 0600, geteuid(), MAPPED_LEN },
 	};
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -1264,6 +1265,20 @@ START_TEST(cut_short_by_another)
 		}
 		close(fd);
 	}
+}
+END_TEST
+
+/* Any other error on the bus ends it as ever. */
+START_TEST(bus_error_elsewhere)
+{
+	int fd = open_file(false, 0600, MAPPED_LEN);
+
+	ck_assert(task_run(&req, fd, now_ms() + 60000, NULL, NULL, &verdict, &clean_fd));
+	verdict_fini(&verdict);
+	const volatile char *p = mmap(NULL, MAPPED_LEN, PROT_READ, MAP_PRIVATE, fd, 0);
+	ck_assert_ptr_ne((const void *)p, MAP_FAILED);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_abort_msg("a read of nothing: %d", p[0]);
 }
 END_TEST
 
@@ -1649,6 +1664,7 @@ int main(void)
 	tcase_add_test(t, gtube_between_pieces);
 	tcase_add_test(t, mark_between_pieces);
 	tcase_add_test(t, cut_short_by_another);
+	tcase_add_test_raise_signal(t, bus_error_elsewhere, SIGBUS);
 	tcase_add_test(t, sealed_too_late);
 	tcase_add_test(t, unlinked_file);
 	tcase_add_test(t, gives_up_inside_a_walk);
