@@ -11,11 +11,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 
@@ -23,9 +25,11 @@
 #include "log.h"
 #include "pace.h"
 #include "sig_line.h"
+#include "sig_owner.h"
 #include "str.h"
 
 #define LINE_MAX_OCTETS 1024
+#define WHY_OCTETS 256
 #define BAD_LINES_LOGGED 10u
 #define FEW 32u                      /* records are sorted one by one */
 
@@ -45,6 +49,7 @@ struct db {
 	size_t last_name;        /* many lines in a row have the same name */
 	unsigned bad_lines;
 	bool has_broken_file;    /* not one of its lines is a signature */
+	char others[WHY_OCTETS]; /* who else can change them, "" nobody */
 	char **paths;            /* of files that hold signatures */
 	size_t files;            /* how many */
 	time_t newest;           /* change of the newest of them */
@@ -232,6 +237,28 @@ static void log_age(const struct db *d, const char *path)
 		now > d->newest ? (long long)(now - d->newest) / 86400 : 0LL);
 }
 
+/* To read, and nothing that a reader would wait for. NULL with errno. */
+static FILE *open_file(struct db *d, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	FILE *f = NULL;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		;
+	else if (!S_ISREG(st.st_mode))
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	else
+		f = fdopen(fd, "r");
+	const int error = errno;
+	if (f == NULL && fd >= 0)
+		close(fd);
+	else if (f != NULL && d->others[0] == '\0')
+		(void)sig_owner_others_file(path, &st, d->others, sizeof d->others);
+	errno = error;
+	return f;
+}
+
 static int load_file(struct db *d, const char *dir, const char *file, char *why, size_t why_size)
 {
 	char path[4096];
@@ -246,10 +273,11 @@ static int load_file(struct db *d, const char *dir, const char *file, char *why,
 	}
 	const size_t before = count_of(d);
 	const unsigned bad = d->bad_lines;
-	FILE *f = fopen(path, "re");
+	FILE *f = open_file(d, path);
 	if (f == NULL || load_stream(d, f, path, format) < 0 ||
 	    (count_of(d) > before && note_file(d, f, path) < 0)) {
-		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+		snprintf(why, why_size, "%s: %s", path, f == NULL && errno == EINVAL ?
+			"not a file" : strerror(errno));
 		if (f != NULL)
 			(void)fclose(f);
 		return -1;
@@ -415,6 +443,20 @@ static int load_dir(struct db *d, DIR *dir, const char *path, char *why, size_t 
 	return 0;
 }
 
+/* Signatures of root's are not given up for those of somebody else, who may have
+ * swapped the directory. A start takes what there is, and says so. */
+static int look_at_others(const struct db *d, char *why, size_t why_size)
+{
+	if (d->others[0] == '\0')
+		return 0;
+	if (db != NULL && db->others[0] == '\0') {
+		snprintf(why, why_size, "%s, and so far nobody but root could", d->others);
+		return -1;
+	}
+	log_warning("signatures: %s", d->others);
+	return 0;
+}
+
 int engine_hash_load(const char *path, char *why, size_t why_size)
 {
 	struct db *d = calloc(1, sizeof *d);
@@ -427,6 +469,10 @@ int engine_hash_load(const char *path, char *why, size_t why_size)
 		snprintf(why, why_size, "%s: %s", path, strerror(errno));
 	else
 		status = dir != NULL ? load_dir(d, dir, path, why, why_size) : 0;
+	if (status == 0) {
+		(void)sig_owner_others_dir(path, d->others, sizeof d->others);
+		status = look_at_others(d, why, why_size);
+	}
 	if (dir != NULL)
 		closedir(dir);
 	else if (status == 0)

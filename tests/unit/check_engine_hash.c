@@ -295,6 +295,53 @@ START_TEST(allowed_names_come_last)
 }
 END_TEST
 
+/* What others than root and we can change is taken at a start, but does not replace
+ * what they cannot. */
+START_TEST(files_of_others)
+{
+	static const struct { bool is_dir; mode_t mode; uid_t uid; const char *why; } ways[] = {
+		{ false, 0646, 0, "/a.sha256: everybody can write to it, and so far" },
+		{ false, 0644, 65534, "/a.sha256 belongs to user 65534, who can change it, and" },
+		{ true, 0733, 0, ": everybody can write to it" },
+		{ true, 01733, 0, ": everybody can write to it" },
+		{ true, 0755, 65534, " belongs to user 65534" },
+	};
+	char name[VERDICT_NAME_MAX], text[400], why[512];
+
+	snprintf(text, sizeof text, "%s  One\n", hex_of("SHA256", "one"));
+	write_file("a.sha256", text);
+	load(1);
+	write_file("a.sha256", "");
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		const char *of = ways[i].is_dir ? dir : path;
+		if (ways[i].uid != 0 && chown(of, ways[i].uid, (gid_t)-1) < 0)
+			continue; /* not as root */
+		ck_assert_int_eq(chmod(of, ways[i].mode), 0);
+		ck_assert_int_eq(engine_hash_load(dir, why, sizeof why), -1);
+		ck_assert_msg(strstr(why, ways[i].why) != NULL, "%s", why);
+		ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+		ck_assert_int_eq(chmod(of, 0700), 0);
+		ck_assert_int_eq(chown(of, geteuid(), (gid_t)-1), 0);
+	}
+	engine_hash_unload();
+	ck_assert_int_eq(chmod(path, 0646), 0);
+	load(0); /* with a warning */
+	load(0);
+}
+END_TEST
+
+/* Nobody waits for a writer who never comes. */
+START_TEST(fifo)
+{
+	char why[512];
+
+	snprintf(path, sizeof path, "%s/x.hdb", dir);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(engine_hash_load(dir, why, sizeof why), -1);
+	ck_assert_ptr_nonnull(strstr(why, "/x.hdb: not a file"));
+}
+END_TEST
+
 /* A file without one good line: at the start the others are loaded, later on
  * what is in force stays. */
 START_TEST(broken_file)
@@ -464,6 +511,8 @@ int main(void)
 	tcase_add_test(t, sha256_on_request);
 	tcase_add_test(t, broken_file);
 	tcase_add_test(t, emptied_file);
+	tcase_add_test(t, files_of_others);
+	tcase_add_test(t, fifo);
 	tcase_add_test(t, sha256_alone);
 	tcase_add_test(t, long_object);
 	tcase_add_test(t, allowed_names_come_last);
