@@ -4,10 +4,11 @@
  * A scan holds a cell of a table in shared memory, in which its worker's slot
  * stands. The cell is taken and given back by one atomic operation, so a
  * worker that is killed leaves nothing that the master could not tell. Workers
- * are not trusted: what one has written over cells is no longer than until it
- * leaves, or who it made the owner; a cell is free when no worker is in the slot
- * that stands there. There is a gate for each alternative of an engine's address: one that hangs, and
- * keeps its cells, leaves the others alone. */
+ * are not trusted: what one has written over cells is no longer there than until it
+ * leaves. A cell is free when no worker is in the slot that stands there, and a worker
+ * frees those in its name that it has not taken. There is a gate for each alternative
+ * of an engine's address: one that hangs, and keeps its cells, leaves the others
+ * alone. */
 #ifndef ESETS_ENGINE_GATE_H
 #define ESETS_ENGINE_GATE_H
 
@@ -35,5 +36,8 @@ void engine_gate_ended(unsigned slot);
 /* One of the first max cells of gate g, or -1: all are taken. */
 int engine_gate_enter(unsigned g, unsigned max);
 void engine_gate_leave(unsigned g, int cell);
+/* Of the first max cells of gate g those are free that bear this worker's number, and
+ * that none of its threads has. To be called now and then, by one thread. */
+void engine_gate_sweep(unsigned g, unsigned max);
 
 #endif

@@ -434,6 +434,8 @@ void engine_ext_watch(struct engine_ext *e, const struct engine_call *call)
 	const bool is_due = e->probed_ms == 0 || now - e->probed_ms >= NOTE_MS;
 	if (is_due)
 		e->probed_ms = now;
-	for (unsigned i = 0; i < e->n; i++)
+	for (unsigned i = 0; i < e->n; i++) {
+		engine_gate_sweep(e->peers[i].gate, e->max_scans);
 		probe_peer(e, i, is_due, call);
+	}
 }

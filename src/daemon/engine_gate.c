@@ -13,7 +13,11 @@ struct gate {
 };
 
 static struct gate *gates;
+
+/* The worker's own, out of the others' reach: its number, and how many of its threads
+ * have a cell, or are about to try for it. */
 static uint32_t self = 1;
+static _Atomic uint16_t holders[ENGINE_GATES][ENGINE_GATE_CELLS];
 
 /* The master's own, out of the workers' reach: how many cells of each gate it looks
  * through, and in which slots there is a worker. */
@@ -77,9 +81,12 @@ int engine_gate_enter(unsigned g, unsigned max)
 		max = ENGINE_GATE_CELLS;
 	for (unsigned i = 0; i < max; i++) {
 		uint32_t none = 0;
-		if (atomic_load(&gates[g].cell[i]) == 0 &&
-		    atomic_compare_exchange_strong(&gates[g].cell[i], &none, self))
+		if (atomic_load(&gates[g].cell[i]) != 0)
+			continue;
+		atomic_fetch_add(&holders[g][i], 1);
+		if (atomic_compare_exchange_strong(&gates[g].cell[i], &none, self))
 			return (int)i;
+		atomic_fetch_sub(&holders[g][i], 1);
 	}
 	return -1;
 }
@@ -87,4 +94,17 @@ int engine_gate_enter(unsigned g, unsigned max)
 void engine_gate_leave(unsigned g, int cell)
 {
 	atomic_store(&gates[g].cell[cell], 0);
+	atomic_fetch_sub(&holders[g][cell], 1);
+}
+
+void engine_gate_sweep(unsigned g, unsigned max)
+{
+	if (max > ENGINE_GATE_CELLS)
+		max = ENGINE_GATE_CELLS;
+	for (unsigned i = 0; i < max; i++) {
+		uint32_t ours = self;
+		/* In this order: whoever takes it is counted before. */
+		if (atomic_load(&gates[g].cell[i]) == ours && atomic_load(&holders[g][i]) == 0)
+			atomic_compare_exchange_strong(&gates[g].cell[i], &ours, 0);
+	}
 }

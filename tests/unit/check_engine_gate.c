@@ -80,6 +80,30 @@ START_TEST(names_of_nobody)
 }
 END_TEST
 
+/* Nor does what it wrote in the name of one that lives on. */
+START_TEST(names_of_another)
+{
+	ck_assert_uint_eq(take(0, 2), 2);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(take(0, MAX) == MAX - 2 ? 0 : 1);
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	engine_gate_ended(1);
+	ck_assert_uint_eq(take(0, 1), 0);
+	engine_gate_worker(1);
+	engine_gate_sweep(gate, MAX); /* none of its own */
+	ck_assert_uint_eq(take(0, 1), 0);
+	engine_gate_sweep(gate, MAX);
+	ck_assert_uint_eq(take(0, MAX), MAX - 2);
+	engine_gate_sweep(gate, MAX);
+	ck_assert_uint_eq(take(0, 1), 0);
+	engine_gate_leave(gate, 0);
+	ck_assert_uint_eq(take(0, 2), 1);
+}
+END_TEST
+
 /* engine_max_scans was more before a reload: its cells are looked at as well. */
 START_TEST(cells_of_before)
 {
@@ -99,6 +123,7 @@ int main(void)
 	tcase_add_test(t, cells_are_counted);
 	tcase_add_test(t, the_dead_hold_none);
 	tcase_add_test(t, names_of_nobody);
+	tcase_add_test(t, names_of_another);
 	tcase_add_test(t, cells_of_before);
 	suite_add_tcase(s, t);
 	return unit_run(s);
