@@ -19,7 +19,7 @@
 #include "str.h"
 
 #define BACKLOG 1024
-#define RELEASE_BACKLOG 16
+#define RELEASE_BACKLOG 1024 /* one that is full refuses esets_wwwi at once */
 #define SLOTS_MIN 64       /* workers a reload may raise num_proc to with counters */
 #define THREADS_MIN 64     /* the same of num_thrd */
 #define WHY_SIZE 512

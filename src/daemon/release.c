@@ -33,7 +33,6 @@
 #include "str.h"
 
 #define ASK_MS 200           /* for a request to come behind its connection */
-#define STRANGER_MS 50
 #define LOG_BURST 10
 #define MOST_MS 540000       /* esets_wwwi waits for 600 s */
 
@@ -159,14 +158,15 @@ static void release(struct releaser *r, const struct release_ask *a, uid_t uid,
 
 /* --- requests ------------------------------------------------------------ */
 
-static void answer(int conn, const struct release_answer *a)
+/* False: nobody waits for it. */
+static bool answer(int conn, const struct release_answer *a)
 {
 	struct buf out = BUF_INIT(RELEASE_MSG_MAX);
+	const bool ok = release_answer_format(a, &out) == 0 &&
+		send(conn, buf_head(&out), buf_len(&out), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 
-	if (release_answer_format(a, &out) < 0 ||
-	    send(conn, buf_head(&out), buf_len(&out), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		log_info("release: nobody waits for the answer: %s", a->text);
 	buf_fini(&out);
+	return ok;
 }
 
 static bool may_ask(const struct releaser *r, int conn, uid_t *uid_out)
@@ -188,33 +188,50 @@ static bool has_gone(int conn)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+static void log_refused(struct releaser *r, uid_t uid, const char *why)
+{
+	if (log_limited(&r->broken, LOG_BURST))
+		log_warning("release: a request of uid %ld is refused: %s", (long)uid, why);
+}
+
+/* Told so at once, whether he asks or not: nobody is to wait for a stranger. What he
+ * has sent is read, for left unread it would take our answer with it. */
+static void refuse(struct releaser *r, int conn, uid_t uid)
+{
+	const struct release_answer a = { .text = "this user may not ask" };
+	char octet;
+
+	log_refused(r, uid, "it may not ask");
+	(void)answer(conn, &a);
+	(void)shutdown(conn, SHUT_RD);
+	while (recv(conn, &octet, 1, MSG_DONTWAIT) > 0)
+		;
+}
+
 static void serve(struct releaser *r, int conn)
 {
 	struct pollfd p = { .fd = conn, .events = POLLIN };
-	struct release_answer out = { .text = "this user may not ask" };
+	struct release_answer out = { .text = "" };
 	unsigned char mem[RELEASE_MSG_MAX + 1];
 	struct release_ask a;
 	uid_t uid = (uid_t)-1;
-	const bool may = may_ask(r, conn, &uid);
 	const char *why = NULL;
 
-	/* Of a stranger it is read as well: unread, it would take our answer with it. */
-	ssize_t n = poll(&p, 1, may ? ASK_MS : STRANGER_MS) > 0 ?
-		recv(conn, mem, sizeof mem, MSG_DONTWAIT) : 0;
-	if ((n <= 0 && may) || has_gone(conn))
-		return; /* or too slow */
-	if (!may) {
-		why = "it may not ask";
-	} else if (release_ask_parse(mem, (size_t)n, &a, &why) < 0) {
-		snprintf(out.text, sizeof out.text, "bad request: %s", why);
-	} else {
-		why = NULL;
-		out.text[0] = '\0';
-		release(r, &a, uid, &out);
+	if (!may_ask(r, conn, &uid)) {
+		refuse(r, conn, uid);
+		return;
 	}
-	if (why != NULL && log_limited(&r->broken, LOG_BURST))
-		log_warning("release: a request of uid %ld is refused: %s", (long)uid, why);
-	answer(conn, &out);
+	ssize_t n = poll(&p, 1, ASK_MS) > 0 ? recv(conn, mem, sizeof mem, MSG_DONTWAIT) : 0;
+	if (n <= 0 || has_gone(conn))
+		return; /* or too slow */
+	if (release_ask_parse(mem, (size_t)n, &a, &why) == 0) {
+		release(r, &a, uid, &out);
+	} else {
+		snprintf(out.text, sizeof out.text, "bad request: %s", why);
+		log_refused(r, uid, why);
+	}
+	if (!answer(conn, &out))
+		log_info("release: nobody waits for the answer: %s", out.text);
 }
 
 static int open_signals(void)

@@ -73,7 +73,8 @@ static int ask_fd(const char *daemon_sock_path, const struct release_ask *ask)
 	else
 		fd = net_connect(&at, SOCK_SEQPACKET);
 	if (fd >= 0)
-		rc = send(fd, buf_head(&out), buf_len(&out), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+		rc = send(fd, buf_head(&out), buf_len(&out), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+			errno != EPIPE ? -1 : 0; /* EPIPE: the answer, a no, is there already */
 	int error = errno;
 	buf_fini(&out);
 	if (rc < 0 && fd >= 0)
