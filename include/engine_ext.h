@@ -10,7 +10,8 @@
  * does not answer the probe either is down, until it does again. One that
  * refuses at once costs nothing and is tried each time. Full is one that has
  * engine_max_scans at work; where all are, the question waits. Names are
- * looked up by the master at the start, and by the broker from then on (broker.h);
+ * looked up by a child of the master at the start, and by the broker from then on
+ * (broker.h);
  * the watch thread asks it where they lead.
  *
  * Where the probe has seen that the engine allows it, a connection serves for
@@ -75,6 +76,10 @@ struct engine_ext {
 	long long resolved_ms, probed_ms;
 };
 
+struct proc_identity;
+
+/* Master, before: who looks names up, in a process apart. Without it the caller does. */
+void engine_ext_names_as(const struct proc_identity *id);
 /* Master: addresses and limits from the configuration. A name that does not
  * resolve is a warning; it may later. 0, -1 no memory. */
 int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "broker_int.h"
+#include "engine_names.h"
 
 #define LOG_WAIT_MS 500
 #define FNV_START 14695981039346656037ull
@@ -96,16 +97,6 @@ int broker_dial_log(void)
 	return -1;
 }
 
-static bool is_list(const struct engine_addresses *a)
-{
-	bool ok = a->n <= ENGINE_PEERS_MAX;
-
-	for (unsigned i = 0; ok && i < a->n; i++)
-		ok = a->alt[i] < ENGINE_GATE_ALTS &&
-			memchr(a->ep[i].path, '\0', sizeof a->ep[i].path) != NULL;
-	return ok;
-}
-
 int broker_list(unsigned n, struct engine_addresses *out, int timeout_ms)
 {
 	struct pollfd p = { .fd = ask(&(struct broker_request){ .number = BROKER_LIST,
@@ -117,7 +108,7 @@ int broker_list(unsigned n, struct engine_addresses *out, int timeout_ms)
 	errno = ETIMEDOUT;
 	if (poll(&p, 1, timeout_ms) > 0) {
 		ptrdiff_t got = net_recv_fd(p.fd, out, sizeof *out, &fd);
-		rc = got == (ptrdiff_t)sizeof *out && is_list(out) ? 0 : -1;
+		rc = got == (ptrdiff_t)sizeof *out && engine_names_is_sound(out) ? 0 : -1;
 		errno = got < 0 ? errno : EPROTO;
 	}
 	int error = errno;

@@ -12,10 +12,10 @@
 #include "conf.h"
 #include "engine_keep.h"
 #include "engine_linger.h"
+#include "engine_names.h"
 #include "log.h"
 #include "str.h"
 
-#define ITEM_MAX 300
 #define WHERE_MAX 140
 #define RESOLVE_MS 60000    /* how old an address may be, */
 #define RETRY_MS 5000       /* where there is none, */
@@ -35,49 +35,6 @@ static long long now_ms(void)
 }
 
 /* --- addresses -------------------------------------------------------------- */
-
-/* One item: /path, unix:/path, host:port (checked by the configuration). The
- * number of endpoints, -1 and why. */
-static int resolve_item(const struct engine_ext *e, const char *item, struct net_endpoint *out,
-	size_t max, bool *is_name_out, char *why, size_t size)
-{
-	char host[ITEM_MAX + 8];
-	uint64_t port = e->port;
-
-	if (item[0] == '/') {
-		snprintf(host, sizeof host, "unix:%s", item);
-		return net_resolve(host, 1, false, out, max, why, size);
-	}
-	str_copy(host, sizeof host, item);
-	char *colon = strrchr(host, ':');
-	if (strncmp(host, "unix:", 5) != 0 && colon != NULL &&
-	    str_parse_u64(colon + 1, &port) == 0 && port <= UINT16_MAX)
-		*colon = '\0';
-	*is_name_out = net_list_has_names(host);
-	return net_resolve(host, (uint16_t)port, false, out, max, why, size);
-}
-
-static void resolve_all(const struct engine_ext *e, struct engine_addresses *a)
-{
-	static struct log_limit limit;
-	const char *rest = e->list;
-	char item[ITEM_MAX], why[ITEM_MAX + 64];
-
-	memset(a, 0, sizeof *a);
-	a->is_whole = true;
-	for (unsigned alt = 0; a->n < ENGINE_PEERS_MAX &&
-	    str_list_next(&rest, ',', item, sizeof item) > 0; alt++) {
-		bool is_name = false;
-		int got = resolve_item(e, item, a->ep + a->n, ENGINE_PEERS_MAX - a->n, &is_name,
-			why, sizeof why);
-		for (int i = 0; i < got; i++)
-			a->alt[a->n++] = alt;
-		a->is_whole &= got > 0;
-		a->has_names |= is_name;
-		if (got <= 0 && log_limited(&limit, LOG_BURST))
-			log_warning("%s: %s", e->what, why);
-	}
-}
 
 static struct engine_peer *find(struct engine_ext *e, const struct net_endpoint *ep)
 {
@@ -105,6 +62,13 @@ static void take_addresses(struct engine_ext *e, const struct engine_addresses *
 	pthread_mutex_unlock(&e->lock);
 }
 
+static const struct proc_identity *names_as;
+
+void engine_ext_names_as(const struct proc_identity *id)
+{
+	names_as = id;
+}
+
 int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c)
 {
 	const struct conf_global *g = &c->global;
@@ -124,9 +88,14 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
 	e->n = 0;
 	e->probed_ms = 0;
 	snprintf(e->why, sizeof e->why, "%s: no address", e->what);
-	resolve_all(e, &a);
+	if (names_as != NULL)
+		engine_names_look_up_as(e, names_as, &a);
+	else
+		engine_names_look_up(e, &a);
 	e->has_names = a.has_names;
 	take_addresses(e, &a);
+	if (!a.is_whole)
+		e->resolved_ms -= RESOLVE_MS; /* the broker tries at once */
 	return 0;
 }
 
@@ -136,7 +105,7 @@ void engine_ext_resolve(struct engine_ext *e)
 
 	if (!e->has_names || now_ms() - e->resolved_ms < (e->n == 0 ? RETRY_MS : RESOLVE_MS))
 		return;
-	resolve_all(e, &a);
+	engine_names_look_up(e, &a);
 	if (a.is_whole || e->n == 0)
 		take_addresses(e, &a);
 	else
@@ -426,7 +395,8 @@ void engine_ext_watch(struct engine_ext *e, const struct engine_call *call)
 
 	engine_linger_sweep();
 	engine_keep_sweep();
-	if (e->has_names && broker_is_used() && now - e->resolved_ms >= LIST_MS) {
+	if (e->has_names && broker_is_used() &&
+	    now - e->resolved_ms >= (e->n == 0 ? 0 : LIST_MS)) {
 		e->resolved_ms = now;
 		if (broker_list((unsigned)e->gate / ENGINE_GATE_ALTS, &a, LIST_WAIT_MS) == 0)
 			take_addresses(e, &a);

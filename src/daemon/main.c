@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "engine_ext.h"
 #include "engine_hash.h"
 #include "log.h"
 #include "master.h"
@@ -87,6 +88,7 @@ static int with_conf(struct master *m)
 		return 0;
 	}
 	master_identity(m);
+	engine_ext_names_as(&m->id);
 	if (!start_check_paths(m->conf, m->cli, &m->id))
 		return CONF_EX_CONFIG;
 	return m->cli->check_config ? check(m) : serve(m);
