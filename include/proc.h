@@ -50,7 +50,7 @@ int proc_identity_drop(const struct proc_identity *id);
  * taken: setuid clears it), then checks that parent, whose pid it noted
  * before the fork, is still there. 0; -1 gone. */
 int proc_die_with_parent(pid_t parent);
-/* Makes a directory (and one missing parent level) owned by id; one that is
+/* Makes a directory owned by id (and one missing parent level, our own); one that is
  * there stays as it is. 0, -1 with errno. */
 int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *id);
 /* The same for the directory that path lies in. */

@@ -175,8 +175,8 @@ static int make_dirs(const char *path, mode_t mode, uid_t uid, gid_t gid)
 		return 0;
 	if (errno != ENOENT || parent_of(path, up, sizeof up) < 0 || up[0] == '\0')
 		return -1;
-	if (make_one_dir(up, 0755, uid, gid) < 0)
-		return -1;
+	if (make_one_dir(up, 0755, geteuid(), getegid()) < 0)
+		return -1; /* it may be for others as well */
 	return make_one_dir(path, mode, uid, gid);
 }
 

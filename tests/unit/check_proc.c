@@ -156,6 +156,8 @@ START_TEST(test_make_dir)
 		id.gid = 2;
 		ck_assert_int_eq(proc_make_dir(in_dir("g/h"), 0700, &id), 0);
 		stat(in_dir("g"), &st);
+		ck_assert(st.st_uid == 0); /* what else will lie in it, nobody knows */
+		stat(in_dir("g/h"), &st);
 		ck_assert(st.st_uid == 1 && st.st_gid == 2);
 	}
 }
