@@ -22,6 +22,7 @@
 #include <openssl/evp.h>
 
 #include "allow.h"
+#include "buf.h"
 #include "log.h"
 #include "pace.h"
 #include "sig_line.h"
@@ -31,6 +32,7 @@
 #define LINE_MAX_OCTETS 1024
 #define WHY_OCTETS 256
 #define BAD_LINES_LOGGED 10u
+#define PATHS_MAX ((size_t)64 << 20)
 #define FEW 32u                      /* records are sorted one by one */
 
 /* Records lie behind each other without padding: digest, size, name. */
@@ -50,7 +52,7 @@ struct db {
 	unsigned bad_lines;
 	bool has_broken_file;    /* not one of its lines is a signature */
 	char others[WHY_OCTETS]; /* who else can change them, "" nobody */
-	char **paths;            /* of files that hold signatures */
+	struct buf paths;        /* of files that hold signatures, each with its NUL */
 	size_t files;            /* how many */
 	time_t newest;           /* change of the newest of them */
 };
@@ -87,9 +89,7 @@ static void db_free(struct db **dp)
 		free(d->t[k].rec);
 		free(d->t[k].sizes);
 	}
-	for (size_t i = 0; i < d->files; i++)
-		free(d->paths[i]);
-	free(d->paths);
+	buf_fini(&d->paths);
 	free(d->names);
 	free(d);
 }
@@ -195,17 +195,25 @@ static size_t count_of(const struct db *d)
 static int note_file(struct db *d, FILE *f, const char *path)
 {
 	struct stat st;
-	char **p = realloc(d->paths, (d->files + 1) * sizeof *p);
 
-	if (p == NULL)
-		return -1;
-	d->paths = p;
-	if ((p[d->files] = strdup(path)) == NULL)
+	if (buf_append(&d->paths, path, strlen(path) + 1) < 0)
 		return -1;
 	d->files++;
 	if (fstat(fileno(f), &st) == 0 && st.st_mtime > d->newest)
 		d->newest = st.st_mtime;
 	return 0;
+}
+
+static bool was_loaded(const struct db *d, const char *path)
+{
+	const char *all = (const char *)buf_head(&d->paths);
+	size_t at = 0;
+
+	if (all == NULL)
+		return false;
+	while (at < buf_len(&d->paths) && strcmp(all + at, path) != 0)
+		at += strlen(all + at) + 1;
+	return at < buf_len(&d->paths);
 }
 
 /* Half a download, a page that says sorry, nothing at all where signatures were: what is
@@ -214,10 +222,8 @@ static const char *why_no_good(const struct db *d, FILE *f, const char *path, un
 {
 	if (d->bad_lines > bad_before)
 		return "none of its lines is a signature";
-	for (size_t i = 0; ftell(f) == 0 && db != NULL && i < db->files; i++) {
-		if (strcmp(db->paths[i], path) == 0)
-			return "it is empty, and held signatures; remove it if they are to go";
-	}
+	if (ftell(f) == 0 && db != NULL && was_loaded(db, path))
+		return "it is empty, and held signatures; remove it if they are to go";
 	return NULL;
 }
 
@@ -463,6 +469,8 @@ int engine_hash_load(const char *path, char *why, size_t why_size)
 	DIR *dir = opendir(path);
 	int status = -1;
 
+	if (d != NULL)
+		buf_init(&d->paths, PATHS_MAX);
 	if (d == NULL || fetch_algorithms() < 0)
 		snprintf(why, why_size, "out of memory, or libcrypto has no SHA-256");
 	else if (dir == NULL && errno != ENOENT)

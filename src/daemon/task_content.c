@@ -41,15 +41,18 @@ static void on_bus_error(int sig, siginfo_t *info, void *context)
 	const int error = errno;
 	const uintptr_t at = (uintptr_t)info->si_addr & ~(page_size - 1);
 	struct task_content *c = info->si_code > 0 ? find_mapped(at) : NULL;
+	void *zeros = MAP_FAILED;
 
 	(void)context;
-	if (c != NULL && mmap((char *)c->mapped + (at - (uintptr_t)c->mapped),
+	if (c != NULL)
+		zeros = mmap((char *)c->mapped + (at - (uintptr_t)c->mapped),
 			(uintptr_t)c->mapped + c->mapped_len - at, PROT_READ,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (zeros != MAP_FAILED) {
 		c->is_lost = 1;
 	} else {
 		signal(sig, SIG_DFL);
-		raise(sig); /* as soon as this returns */
+		(void)raise(sig); /* as soon as this returns */
 	}
 	errno = error;
 }
