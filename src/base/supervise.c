@@ -519,9 +519,9 @@ static void wait_once(struct sup *s)
 /* One generation at a time: slots are for two. */
 static void renew(struct sup *s)
 {
-	const bool is_reload = s->wants_reload;
+	const bool is_reload = s->wants_reload, is_due = s->cfg->is_stale || s->cfg->is_broken;
 
-	if ((!is_reload && !s->cfg->is_stale && !s->cfg->is_broken) || s->is_stopping)
+	if ((!is_reload && !is_due) || s->is_stopping)
 		return;
 	if (s->cfg->is_broken)
 		hurry_old(s);
@@ -529,6 +529,9 @@ static void renew(struct sup *s)
 		return;
 	s->wants_reload = s->cfg->is_stale = s->cfg->is_broken = false;
 	int rc = reload_now(s, is_reload);
+	/* The configuration was not taken; what workers share is renewed all the same. */
+	if (rc < 0 && is_reload && is_due)
+		(void)reload_now(s, false);
 	count_reload(is_reload, rc);
 	if (is_reload)
 		say_ready(s, rc);

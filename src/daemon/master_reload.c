@@ -102,8 +102,9 @@ int master_refresh(void *ctx)
 {
 	struct master *m = ctx;
 	char why[WHY_SIZE], was[VERDICT_VDB_MAX], is[VERDICT_VDB_MAX];
+	const bool is_renewed = m->is_shut;
 
-	if (m->is_shut)
+	if (is_renewed)
 		master_sides_renew(m);
 	if (!m->has_new_signatures)
 		return 0;
@@ -111,7 +112,7 @@ int master_refresh(void *ctx)
 	engines_version(was, sizeof was);
 	if (engines_load(m->conf, why, sizeof why) < 0) {
 		log_error("signatures have changed: %s; the old ones stay", why);
-		return -1;
+		return is_renewed ? 0 : -1; /* workers have sockets that are none any more */
 	}
 	log_info("signatures have changed: loaded, engines: %s (were %s)",
 		engines_version(is, sizeof is), was);

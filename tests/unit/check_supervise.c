@@ -536,6 +536,30 @@ START_TEST(test_refresh_broken)
 }
 END_TEST
 
+/* A configuration that is not taken does not keep workers at what is stale. */
+START_TEST(test_refresh_and_bad_reload)
+{
+	struct supervise_cfg cfg = { .num = 1, .stop_ms = 2000, .drain_ms = 60000 };
+	pid_t pid = begin(cfg, MODE_LONG_DRAIN);
+
+	WAIT_FOR(have_started(1));
+	sh->is_broken = true;
+	WAIT_FOR(have_started(2));
+	WAIT_FOR(sh->starts[0].got == SIGUSR2);
+	unsigned ticks = sh->nticks;
+	sh->is_stale = true;
+	WAIT_FOR(sh->nticks >= ticks + 2);
+	sh->reload_num = 0;
+	kill(pid, SIGHUP);
+	WAIT_FOR(have_started(3));
+	ck_assert_uint_eq(sh->nreloads, 1);
+	ck_assert_uint_eq(sh->nrefreshes, 2);
+	WAIT_FOR(sh->starts[1].got == SIGUSR2);
+	kill(pid, SIGTERM);
+	expect_end(pid, 0);
+}
+END_TEST
+
 START_TEST(test_drain_overdue)
 {
 	struct supervise_cfg cfg = { .num = 1, .stop_ms = 200, .drain_ms = 300 };
@@ -696,6 +720,7 @@ int main(void)
 	tcase_add_test(t, test_reload_fails);
 	tcase_add_test(t, test_refresh);
 	tcase_add_test(t, test_refresh_broken);
+	tcase_add_test(t, test_refresh_and_bad_reload);
 	tcase_add_loop_test(t, test_drain_overdue, 0, 2);
 	tcase_add_test(t, test_reload_twice);
 	tcase_add_test(t, test_old_is_not_replaced);
