@@ -40,7 +40,7 @@ const char *inst_mode_name(enum inst_mode m);
 	X(inet_protocols) X(mydestination) X(mydomain) X(myorigin) X(double_bounce_sender) \
 	X(message_size_limit) X(multi_instance_directories) X(master_service_disable) \
 	X(smtp_bind_address) X(smtp_bind_address6) \
-	X(smtpd_upstream_proxy_protocol) X(smtpd_tls_wrappermode)
+	X(smtpd_upstream_proxy_protocol) X(smtpd_tls_wrappermode) X(smtpd_milters)
 
 #define INST_PARAM_ID(name) INST_P_##name,
 enum inst_param_id { INST_PARAMS(INST_PARAM_ID) INST_P_COUNT };

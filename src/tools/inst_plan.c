@@ -3,7 +3,7 @@
  *   after the queue:   client -> Postfix -> queue -> "esets" -> agent -> way back
  *   before the queue:  client -> Postfix -> agent -> way back -> queue
  *
- * The options of both services are those of etc/postfix/master.cf.esets; a
+ * The options of both services are those of etc/postfix/master.cf*.esets; a
  * test compares them. Concurrency: two messages in the filter for each scan
  * that runs at a time, so that the scanner never waits for octets, and two. */
 #include "inst_plan.h"
@@ -36,7 +36,6 @@ static const char *const transport_options[] = {
 /* Neither hook is in force there, whichever main.cf has, or will have. */
 static const char *const back_options[] = {
 	"content_filter=", "smtpd_proxy_filter=",
-	"receive_override_options=no_unknown_recipient_checks,no_header_body_checks,no_milters",
 	"mynetworks=127.0.0.0/8,[::1]/128",
 	"smtpd_authorized_xforward_hosts=127.0.0.0/8,[::1]/128",
 	"smtpd_client_restrictions=permit_mynetworks,reject", "smtpd_helo_restrictions=",
@@ -289,6 +288,10 @@ static void back_line(const struct making *m, char line[INST_TEXT_MAX])
 		value_of(m, INST_P_mydomain));
 	for (size_t i = 0; i < COUNT(back_options); i++)
 		add(line, " -o %s", back_options[i]);
+	/* Where mail is queued here for the first time, it was not checked before. Milters
+	 * would take each client for this machine. */
+	add(line, " -o receive_override_options=no_unknown_recipient_checks%s,no_milters",
+		m->mode == INST_AFTER_QUEUE ? ",no_header_body_checks" : "");
 	if (m->a->server_proxy)
 		add(line, " -o smtpd_upstream_proxy_protocol=haproxy");
 	else if (value_of(m, INST_P_smtpd_upstream_proxy_protocol)[0] != '\0')
@@ -419,6 +422,11 @@ static void plan_before(struct making *m)
 	}
 	inst_plan_note(m->plan, INST_NOTE, "Mail from programs on this machine (the sendmail command) "
 		"does not come in by SMTP: before the queue it is not scanned.");
+	if (value_of(m, INST_P_smtpd_milters)[0] != '\0')
+		inst_plan_note(m->plan, INST_NOTE, "smtpd_milters is %s: before the queue milters see the "
+			"client and the envelope only, not the message, so nothing is signed or verified by "
+			"them. Where that is needed, use --mode after-queue.",
+			value_of(m, INST_P_smtpd_milters));
 }
 
 /* --- esets.cfg ------------------------------------------------------------------------- */

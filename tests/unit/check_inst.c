@@ -232,6 +232,7 @@ START_TEST(after_the_queue)
 	ck_assert_ptr_eq(strstr(becomes("127.0.0.1:2525/inet"), "127.0.0.1:2525 inet n - n - - smtpd "
 		"-o syslog_name=postfix/esets -o myhostname=esets.example.org -o content_filter= "),
 		becomes("127.0.0.1:2525/inet"));
+	ck_assert_ptr_nonnull(strstr(becomes("127.0.0.1:2525/inet"), ",no_header_body_checks,no_milters"));
 	ck_assert_str_eq(was("content_filter"), "not there");
 	ck_assert(says(INST_NOTE, "message_size_limit=10230000"));
 	carry_out();
@@ -256,7 +257,12 @@ START_TEST(before_the_queue)
 	const char *back = becomes("127.0.0.1:2525/inet");
 	ck_assert_ptr_nonnull(strstr(back, " n - n - 105 smtpd "));
 	ck_assert_ptr_nonnull(strstr(back, " -o smtpd_proxy_filter="));
+	ck_assert_ptr_nonnull(strstr(back, "=no_unknown_recipient_checks,no_milters"));
 	ck_assert(says(INST_NOTE, "sendmail command"));
+	ck_assert(!says(INST_NOTE, "smtpd_milters"));
+	set("smtpd_milters = inet:localhost:8891\n");
+	make(INST_BEFORE_QUEUE, &a);
+	ck_assert(says(INST_NOTE, "smtpd_milters is inet:localhost:8891"));
 	a.max_sessions = 50;
 	set("smtpd_proxy_timeout = 1h\n");
 	make(INST_BEFORE_QUEUE, &a);

@@ -111,7 +111,7 @@ def fragment(name, front_port, back_port, agent_port, host):
 
 class Postfix:
     """agent_port: where esets_smtp will listen; back_port: where it is to send.
-    filtered: by which fragment of main.cf, or None."""
+    filtered: by which pair of fragments (the name of main.cf's), or None."""
 
     def __init__(self, t, agent_port, host="127.0.0.1", start=True, filtered=BEHIND_QUEUE,
                  extra_master="", extra_main=""):
@@ -144,7 +144,7 @@ class Postfix:
         extra = extra_master
         if filtered:
             main += fragment(filtered, *ports)
-            extra += fragment("master.cf.esets", *ports)
+            extra += fragment(filtered.replace("main", "master"), *ports)
         self._write("main.cf", main)
         self._write("master.cf", MASTER.format(front=front, extra=extra))
         self._write("boxes", "".join("%s@%s %s/\n" % (a, DOMAIN, a) for a in ADDRESSES))
