@@ -1,4 +1,4 @@
-/* proc.h - the process: daemonising, pid file, identity, limits.
+/* proc.h - the process: daemonising, identity, limits.
  *
  * For programs only, before threads exist unless said otherwise. */
 #ifndef ESETS_PROC_H
@@ -18,16 +18,6 @@ int proc_std_open(void);
  * child, -1 with errno. */
 int proc_daemonize(void);
 void proc_daemon_ready(void);
-
-/* Writes the pid file and keeps it open and locked (fcntl) as long as the
- * process lives. Its directory is made when missing (0755, owned by uid/gid
- * when not -1). 0; -1 with errno, EWOULDBLOCK: another instance holds the
- * lock, its pid in *other_out. A stale file gives way to another, which is
- * path with .new behind until it is in order. */
-int proc_pidfile_open(const char *path, uid_t uid, gid_t gid, pid_t *other_out);
-/* Removes the file and gives the lock up; harmless when none is open and in a
- * child. A lock is not inherited: open the file after proc_daemonize. */
-void proc_pidfile_close(void);
 
 struct proc_identity {
 	bool drop;  /* started as root and user is not root */
@@ -50,16 +40,6 @@ int proc_identity_drop(const struct proc_identity *id);
  * taken: setuid clears it), then checks that parent, whose pid it noted
  * before the fork, is still there. 0; -1 gone. */
 int proc_die_with_parent(pid_t parent);
-/* Makes a directory owned by id (and one missing parent level, our own); one that is
- * there stays as it is. 0, -1 with errno. */
-int proc_make_dir(const char *path, unsigned mode, const struct proc_identity *id);
-/* The same for the directory that path lies in. */
-int proc_make_parent_dir(const char *path, unsigned mode, const struct proc_identity *id);
-/* What a start would run into, found without making anything: 0, -1 with the
- * errno that would come. proc_try_dir: a directory as proc_make_dir has it,
- * in which id's user can make files. proc_try_file: a pid file (type S_IFREG) or a socket
- * (S_IFSOCK) at path, whose directory would be made too where makes_dir. */
-int proc_try_dir(const char *path, const struct proc_identity *id);
 /* Calls fn in a child that is id's user, for PROC_AS_MS at most: it may hang, or be
  * stopped by others of that user. fn leaves 0, or -1 with errno; so does this, and with
  * ETIMEDOUT or EIO for a child that gave no answer. */
@@ -68,7 +48,6 @@ int proc_do_as(const struct proc_identity *id, int (*fn)(const void *arg), const
 /* May id's user do this (access(2): W_OK | X_OK to make files in a directory)?
  * 0, -1 with errno. */
 int proc_try_as(const char *path, int mode, const struct proc_identity *id);
-int proc_try_file(const char *path, mode_t type, bool makes_dir);
 /* Raises RLIMIT_NOFILE to the hard limit; returns what holds now. */
 unsigned long proc_raise_nofile(void);
 /* Closes every descriptor >= 3 that is not in keep[n]. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "dirs.h"
 #include "log.h"
 #include "proc.h"
 #include "service.h"
@@ -218,7 +219,7 @@ int listen_try(const struct conf *c, char *why, size_t why_size)
 	if (n < 0)
 		errno = EINVAL;
 	for (int i = 0; i < n; i++) {
-		if ((e[i].path[0] != '\0' ? proc_try_file(e[i].path, S_IFSOCK, false) :
+		if ((e[i].path[0] != '\0' ? dirs_try_file(e[i].path, S_IFSOCK, false) :
 				net_try_addr(&e[i].addr)) == 0)
 			continue;
 		int error = errno;

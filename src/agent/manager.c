@@ -16,8 +16,10 @@
 
 #include "cell.h"
 #include "clients.h"
+#include "dirs.h"
 #include "listen.h"
 #include "log.h"
+#include "pidfile.h"
 #include "proc.h"
 #include "resolve.h"
 #include "spool.h"
@@ -204,7 +206,7 @@ static int make_spool_dir(const struct manager *m, const struct conf *c)
 {
 	const char *dir = c->smtp.spool_dir;
 
-	if (proc_make_dir(dir, 0700, &m->id) < 0)
+	if (dirs_make(dir, 0700, &m->id) < 0)
 		return fail_path(m, c, "spool_dir", errno, dir);
 	int err = try_spool_dir(m, dir);
 	return err != 0 ? fail_path(m, c, "spool_dir", err, dir) : 0;
@@ -302,13 +304,13 @@ static int try_places(const struct manager *m)
 {
 	const struct conf_smtp *c = &m->conf->smtp;
 	struct stat st;
-	int err = proc_try_dir(c->spool_dir, &m->id) < 0 ? errno :
+	int err = dirs_try(c->spool_dir, &m->id) < 0 ? errno :
 		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
 	int status = err != 0 ? fail_path(m, m->conf, "spool_dir", err, c->spool_dir) : 0;
 
 	if (err == 0)
 		warn_if_full(m);
-	if (!start_wants_pid_file(m->cli, m->conf) || proc_try_file(c->mod.pid_file, S_IFREG, true) == 0)
+	if (!start_wants_pid_file(m->cli, m->conf) || dirs_try_file(c->mod.pid_file, S_IFREG, true) == 0)
 		return status;
 	err = fail_path(m, m->conf, "pid_file", errno, c->mod.pid_file);
 	return status != 0 ? status : err;
@@ -449,7 +451,7 @@ int manager_run(const struct conf_cli *cli, struct conf *conf)
 		log_info("ended");
 	}
 	unix_sock_remove(&m.status);
-	proc_pidfile_close();
+	pidfile_close();
 	manager_fini(&m);
 	return status;
 }

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dirs.h"
 #include "stats.h"
 #include "stats_view.h"
 #include "str.h"
@@ -23,7 +24,7 @@
 
 int status_sock_open(struct unix_sock *s, const char *path, const struct proc_identity *id)
 {
-	if (proc_make_parent_dir(path, 0755, id) < 0)
+	if (dirs_make_parent(path, 0755, id) < 0)
 		return -1;
 	return unix_sock_listen(s, path, BACKLOG, id);
 }

@@ -20,6 +20,7 @@
 #include "engine_hash.h"
 #include "log.h"
 #include "master.h"
+#include "pidfile.h"
 #include "start.h"
 #include "start_check.h"
 
@@ -61,7 +62,7 @@ static int serve(struct master *m)
 	master_sides_stop(m);
 	unix_sock_remove(&m->sock);
 	unix_sock_remove(&m->status);
-	proc_pidfile_close();
+	pidfile_close();
 	log_info("ended");
 	return status;
 }

@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dirs.h"
 #include "engine.h"
 #include "log.h"
 #include "net.h"
+#include "pidfile.h"
 #include "release_msg.h"
 #include "service.h"
 #include "start.h"
@@ -48,7 +50,7 @@ void master_pid_file(struct master *m)
 	if (status > 0)
 		exit(status);
 	/* However the start ends; in a child, and where there is none, this does nothing. */
-	atexit(proc_pidfile_close);
+	atexit(pidfile_close);
 }
 
 /* NOLINTEND(concurrency-mt-unsafe) */
@@ -82,7 +84,7 @@ void master_listen(struct master *m)
 	m->sock.fd = take_passed(path); /* its name is not ours to remove */
 	if (m->sock.fd >= 0)
 		return;
-	if (proc_make_parent_dir(path, 0755, &m->id) < 0)
+	if (dirs_make_parent(path, 0755, &m->id) < 0)
 		start_check_fatal(m->conf, "daemon_sock_path", errno, "its directory cannot be made: %s",
 			strerror(errno));
 	if (unix_sock_listen(&m->sock, path, BACKLOG, &m->id) == 0)

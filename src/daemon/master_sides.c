@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "broker.h"
+#include "dirs.h"
 #include "engine.h"
 #include "log.h"
 #include "quarantine.h"
@@ -30,7 +31,7 @@ static void quarantine_start(struct master *m)
 {
 	const char *dir = m->conf->global.scan.quarantine_dir;
 
-	if (start_check_wants_quarantine(m->conf) && proc_make_dir(dir, 0700, &m->id) < 0)
+	if (start_check_wants_quarantine(m->conf) && dirs_make(dir, 0700, &m->id) < 0)
 		log_error("av_quarantine_dir: %s cannot be made: %s", dir, strerror(errno));
 	side_proc_start(&m->quarantine, quarantine_main, &m->conf->global, &m->id, m->pid);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dirs.h"
 #include "log.h"
 #include "proc.h"
 #include "start.h"
@@ -57,7 +58,7 @@ static bool is_place_usable(const struct check *k, const char *name, const char 
 {
 	char text[WHY_SIZE];
 
-	if (proc_try_file(path, type, true) == 0)
+	if (dirs_try_file(path, type, true) == 0)
 		return true;
 	const int error = errno;
 	bool is_error = error != EACCES || !k->cli->check_config || geteuid() == 0;
@@ -89,7 +90,7 @@ static bool is_quarantine_usable(const struct check *k)
 	const char *dir = k->conf->global.scan.quarantine_dir;
 	char text[WHY_SIZE];
 
-	if (!start_check_wants_quarantine(k->conf) || proc_try_dir(dir, k->id) == 0)
+	if (!start_check_wants_quarantine(k->conf) || dirs_try(dir, k->id) == 0)
 		return true;
 	const int error = errno;
 	bool is_error = error != EACCES || !k->cli->check_config || geteuid() == 0;

@@ -10,7 +10,9 @@
 #include <syslog.h>
 
 #include "buf.h"
+#include "dirs.h"
 #include "log.h"
+#include "pidfile.h"
 #include "service.h"
 #include "status.h"
 #include "status_sock.h"
@@ -234,7 +236,7 @@ int start_pid_file(const struct conf_cli *cli, const struct conf *c,
 	const char *path = start_module(c, cli->program)->pid_file;
 	pid_t other = 0;
 
-	if (!start_wants_pid_file(cli, c) || proc_pidfile_open(path, id->uid, id->gid, &other) == 0)
+	if (!start_wants_pid_file(cli, c) || pidfile_open(path, id, &other) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return -1;
@@ -258,7 +260,7 @@ void start_try_status(const struct conf_cli *cli, const struct conf *c)
 {
 	const struct conf_module *m = start_module(c, cli->program);
 
-	if (m->status_sock_is_set && proc_try_file(m->status_sock_path, S_IFSOCK, true) < 0)
+	if (m->status_sock_is_set && dirs_try_file(m->status_sock_path, S_IFSOCK, true) < 0)
 		log_warning("%s: status_sock_path: %s: %s", conf_origin(c, section_of(cli->program),
 			"status_sock_path"), m->status_sock_path, strerror(errno));
 }

@@ -22,8 +22,10 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "dirs.h"
 #include "log.h"
 #include "net.h"
+#include "pidfile.h"
 #include "proc.h"
 #include "quar_dir.h"
 #include "sandbox.h"
@@ -278,7 +280,7 @@ static int check(struct parent *p)
 	if (status == 0 && net_addr_parse(w->listen_addr, &a) == 0 && net_try_addr(&a) < 0)
 		status = fail(p, "listen_addr", strerror(errno));
 	if (start_wants_pid_file(p->cli, p->conf) &&
-	    proc_try_file(w->mod.pid_file, S_IFREG, true) < 0 &&
+	    dirs_try_file(w->mod.pid_file, S_IFREG, true) < 0 &&
 	    (errno != EACCES || geteuid() == 0))
 		status = fail(p, "pid_file", strerror(errno));
 	return status;
@@ -360,7 +362,7 @@ static int serve(struct parent *p)
 	}
 	unix_sock_remove(&p->status);
 	unix_sock_close(&p->status);
-	proc_pidfile_close();
+	pidfile_close();
 	if (p->listen_fd >= 0)
 		close(p->listen_fd);
 	free(p->served);

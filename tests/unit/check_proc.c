@@ -1,4 +1,4 @@
-/* check_proc.c - background, pid file, identity, descriptors. Each test runs
+/* check_proc.c - background, identity, descriptors. Each test runs
  * in a process of its own (check forks), so that it may give itself away. */
 #include "proc.h"
 #include "unit.h"
@@ -16,20 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char dir[UNIT_PATH_SIZE];
-static char path[200];
-
-/* A directory that any user may look into; tests run as root and as others. */
-static const char *in_dir(const char *name)
-{
-	if (dir[0] == '\0') {
-		unit_dir(dir);
-		ck_assert_int_eq(chmod(dir, 0755), 0);
-	}
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	return path;
-}
 
 static struct proc_identity self(void)
 {
@@ -129,101 +115,7 @@ START_TEST(test_std_open)
 }
 END_TEST
 
-/* --- directories and pid file --- */
-
-START_TEST(test_make_dir)
-{
-	struct proc_identity id = self();
-	struct stat st;
-
-	umask(077);
-	ck_assert_int_eq(proc_make_dir(in_dir("a/b"), 0750, &id), 0);
-	ck_assert_int_eq(stat(in_dir("a"), &st), 0);
-	ck_assert_uint_eq(st.st_mode & 07777, 0755);
-	ck_assert_int_eq(stat(in_dir("a/b"), &st), 0);
-	ck_assert_uint_eq(st.st_mode & 07777, 0750);
-	ck_assert_int_eq(proc_make_dir(in_dir("a/b"), 0700, &id), 0);
-	stat(path, &st);
-	ck_assert_uint_eq(st.st_mode & 07777, 0750); /* as it was */
-	ck_assert_int_eq(proc_make_dir(in_dir("c/d/e"), 0750, &id), -1);
-	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_int_eq(proc_make_parent_dir(in_dir("f//file"), 0700, &id), 0);
-	ck_assert_int_eq(stat(in_dir("f"), &st), 0);
-	ck_assert_int_eq(stat(in_dir("f/file"), &st), -1);
-	ck_assert_int_eq(proc_make_parent_dir("file", 0700, &id), 0);
-	if (geteuid() == 0) {
-		id.uid = 1;
-		id.gid = 2;
-		ck_assert_int_eq(proc_make_dir(in_dir("g/h"), 0700, &id), 0);
-		stat(in_dir("g"), &st);
-		ck_assert(st.st_uid == 0); /* what else will lie in it, nobody knows */
-		stat(in_dir("g/h"), &st);
-		ck_assert(st.st_uid == 1 && st.st_gid == 2);
-	}
-}
-END_TEST
-
-static int try_file(const char *name, mode_t type, bool makes_dir)
-{
-	return proc_try_file(in_dir(name), type, makes_dir) == 0 ? 0 : errno;
-}
-
-/* What a start would run into, and nothing is made. */
-START_TEST(test_try)
-{
-	struct proc_identity id = self();
-	struct stat st;
-	char why[200];
-
-	in_dir("");
-	ck_assert_int_eq(mkdir(in_dir("d"), 0755), 0);
-	ck_assert_int_eq(close(creat(in_dir("file"), 0644)), 0);
-	ck_assert_int_eq(symlink("file", in_dir("link")), 0);
-	ck_assert_int_eq(symlink("nowhere", in_dir("loose")), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("loose"), &id), -1);
-	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_int_eq(proc_try_dir(in_dir("loose/a"), &id), -1);
-	ck_assert_int_eq(mknod(in_dir("sock"), S_IFSOCK | 0600, 0), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("d"), &id), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("a/b"), &id), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("a//b/"), &id), 0);
-	ck_assert_int_eq(proc_try_dir(in_dir("a/b/c"), &id), -1);
-	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_int_eq(proc_try_dir(in_dir("file"), &id), -1);
-	ck_assert_int_eq(errno, ENOTDIR);
-	ck_assert_int_eq(proc_try_dir(in_dir("file/a"), &id), -1);
-	ck_assert_int_eq(errno, ENOTDIR);
-	ck_assert_int_eq(try_file("d/x", S_IFREG, false), 0);
-	ck_assert_int_eq(try_file("a/b/x", S_IFREG, true), 0);
-	ck_assert_int_eq(try_file("a/b/c/x", S_IFREG, true), ENOENT);
-	ck_assert_int_eq(try_file("a/x", S_IFSOCK, false), ENOENT);
-	ck_assert_int_eq(try_file("file/x", S_IFSOCK, true), ENOTDIR);
-	ck_assert_int_eq(try_file("file", S_IFREG, true), 0);
-	ck_assert_int_eq(try_file("file", S_IFSOCK, true), ENOTSOCK);
-	ck_assert_int_eq(try_file("d", S_IFSOCK, true), ENOTSOCK);
-	ck_assert_int_eq(try_file("sock", S_IFSOCK, true), 0);
-	ck_assert_int_eq(try_file("sock", S_IFREG, true), EEXIST);
-	ck_assert_int_eq(try_file("link", S_IFREG, true), ELOOP);
-	ck_assert_int_eq(try_file("d", S_IFREG, true), EISDIR);
-	ck_assert_int_eq(proc_try_file("none-of-the-kind", S_IFREG, false), 0);
-	ck_assert_int_eq(proc_try_dir("none-of-the-kind", &id), 0);
-	if (geteuid() == 0) {
-		ck_assert_int_eq(setegid(1), 0);
-		ck_assert_int_eq(seteuid(1), 0);
-		ck_assert_int_eq(try_file("d/x", S_IFREG, true), EACCES);
-		ck_assert_int_eq(try_file("d/a/x", S_IFREG, true), EACCES);
-		ck_assert_int_eq(seteuid(0), 0);
-		/* Root may make it, and whoever shall use it has no way there. */
-		ck_assert_int_eq(mkdir(in_dir("shut"), 0700), 0);
-		ck_assert_int_eq(proc_identity_get("nobody", "nogroup", &id, why, sizeof why), 0);
-		ck_assert_int_eq(proc_try_dir(in_dir("shut/x"), &id), -1);
-		ck_assert_int_eq(errno, EACCES);
-		ck_assert_int_eq(proc_try_dir(in_dir("d"), &id), -1);
-		ck_assert_int_eq(errno, EACCES);
-	}
-	ck_assert_int_eq(stat(in_dir("a"), &st), -1);
-}
-END_TEST
+/* --- as another user --- */
 
 static int by_number(const void *arg)
 {
@@ -246,203 +138,6 @@ START_TEST(test_do_as)
 	ck_assert_int_eq(errno, want[_i]);
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 	ck_assert_int_eq(errno, ECHILD);
-}
-END_TEST
-
-static long pid_in(const char *name)
-{
-	char text[32] = "";
-	FILE *f = fopen(name, "r");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_ptr_nonnull(fgets(text, sizeof text, f));
-	fclose(f);
-	ck_assert_int_eq(text[strlen(text) - 1], '\n');
-	return atol(text);
-}
-
-START_TEST(test_pidfile)
-{
-	char name[200];
-	pid_t other;
-	struct stat st;
-
-	umask(077);
-	strcpy(name, in_dir("run/x.pid"));
-	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), 0);
-	ck_assert_int_eq(stat(name, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 0777, 0644);
-	pid_t pid = fork();
-	if (pid == 0) { /* a second instance, which inherits no lock */
-		int rc = proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other);
-		_exit(rc == -1 && errno == EWOULDBLOCK && other == getppid() ? 0 : 1);
-	}
-	ck_assert_int_eq(wait_status(pid), 0);
-	pid = fork();
-	if (pid == 0) { /* a child removes nothing */
-		proc_pidfile_close();
-		_exit(0);
-	}
-	ck_assert_int_eq(wait_status(pid), 0);
-	ck_assert_int_eq(pid_in(name), getpid()); /* last: closing it gives the lock up */
-	proc_pidfile_close();
-	ck_assert_int_eq(stat(name, &st), -1);
-	proc_pidfile_close();
-}
-END_TEST
-
-START_TEST(test_pidfile_stale)
-{
-	char name[200];
-	pid_t other;
-
-	strcpy(name, in_dir("x.pid"));
-	FILE *f = fopen(name, "w");
-	fprintf(f, "1234567890 and more than we write\n");
-	fclose(f);
-	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), 0);
-	ck_assert_int_eq(pid_in(name), getpid());
-	proc_pidfile_close();
-}
-END_TEST
-
-/* A process that holds the file locked for reading, as any user can. */
-static pid_t reader_of(const char *name)
-{
-	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
-	int ready[2];
-	char c;
-
-	ck_assert_int_eq(pipe(ready), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		int fd = open(name, O_RDONLY);
-		if (fd < 0 || fcntl(fd, F_SETLK, &fl) < 0 || write(ready[1], "r", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	ck_assert_int_eq(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	return pid;
-}
-
-/* No second instance: neither with what one that was killed has left, nor with what is
- * there while it starts. */
-START_TEST(test_pidfile_read_lock)
-{
-	static const char *const names[] = { "x.pid", "x.pid.new" };
-	char name[200], held[200];
-	struct stat st;
-	pid_t other;
-
-	strcpy(name, in_dir("x.pid"));
-	strcpy(held, in_dir(names[_i]));
-	close(open(held, O_CREAT | O_WRONLY, 0600));
-	pid_t reader = reader_of(held);
-	int rc = proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other);
-	if (_i == 0) {
-		ck_assert_int_eq(rc, 0);
-		pid_t pid = fork();
-		if (pid == 0) {
-			rc = proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other);
-			_exit(rc == -1 && errno == EWOULDBLOCK && other == getppid() ? 0 : 1);
-		}
-		ck_assert_int_eq(wait_status(pid), 0);
-		ck_assert_int_eq(stat(in_dir("x.pid.new"), &st), -1);
-		ck_assert_int_eq(pid_in(name), getpid());
-		proc_pidfile_close();
-	} else { /* who can lock that one is one of us: it has mode 0600 */
-		ck_assert_int_eq(rc, -1);
-		ck_assert_int_eq(errno, EWOULDBLOCK);
-		ck_assert_int_eq(other, reader);
-	}
-	kill(reader, SIGKILL);
-	wait_status(reader);
-}
-END_TEST
-
-#define STARTERS 12
-
-/* Of several that start at once one does, whatever there was. */
-START_TEST(test_pidfile_at_once)
-{
-	char name[200], c;
-	int go[2], done[2], one = 0;
-	pid_t other, pids[STARTERS];
-
-	strcpy(name, in_dir("x.pid"));
-	if (_i % 2 != 0)
-		close(open(name, O_CREAT | O_WRONLY, 0644));
-	pid_t reader = _i % 2 != 0 ? reader_of(name) : 0;
-	ck_assert_int_eq(pipe(go), 0);
-	ck_assert_int_eq(pipe(done), 0);
-	for (int i = 0; i < STARTERS; i++) {
-		pids[i] = fork();
-		if (pids[i] != 0)
-			continue;
-		close(go[1]);
-		c = (char)(read(go[0], &c, 1) == 0 ? '-' : '?'); /* all at once: it was closed */
-		if (proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other) == 0)
-			c = '1';
-		else if (errno != EWOULDBLOCK)
-			c = '?';
-		if (write(done[1], &c, 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(go[1]);
-	for (int i = 0; i < STARTERS; i++) {
-		ck_assert_int_eq(read(done[0], &c, 1), 1);
-		ck_assert_int_ne(c, '?');
-		one += c == '1';
-	}
-	ck_assert_int_eq(one, 1);
-	for (int i = 0; i < STARTERS; i++) {
-		kill(pids[i], SIGKILL);
-		wait_status(pids[i]);
-	}
-	if (reader > 0) {
-		kill(reader, SIGKILL);
-		wait_status(reader);
-	}
-	close(go[0]);
-	close(done[0]);
-	close(done[1]);
-}
-END_TEST
-
-/* Whoever owns the directory must not make us write elsewhere. */
-START_TEST(test_pidfile_hostile)
-{
-	char target[200], name[200];
-	pid_t other;
-	struct stat st;
-
-	strcpy(target, in_dir("precious"));
-	close(open(target, O_CREAT | O_WRONLY, 0600));
-	strcpy(name, in_dir("x.pid"));
-	ck_assert_int_eq(symlink("precious", name), 0);
-	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
-	ck_assert_int_eq(errno, ELOOP);
-	unlink(name);
-	ck_assert_int_eq(link(target, name), 0);
-	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
-	unlink(name);
-	ck_assert_int_eq(mkfifo(name, 0600), 0);
-	ck_assert_int_eq(proc_pidfile_open(name, (uid_t)-1, (gid_t)-1, &other), -1);
-	unlink(name);
-	strcat(name, ".new");
-	ck_assert_int_eq(symlink("precious", name), 0);
-	ck_assert_int_eq(proc_pidfile_open(in_dir("x.pid"), (uid_t)-1, (gid_t)-1, &other), -1);
-	ck_assert_int_eq(errno, ELOOP);
-	unlink(name);
-	ck_assert_int_eq(link(target, name), 0);
-	ck_assert_int_eq(proc_pidfile_open(in_dir("x.pid"), (uid_t)-1, (gid_t)-1, &other), -1);
-	ck_assert_int_eq(stat(target, &st), 0);
-	ck_assert_int_eq(st.st_size, 0);
 }
 END_TEST
 
@@ -597,14 +292,7 @@ int main(void)
 	tcase_set_timeout(t, 20);
 	tcase_add_test(t, test_daemonize);
 	tcase_add_test(t, test_std_open);
-	tcase_add_test(t, test_make_dir);
-	tcase_add_test(t, test_try);
 	tcase_add_loop_test(t, test_do_as, 0, 4);
-	tcase_add_test(t, test_pidfile);
-	tcase_add_test(t, test_pidfile_stale);
-	tcase_add_loop_test(t, test_pidfile_read_lock, 0, 2);
-	tcase_add_loop_test(t, test_pidfile_at_once, 0, 200);
-	tcase_add_test(t, test_pidfile_hostile);
 	tcase_add_test(t, test_identity_get);
 	tcase_add_test(t, test_identity_take);
 	tcase_add_test(t, test_die_with_parent);
