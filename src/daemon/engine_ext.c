@@ -62,6 +62,13 @@ static void take_addresses(struct engine_ext *e, const struct engine_addresses *
 	pthread_mutex_unlock(&e->lock);
 }
 
+/* 0, -1: it does not say. */
+static int list_of_broker(const struct engine_ext *e, struct engine_addresses *out)
+{
+	return broker_is_used() ?
+		broker_list((unsigned)e->gate / ENGINE_GATE_ALTS, out, LIST_WAIT_MS) : -1;
+}
+
 static const struct proc_identity *names_as;
 
 void engine_ext_names_as(const struct proc_identity *id)
@@ -77,6 +84,7 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
 
 	if (copy == NULL)
 		return -1;
+	const bool is_same = e->list != NULL && strcmp(e->list, list) == 0;
 	free(e->list);
 	e->list = copy;
 	e->connect_ms = g->engine_timeout_connect * 1000;
@@ -85,7 +93,8 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
 	for (unsigned alt = 0; alt < ENGINE_GATE_ALTS; alt++)
 		engine_gate_use((unsigned)e->gate + alt, e->max_scans);
 	pthread_mutex_init(&e->lock, NULL);
-	e->n = 0;
+	if (!is_same)
+		e->n = 0;
 	e->probed_ms = 0;
 	snprintf(e->why, sizeof e->why, "%s: no address", e->what);
 	if (names_as != NULL)
@@ -93,9 +102,11 @@ int engine_ext_load(struct engine_ext *e, const char *list, const struct conf *c
 	else
 		engine_names_look_up(e, &a);
 	e->has_names = a.has_names;
-	take_addresses(e, &a);
+	/* A name service that is away takes away nothing that was known. */
+	if (a.is_whole || e->n == 0)
+		take_addresses(e, &a);
 	if (!a.is_whole)
-		e->resolved_ms -= RESOLVE_MS; /* the broker tries at once */
+		e->resolved_ms = now_ms() - RESOLVE_MS; /* the broker tries at once */
 	return 0;
 }
 
@@ -340,6 +351,18 @@ static bool wait_for_cell(const struct engine_ext *e, const struct engine_call *
 	return true;
 }
 
+/* A worker that has just begun may know no address yet that the broker knows. */
+static void look_for_address(struct engine_ext *e)
+{
+	struct engine_addresses a;
+
+	pthread_mutex_lock(&e->lock);
+	const bool has_none = e->n == 0;
+	pthread_mutex_unlock(&e->lock);
+	if (has_none && e->has_names && list_of_broker(e, &a) == 0 && a.n > 0)
+		take_addresses(e, &a);
+}
+
 enum engine_status engine_ext_ask(struct engine_ext *e, engine_talk_fn talk, void *arg,
 	const struct engine_call *call, struct engine_result *r)
 {
@@ -348,6 +371,7 @@ enum engine_status engine_ext_ask(struct engine_ext *e, engine_talk_fn talk, voi
 	struct engine_peer peer;
 	int cell, rc = -1;
 
+	look_for_address(e);
 	say_why(e, r);
 	while (rc == -1) {
 		if (next_peer(e, &tour, &peer, &cell)) {
@@ -395,10 +419,9 @@ void engine_ext_watch(struct engine_ext *e, const struct engine_call *call)
 
 	engine_linger_sweep();
 	engine_keep_sweep();
-	if (e->has_names && broker_is_used() &&
-	    now - e->resolved_ms >= (e->n == 0 ? 0 : LIST_MS)) {
+	if (e->has_names && now - e->resolved_ms >= (e->n == 0 ? 0 : LIST_MS)) {
 		e->resolved_ms = now;
-		if (broker_list((unsigned)e->gate / ENGINE_GATE_ALTS, &a, LIST_WAIT_MS) == 0)
+		if (list_of_broker(e, &a) == 0)
 			take_addresses(e, &a);
 	}
 	const bool is_due = e->probed_ms == 0 || now - e->probed_ms >= NOTE_MS;
