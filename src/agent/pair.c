@@ -110,19 +110,25 @@ static void dial_outcome(struct pair *p)
 
 /* A message that was given up, but of which the kernel still holds octets, must not
  * be at the server later: its client was told to send it again. */
-static void op_hangup(struct session *s)
+static void end_server(struct pair *p)
 {
-	struct pair *p = pair_of(s);
 	bool is_all_out = true;
 
-	dial_end(p);
-	p->dial_failed = false;
-	if (session_end_is_queued(s) && conn_is_open(&p->server))
+	if (session_end_is_queued(&p->s) && conn_is_open(&p->server))
 		conn_taken(&p->server, &is_all_out);
 	if (is_all_out)
 		conn_close(&p->server);
 	else
 		conn_abort(&p->server);
+}
+
+static void op_hangup(struct session *s)
+{
+	struct pair *p = pair_of(s);
+
+	dial_end(p);
+	p->dial_failed = false;
+	end_server(p);
 }
 
 /* ---- the scanner --------------------------------------------------------- */
@@ -183,7 +189,7 @@ static void on_server(struct conn *c, enum conn_event e, const void *data, size_
 	} else if (e == CONN_READ) {
 		session_server_input(&p->s, data, n);
 	} else if (e == CONN_EOF || e == CONN_ERROR) {
-		conn_close(c);
+		end_server(p); /* it may have shut down its half only, and go on reading */
 		session_server_gone(&p->s);
 	}
 	pair_update(p);

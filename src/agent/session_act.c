@@ -184,6 +184,7 @@ static void replay_next(struct session *s)
 static void on_final_421(struct session *s)
 {
 	pass_final(s);
+	session_drop_server(s);
 	session_mail_done(s, "refused");
 	session_close(s, SESSION_END_SERVER_421);
 }
