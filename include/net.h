@@ -35,6 +35,8 @@ int net_addr_parse(const char *s, struct net_addr *out);
 void net_addr_from_sockaddr(struct net_addr *out, const struct sockaddr *sa, socklen_t len);
 bool net_addr_is_equal_ip(const struct net_addr *a, const struct net_addr *b);
 bool net_endpoint_is_equal(const struct net_endpoint *a, const struct net_endpoint *b);
+/* One that another process made: is it any, as far as its readers have to know? */
+bool net_endpoint_is_sound(const struct net_endpoint *e);
 bool net_addr_is_loopback(const struct net_addr *a);
 bool net_addr_is_any(const struct net_addr *a);
 /* "192.0.2.1", "2001:db8::1", "unix", "unknown"; without the port. */

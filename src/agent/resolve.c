@@ -78,6 +78,15 @@ static void forget(struct resolve *r)
 	*r = (struct resolve)RESOLVE_INIT;
 }
 
+static bool is_sound(const struct answer *a)
+{
+	bool ok = a->n <= NET_ADDRS_MAX;
+
+	for (int i = 0; ok && i < a->n; i++)
+		ok = net_endpoint_is_sound(&a->e[i]);
+	return ok;
+}
+
 int resolve_finish(struct resolve *r, int timeout_ms, struct net_endpoint *out, unsigned max,
 	unsigned *n_out, char *why, size_t why_size)
 {
@@ -90,7 +99,7 @@ int resolve_finish(struct resolve *r, int timeout_ms, struct net_endpoint *out, 
 		return 0;
 	ssize_t n = read(r->fd, &a, sizeof a);
 	forget(r);
-	if (n != (ssize_t)sizeof a) {
+	if (n != (ssize_t)sizeof a || !is_sound(&a)) {
 		snprintf(why, why_size, "name resolution did not finish");
 		return -1;
 	}

@@ -135,6 +135,14 @@ const char *net_addr_text(const struct net_addr *a, char out[NET_ADDR_TEXT])
 	return out;
 }
 
+bool net_endpoint_is_sound(const struct net_endpoint *e)
+{
+	const int family = e->addr.family;
+
+	return (family == AF_INET || family == AF_INET6 || family == AF_UNIX) &&
+		memchr(e->path, '\0', sizeof e->path) != NULL;
+}
+
 const char *net_endpoint_text(const struct net_endpoint *e, char *out, size_t size)
 {
 	char ip[NET_ADDR_TEXT];

@@ -78,8 +78,7 @@ bool engine_names_is_sound(const struct engine_addresses *a)
 	bool ok = a->n <= ENGINE_PEERS_MAX;
 
 	for (unsigned i = 0; ok && i < a->n; i++)
-		ok = a->alt[i] < ENGINE_GATE_ALTS &&
-			memchr(a->ep[i].path, '\0', sizeof a->ep[i].path) != NULL;
+		ok = a->alt[i] < ENGINE_GATE_ALTS && net_endpoint_is_sound(&a->ep[i]);
 	return ok;
 }
 

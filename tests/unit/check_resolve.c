@@ -20,6 +20,7 @@
 #define SECRET_FD 77
 
 static bool hangs, stays;
+static struct net_endpoint *lie;   /* what a helper that was taken over says */
 
 int __real_net_resolve(const char *list, uint16_t port, bool passive, struct net_endpoint *out,
 	size_t max, char *why, size_t why_size);
@@ -34,6 +35,10 @@ int __wrap_net_resolve(const char *list, uint16_t port, bool passive, struct net
 		snprintf(why, why_size, "%ld %ld %d", (long)geteuid(), (long)getegid(),
 			fcntl(SECRET_FD, F_GETFD));
 		return -1;
+	}
+	if (lie != NULL) {
+		out[0] = *lie;
+		return 1;
 	}
 	return __real_net_resolve(list, port, passive, out, max, why, why_size);
 }
@@ -66,6 +71,7 @@ static unsigned open_fds(void)
 static void setup(void)
 {
 	hangs = stays = false;
+	lie = NULL;
 	self = (struct proc_identity){ .uid = geteuid(), .gid = getegid() };
 	fds_before = open_fds();
 }
@@ -99,6 +105,27 @@ START_TEST(answers)
 	ck_assert_int_eq(resolve_finish(&r, 20000, e, 2, &n, why, sizeof why), 1);
 	ck_assert_uint_eq(n, 2);
 	ck_assert_uint_eq(e[1].addr.ip[3], 2);
+}
+END_TEST
+
+START_TEST(lies)
+{
+	static struct net_endpoint said = { .addr = { .family = AF_INET } };
+	struct net_endpoint e[NET_ADDRS_MAX];
+	struct resolve r = RESOLVE_INIT;
+	char why[160] = "";
+	unsigned n = 0;
+
+	lie = &said;
+	for (int i = 0; i < 3; i++) {
+		if (i > 0)
+			memset(said.path, 'x', sizeof said.path);
+		if (i > 1)
+			said = (struct net_endpoint){ .addr = { .family = AF_PACKET } };
+		ck_assert_int_eq(resolve_start(&r, "name.example", 25, &self), 0);
+		ck_assert_int_eq(resolve_finish(&r, 20000, e, NET_ADDRS_MAX, &n, why, sizeof why),
+			i == 0 ? 1 : -1);
+	}
 }
 END_TEST
 
@@ -274,6 +301,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, answers);
+	tcase_add_test(tc, lies);
 	tcase_add_test(tc, fails);
 	tcase_add_test(tc, identity);
 	tcase_add_test(tc, slow);
