@@ -527,11 +527,15 @@ static void renew(struct sup *s)
 		hurry_old(s);
 	if (count_workers(s, true) > 0)
 		return;
+	const bool was_broken = s->cfg->is_broken;
 	s->wants_reload = s->cfg->is_stale = s->cfg->is_broken = false;
-	int rc = reload_now(s, is_reload);
+	int rc = reload_now(s, is_reload), refreshed = rc;
 	/* The configuration was not taken; what workers share is renewed all the same. */
 	if (rc < 0 && is_reload && is_due)
-		(void)reload_now(s, false);
+		refreshed = reload_now(s, false);
+	/* Workers with what is broken cannot stay: once more, when there is memory. */
+	if (refreshed < 0 && was_broken)
+		s->cfg->is_broken = true;
 	count_reload(is_reload, rc);
 	if (is_reload)
 		say_ready(s, rc);

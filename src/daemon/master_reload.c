@@ -90,6 +90,8 @@ int master_reload(void *ctx, unsigned *num_io)
 	start_log(CONF_PROG_DAEMON, conf, m->cli->foreground);
 	master_times(m);
 	master_watch(m);
+	if (m->is_shut)
+		master_sides_renew(m);
 	master_sides_start(m);
 	*num_io = conf->global.num_proc;
 	log_info("reload: done, engines: %s", engines_version(versions, sizeof versions));

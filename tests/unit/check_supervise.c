@@ -536,6 +536,24 @@ START_TEST(test_refresh_broken)
 }
 END_TEST
 
+/* Without memory for others, workers with what is broken are replaced later. */
+START_TEST(test_refresh_broken_fails)
+{
+	struct supervise_cfg cfg = { .num = 1, .stop_ms = 2000, .drain_ms = 5000 };
+	pid_t pid = begin(cfg, MODE_OBEY);
+
+	WAIT_FOR(have_started(1));
+	sh->refresh_fails = true;
+	sh->is_broken = true;
+	WAIT_FOR(sh->nrefreshes >= 2);
+	ck_assert_uint_eq(sh->nstarts, 1);
+	sh->refresh_fails = false;
+	WAIT_FOR(have_started(2));
+	kill(pid, SIGTERM);
+	expect_end(pid, 0);
+}
+END_TEST
+
 /* A configuration that is not taken does not keep workers at what is stale. */
 START_TEST(test_refresh_and_bad_reload)
 {
@@ -720,6 +738,7 @@ int main(void)
 	tcase_add_test(t, test_reload_fails);
 	tcase_add_test(t, test_refresh);
 	tcase_add_test(t, test_refresh_broken);
+	tcase_add_test(t, test_refresh_broken_fails);
 	tcase_add_test(t, test_refresh_and_bad_reload);
 	tcase_add_loop_test(t, test_drain_overdue, 0, 2);
 	tcase_add_test(t, test_reload_twice);
