@@ -66,7 +66,8 @@ int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned uni
 int net_adopt(int fd, int type, struct net_endpoint *where_out);
 bool net_is_listening(int fd);
 /* One that listens no more, as a process that shares it has taken it apart, gives way
- * to another at the same place. 0 it listens, 1 it did not and *fd is another one, -1
+ * to another at the same place, of the same kind (IPV6_V6ONLY, IP_FREEBIND,
+ * SO_BINDTODEVICE). 0 it listens, 1 it did not and *fd is another one, -1
  * it does not and nothing can be done now, with errno. */
 int net_mend(int *fd, const struct net_endpoint *e, int backlog, int type, unsigned unix_mode);
 /* Is it an IP address of this machine? Whether the port is free is not asked.

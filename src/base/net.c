@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -130,7 +131,34 @@ static int socket_for(const struct net_endpoint *e, int type, struct sockaddr_st
 	return socket(e->addr.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode)
+static int copy_option(int from, int to, int level, int option)
+{
+	unsigned char value[IFNAMSIZ] = { 0 };
+	socklen_t len = sizeof value;
+
+	if (getsockopt(from, level, option, value, &len) < 0)
+		return -1;
+	return setsockopt(to, level, option, value, len);
+}
+
+/* What narrows or widens where a socket listens: whoever opened it has decided. A name
+ * of an interface is set only where there is one, as not everybody may. */
+static int copy_place(int from, int to, const struct net_endpoint *e)
+{
+	char device[IFNAMSIZ];
+	socklen_t len = sizeof device;
+
+	if (getsockopt(from, SOL_SOCKET, SO_BINDTODEVICE, device, &len) == 0 && len > 0 &&
+	    copy_option(from, to, SOL_SOCKET, SO_BINDTODEVICE) < 0)
+		return -1;
+	if (copy_option(from, to, IPPROTO_IP, IP_FREEBIND) < 0)
+		return -1;
+	return e->addr.family != AF_INET6 ? 0 : copy_option(from, to, IPPROTO_IPV6, IPV6_V6ONLY);
+}
+
+/* like: -1, or a socket that listened there. */
+static int listen_at(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode,
+	int like)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -147,13 +175,19 @@ int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned uni
 			set_tcp_options(fd);
 		if (e->addr.family == AF_INET6)
 			set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
-		rc = bind(fd, (const struct sockaddr *)&ss, len);
+		rc = like < 0 ? 0 : copy_place(like, fd, e);
+		rc = rc < 0 ? -1 : bind(fd, (const struct sockaddr *)&ss, len);
 	}
 	if (rc < 0 || listen(fd, backlog) < 0) {
 		close_keep_errno(fd);
 		return -1;
 	}
 	return fd;
+}
+
+int net_listen(const struct net_endpoint *e, int backlog, int type, unsigned unix_mode)
+{
+	return listen_at(e, backlog, type, unix_mode, -1);
 }
 
 static bool has_option(int fd, int option, int value)
@@ -174,7 +208,7 @@ int net_mend(int *fd, const struct net_endpoint *e, int backlog, int type, unsig
 	if (net_is_listening(*fd))
 		return 0;
 	/* That one still has the address, as SO_REUSEADDR has it for others too. */
-	int fresh = net_listen(e, backlog, type, unix_mode);
+	int fresh = listen_at(e, backlog, type, unix_mode, *fd);
 	if (fresh < 0)
 		return -1;
 	close(*fd);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,61 @@ START_TEST(test_adopt)
 	close(nameless);
 	ck_assert_int_eq(net_adopt(-1, SOCK_STREAM, &where), -1);
 	ck_assert_int_eq(errno, EBADF);
+}
+END_TEST
+
+/* A socket of somebody else's, ended by a worker: another, at the same place and not
+ * elsewhere. */
+START_TEST(test_mend)
+{
+	static const char *const addrs[] = { "127.0.0.1", "::", "::" };
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	const bool is_inet6 = _i > 0;
+	const int v6only = _i == 2;
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	struct sockaddr_in here = { .sin_family = AF_INET };
+	struct net_endpoint where;
+	struct net_addr local;
+	char text[NET_ADDR_TEXT];
+
+	int fd = socket(is_inet6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+	if (fd < 0 && is_inet6)
+		return; /* a machine without IPv6 */
+	if (is_inet6)
+		ck_assert_int_eq(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only), 0);
+	else
+		here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int on = 1;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on), 0);
+	const bool is_bound = geteuid() == 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0;
+	ck_assert_int_eq(bind(fd, is_inet6 ? (struct sockaddr *)&any : (struct sockaddr *)&here,
+		is_inet6 ? sizeof any : sizeof here), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	ck_assert_int_eq(net_adopt(fd, SOCK_STREAM, &where), 0);
+	ck_assert_str_eq(net_addr_text(&where.addr, text), addrs[_i]);
+	ck_assert_int_eq(net_mend(&fd, &where, 8, SOCK_STREAM, 0), 0);
+	ck_assert_int_eq(connect(fd, &nobody, sizeof nobody), 0);
+	ck_assert(!net_is_listening(fd));
+	ck_assert_int_eq(net_mend(&fd, &where, 8, SOCK_STREAM, 0), 1);
+	net_local_addr(fd, &local);
+	ck_assert_uint_eq(local.port, where.addr.port);
+	ck_assert_int_eq(int_option(fd, IPPROTO_IP, IP_FREEBIND), 1);
+	char device[16] = "";
+	socklen_t len = sizeof device;
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &len), 0);
+	ck_assert_str_eq(device, is_bound ? "lo" : "");
+	if (is_inet6)
+		ck_assert_int_eq(int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY), v6only);
+	struct net_endpoint from4 = { .path = "" };
+	net_addr_parse("127.0.0.1", &from4.addr);
+	from4.addr.port = local.port;
+	int c = net_connect(&from4, SOCK_STREAM);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ck_assert_int_eq(poll(&p, 1, v6only ? 50 : 5000), v6only ? 0 : 1);
+	close(c);
+	close(fd);
 }
 END_TEST
 
@@ -597,6 +653,7 @@ int main(void)
 	tcase_add_loop_test(t, test_tcp, 0, 2);
 	tcase_add_test(t, test_try_addr);
 	tcase_add_test(t, test_adopt);
+	tcase_add_loop_test(t, test_mend, 0, 3);
 	tcase_add_test(t, test_unix_mode_and_stale);
 	tcase_add_test(t, test_unix_full_queue_is_alive);
 	tcase_add_test(t, test_unix_not_a_socket);
