@@ -67,7 +67,10 @@ enum smtp_cmd_kind {
 	X(SAML,     "SAML",     REFUSE,  "502 5.5.1 SAML is not supported here")           \
 	/* Relayed, but alone: were it DATA to a server that looks at four letters          \
 	 * only, a body behind it in the packet would go unscanned. */                     \
-	X(UNKNOWN,  "",         BARRIER, NULL)
+	X(UNKNOWN,  "",         BARRIER, NULL)                                             \
+	/* The same server would take RCPTX for a recipient, of whom the agent does not     \
+	 * know; EHLOX and RSETX end a transaction. No verb begins with another. */          \
+	X(LONGER,   "(longer)", REFUSE,  "502 5.5.2 Command not recognized")
 
 enum smtp_verb {
 #define X(id, name, kind, reply) SMTP_VERB_##id,

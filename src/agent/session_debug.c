@@ -54,7 +54,7 @@ static bool show_command(const char *way, const char *p, size_t n)
 	char text[SHOWN_MAX];
 	struct smtp_cmd c;
 
-	if (has_controls(p, n) || !smtp_cmd_parse(p, n, &c) || c.verb == SMTP_VERB_UNKNOWN) {
+	if (has_controls(p, n) || !smtp_cmd_parse(p, n, &c) || c.verb >= SMTP_VERB_UNKNOWN) {
 		log_info("dialogue %s: (%zu octets, no command that is known)", way, n);
 		return true;
 	}

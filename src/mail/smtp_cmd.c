@@ -33,14 +33,23 @@ static bool is_not_verb(char c)
 	return (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f;
 }
 
-/* Some servers compare only the first four letters. That is harmless where
- * nothing is read behind the command before its reply, and a 3xx ends the
- * session; not for what carries content in itself. */
+/* Some servers compare only the first four letters: what carries content or is
+ * refused is that to us, too. */
 static bool is_verb(const char *p, size_t n, const struct verb_row *row)
 {
 	if ((row->kind == SMTP_CMD_REFUSE || row->kind == SMTP_CMD_BDAT) && strlen(row->name) == 4)
 		return n >= 4 && str_icmp_n(p, row->name, 4) == 0;
 	return str_ieq_n(p, n, row->name);
+}
+
+/* Another verb of four letters, and more. */
+static bool is_longer(const char *p, size_t n)
+{
+	for (unsigned v = 0; n > 4 && v < SMTP_VERB_UNKNOWN; v++) {
+		if (strlen(verbs[v].name) == 4 && str_icmp_n(p, verbs[v].name, 4) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool smtp_cmd_parse(const char *line, size_t len, struct smtp_cmd *out)
@@ -61,6 +70,8 @@ bool smtp_cmd_parse(const char *line, size_t len, struct smtp_cmd *out)
 		return false;
 	while (v < SMTP_VERB_UNKNOWN && !is_verb(line, n, &verbs[v]))
 		v++;
+	if (v == SMTP_VERB_UNKNOWN && is_longer(line, n))
+		v = SMTP_VERB_LONGER;
 	for (arg = n; arg < len && is_space(line[arg]);)
 		arg++;
 	*out = (struct smtp_cmd){
