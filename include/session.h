@@ -95,6 +95,7 @@ struct session_envelope {          /* of the transaction the server has open */
 	unsigned nrcpts_total;     /* also those beyond what is kept */
 	struct conf_settings settings;  /* that hold, once a recipient was accepted */
 	struct strictest *strictest;    /* they are several recipients', NULL one's */
+	bool has_gap;              /* a chunk of its message was refused */
 };
 
 #define SESSION_XFORWARD_LINES 8

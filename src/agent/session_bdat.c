@@ -14,14 +14,17 @@
 
 #define REPLY_NO_MAIL "503 5.5.1 BDAT before MAIL"
 #define REPLY_NO_RCPT "554 5.5.1 BDAT without an accepted recipient"
+#define REPLY_GAP "503 5.5.1 BDAT behind a refused chunk"
 
 /* A refused last chunk is the end of its transaction: a client that pipelines
  * goes on with MAIL. The server is told so even where it accepted no MAIL: what
- * it keeps of a refused one (Postfix: its SIZE) would be held against the next. */
+ * it keeps of a refused one (Postfix: its SIZE) would be held against the next.
+ * Behind another one there is no message any more that could be whole (RFC 3030, 2). */
 static void chunk_refused(struct session *s)
 {
 	session_say(s, s->chunk_error);
 	if (!s->chunk_last) {
+		s->envelope.has_gap = s->envelope.mail != NULL;
 		session_set_state(s, ST_COMMAND);
 		return;
 	}
@@ -64,6 +67,7 @@ void session_bdat_begin(struct session *s, const struct smtp_cmd *cmd)
 	}
 	s->chunk_error = !s->told_chunking ? cmd->reply :
 		s->envelope.mail == NULL ? REPLY_NO_MAIL :
+		s->envelope.has_gap ? REPLY_GAP :
 		s->envelope.nrcpts_total == 0 ? REPLY_NO_RCPT : NULL;
 	if (s->chunk_error == NULL && s->msg == NULL && !session_mail_begin(s, true))
 		return;

@@ -20,6 +20,7 @@ struct maker {
 	bool is_refused;            /* by the server, after all recipients were taken */
 	unsigned nrcpts;
 	bool in_chunks;             /* a chunk was taken, no last one yet */
+	bool has_gap;               /* one was not */
 	bool is_over;
 	struct fuzz_text raw;       /* of the message under way */
 };
@@ -78,7 +79,7 @@ static void client_says(struct maker *m, const char *line, uint8_t op)
 
 static void forget(struct maker *m)
 {
-	m->has_mail = m->is_binary = m->is_refused = m->in_chunks = false;
+	m->has_mail = m->is_binary = m->is_refused = m->in_chunks = m->has_gap = false;
 	m->nrcpts = 0;
 	m->raw.len = 0;
 }
@@ -243,9 +244,10 @@ static void chunk_reply(struct maker *m)
 
 static void chunk_ends(struct maker *m, const struct fuzz_text *octets, bool last)
 {
-	if (!offers_chunking(m) || !m->has_mail || m->nrcpts == 0) {
-		own_reply(m, !offers_chunking(m) ? "502 5.5.1 " : m->has_mail ? "554 5.5.1 " :
-			"503 5.5.1 ");
+	if (!offers_chunking(m) || !m->has_mail || m->has_gap || m->nrcpts == 0) {
+		own_reply(m, !offers_chunking(m) ? "502 5.5.1 " : m->has_mail && !m->has_gap ?
+			"554 5.5.1 " : "503 5.5.1 ");
+		m->has_gap = m->has_mail;
 		if (last)
 			reset_server(m);
 		return;
