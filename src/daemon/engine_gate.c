@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#define SWEPT 0x8000u   /* in holders: it is being looked at, nobody tries for it */
+
 struct gate {
 	_Atomic uint32_t cell[ENGINE_GATE_CELLS];  /* 0 free, or slot + 1 */
 };
@@ -83,8 +85,8 @@ int engine_gate_enter(unsigned g, unsigned max)
 		uint32_t none = 0;
 		if (atomic_load(&gates[g].cell[i]) != 0)
 			continue;
-		atomic_fetch_add(&holders[g][i], 1);
-		if (atomic_compare_exchange_strong(&gates[g].cell[i], &none, self))
+		if ((atomic_fetch_add(&holders[g][i], 1) & SWEPT) == 0 &&
+		    atomic_compare_exchange_strong(&gates[g].cell[i], &none, self))
 			return (int)i;
 		atomic_fetch_sub(&holders[g][i], 1);
 	}
@@ -103,8 +105,12 @@ void engine_gate_sweep(unsigned g, unsigned max)
 		max = ENGINE_GATE_CELLS;
 	for (unsigned i = 0; i < max; i++) {
 		uint32_t ours = self;
-		/* In this order: whoever takes it is counted before. */
-		if (atomic_load(&gates[g].cell[i]) == ours && atomic_load(&holders[g][i]) == 0)
-			atomic_compare_exchange_strong(&gates[g].cell[i], &ours, 0);
+		uint16_t nobody = 0;
+		/* Whoever holds it is counted as long as it bears our number. */
+		if (atomic_load(&gates[g].cell[i]) != ours ||
+		    !atomic_compare_exchange_strong(&holders[g][i], &nobody, SWEPT))
+			continue;
+		atomic_compare_exchange_strong(&gates[g].cell[i], &ours, 0);
+		atomic_fetch_sub(&holders[g][i], SWEPT);
 	}
 }

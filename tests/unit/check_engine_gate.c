@@ -2,6 +2,9 @@
  * what becomes of those that nobody alive holds. */
 #include "engine_gate.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -114,6 +117,55 @@ START_TEST(cells_of_before)
 }
 END_TEST
 
+#define ROUNDS 300000
+
+static _Atomic int at_work, most_at_work;
+static _Atomic bool is_over;
+
+static void *scan_often(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		int cell = engine_gate_enter(gate, 1);
+		if (cell < 0)
+			continue;
+		int n = atomic_fetch_add(&at_work, 1) + 1;
+		if (n > atomic_load(&most_at_work))
+			atomic_store(&most_at_work, n);
+		for (int k = 0; k < 100; k++)
+			atomic_load(&is_over); /* long enough for another to be seen */
+		atomic_fetch_sub(&at_work, 1);
+		engine_gate_leave(gate, cell);
+	}
+	return NULL;
+}
+
+static void *sweep_always(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&is_over))
+		engine_gate_sweep(gate, 1);
+	return NULL;
+}
+
+/* A cell is not freed under one who has just taken it. */
+START_TEST(sweeping_while_others_work)
+{
+	pthread_t scans[3], sweeper;
+
+	engine_gate_worker(0);
+	ck_assert_int_eq(pthread_create(&sweeper, NULL, sweep_always, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&scans[i], NULL, scan_often, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(scans[i], NULL);
+	atomic_store(&is_over, true);
+	pthread_join(sweeper, NULL);
+	ck_assert_int_eq(most_at_work, 1);
+	ck_assert_int_eq(engine_gate_enter(gate, 1), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_gate");
@@ -125,6 +177,7 @@ int main(void)
 	tcase_add_test(t, names_of_nobody);
 	tcase_add_test(t, names_of_another);
 	tcase_add_test(t, cells_of_before);
+	tcase_add_test(t, sweeping_while_others_work);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }
