@@ -2,13 +2,13 @@
  * owner. */
 #include "sig_owner.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "str.h"
-
-#define PATH_OCTETS 4096
 
 static bool is_others(const char *path, const struct stat *st, char *why, size_t size)
 {
@@ -32,13 +32,11 @@ bool sig_owner_others_file(const char *path, const struct stat *st, char *why, s
 
 /* Of the directories above counts who can rename what lies in them; in a sticky one
  * that is the owner of each. */
-bool sig_owner_others_dir(const char *path, char *why, size_t size)
+static bool is_below_others(const char *path, char *why, size_t size)
 {
-	char above[PATH_OCTETS];
+	char above[PATH_MAX];
 	struct stat st;
 
-	if (stat(path, &st) == 0 && is_others(path, &st, why, size))
-		return true;
 	for (size_t i = 0; path[i] != '\0'; i++) {
 		if (path[i] != '/' || !str_copy_n(above, sizeof above, path, i > 0 ? i : 1) ||
 		    stat(above, &st) < 0)
@@ -49,4 +47,14 @@ bool sig_owner_others_dir(const char *path, char *why, size_t size)
 			return true;
 	}
 	return false;
+}
+
+bool sig_owner_others_dir(const char *path, char *why, size_t size)
+{
+	char real[PATH_MAX];   /* behind links, whose places count as well */
+	struct stat st;
+
+	return (stat(path, &st) == 0 && is_others(path, &st, why, size)) ||
+		is_below_others(path, why, size) ||
+		(realpath(path, real) != NULL && is_below_others(real, why, size));
 }

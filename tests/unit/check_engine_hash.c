@@ -331,6 +331,27 @@ START_TEST(files_of_others)
 }
 END_TEST
 
+/* A link of root's into a directory where others rename what they like. */
+START_TEST(linked_directory)
+{
+	char name[VERDICT_NAME_MAX], text[400], why[512], open_dir[300], link[300];
+
+	snprintf(open_dir, sizeof open_dir, "%s/open", dir);
+	snprintf(link, sizeof link, "%s/link", dir);
+	ck_assert_int_eq(mkdir(open_dir, 0700), 0);
+	snprintf(path, sizeof path, "%s/open/sigs", dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	snprintf(text, sizeof text, "%s  One\n", hex_of("SHA256", "one"));
+	write_file("open/sigs/a.sha256", text);
+	ck_assert_int_eq(symlink("open/sigs", link), 0);
+	ck_assert_int_eq(engine_hash_load(link, why, sizeof why), 0);
+	ck_assert_int_eq(chmod(open_dir, 0777), 0);
+	ck_assert_int_eq(engine_hash_load(link, why, sizeof why), -1);
+	ck_assert_msg(strstr(why, "/open: everybody can write to it") != NULL, "%s", why);
+	ck_assert_int_eq(scan("one", name), ENGINE_FOUND);
+}
+END_TEST
+
 /* Nobody waits for a writer who never comes. */
 START_TEST(fifo)
 {
@@ -513,6 +534,7 @@ int main(void)
 	tcase_add_test(t, broken_file);
 	tcase_add_test(t, emptied_file);
 	tcase_add_test(t, files_of_others);
+	tcase_add_test(t, linked_directory);
 	tcase_add_test(t, fifo);
 	tcase_add_test(t, sha256_alone);
 	tcase_add_test(t, long_object);
