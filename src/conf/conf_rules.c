@@ -10,6 +10,8 @@
 #include "net.h"
 #include "str.h"
 
+#define QUARANTINE_FEW ((uint64_t)1 << 20)
+
 struct checked {
 	const struct conf *c;
 	struct conf_notes *notes;
@@ -166,6 +168,18 @@ static void check_quarantine(const struct checked *k)
 			"av_quarantine_dir: only the one of [global] counts");
 }
 
+/* Less than one mail, perhaps: whoever meant megabytes would lose all copies. */
+static void check_quarantine_size(const struct checked *k)
+{
+	const struct conf_value *v = conf_value_of(conf_merged(k->c, CONF_SEC_GLOBAL),
+		"av_quarantine_max_size", CONF_SEC_GLOBAL);
+
+	if (!v->is_bad && k->c->global.av_quarantine_max_size < QUARANTINE_FEW)
+		conf_note(k->notes, CONF_NOTE_WARNING, v->origin, "av_quarantine_max_size: copies "
+			"beyond %s octets are removed at once; megabytes have M behind the number",
+			v->text);
+}
+
 /* Not wrong, but not to be forgotten. */
 static void check_dry_run(const struct checked *k)
 {
@@ -238,8 +252,10 @@ void conf_check_all(const struct conf *c, enum conf_program program, struct conf
 		check_root(k, section);
 	if (program == CONF_PROG_SMTP)
 		check_smtp(k);
-	if (program == CONF_PROG_DAEMON)
+	if (program == CONF_PROG_DAEMON) {
 		check_engines(k);
+		check_quarantine_size(k);
+	}
 	if (program == CONF_PROG_SMTP || program == CONF_PROG_DAEMON) {
 		check_effect(k, section);
 		check_quarantine(k);

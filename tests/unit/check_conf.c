@@ -1081,6 +1081,20 @@ START_TEST(one_quarantine)
 }
 END_TEST
 
+/* Octets unless there is a unit, and a reload removes what is too much. */
+START_TEST(quarantine_of_octets)
+{
+	expect_said(CONF_PROG_DAEMON, "[global]\nav_quarantine_max_size = 500\n",
+		"W 2: av_quarantine_max_size: copies beyond 500 octets are removed at once; "
+		"megabytes have M behind the number\n");
+	expect_said(CONF_PROG_DAEMON, "[global]\nav_quarantine_max_size = 1023K\n",
+		"W 2: av_quarantine_max_size: copies beyond 1023K octets are removed at once; "
+		"megabytes have M behind the number\n");
+	expect_said(CONF_PROG_DAEMON, "[global]\nav_quarantine_max_size = 1M\n", "");
+	expect_said(CONF_PROG_SMTP, "[global]\nav_quarantine_max_size = 500\n", "");
+}
+END_TEST
+
 #define WWWI "[wwwi]\nagent_enabled = yes\n"
 /* A secret is known to the program that it is for, and to no other. */
 START_TEST(secrets_of_others)
@@ -1463,6 +1477,7 @@ int main(void)
 	tcase_add_test(tc, secrets_of_others);
 	tcase_add_test(tc, options_without_effect);
 	tcase_add_test(tc, one_quarantine);
+	tcase_add_test(tc, quarantine_of_octets);
 	tcase_add_test(tc, unreadable_files);
 	tcase_add_test(tc, nul_octets);
 	tcase_add_test(tc, errors_are_bounded);
