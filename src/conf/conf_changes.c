@@ -48,18 +48,39 @@ static char *value_text(const struct conf *c, unsigned section, const struct con
 	return NULL;
 }
 
+static bool is_of_global(const struct conf *c, unsigned section, const struct conf_opt *o)
+{
+	const size_t i = conf_opt_index(o);
+	const char *origin = conf_merged(c, section)->v[i].origin;
+	const char *global = (o->sections & CONF_SEC_GLOBAL) == 0 ? NULL :
+		conf_merged(c, CONF_SEC_GLOBAL)->v[i].origin;
+
+	return origin != NULL && global != NULL && strcmp(origin, global) == 0;
+}
+
+/* Where the value is set, which may be the section it is inherited from; what is the
+ * default now, where it was set. */
+static const char *section_of(const struct conf *was, const struct conf *is, unsigned section,
+	const struct conf_opt *o)
+{
+	bool is_set = conf_merged(is, section)->v[conf_opt_index(o)].origin != NULL;
+
+	return conf_section_name(is_of_global(is_set ? is : was, section, o) ? CONF_SEC_GLOBAL :
+		section);
+}
+
 static void compare(struct changes *ch, const struct conf *was, const struct conf *is,
 	unsigned section, const struct conf_opt *o)
 {
 	char *a = value_text(was, section, o), *b = value_text(is, section, o);
+	const char *name = section_of(was, is, section, o);
 
 	if (a == NULL || b == NULL)
-		say(ch, "[%s] %s: no memory to compare it", conf_section_name(section), o->name);
+		say(ch, "[%s] %s: no memory to compare it", name, o->name);
 	else if (strcmp(a, b) != 0 && (o->flags & CONF_SECRET) != 0)
-		say(ch, "[%s] %s has changed", conf_section_name(section), o->name);
+		say(ch, "[%s] %s has changed", name, o->name);
 	else if (strcmp(a, b) != 0)
-		say(ch, "[%s] %s = %.*s (was %.*s)", conf_section_name(section), o->name,
-			VALUE_MAX, b, VALUE_MAX, a);
+		say(ch, "[%s] %s = %.*s (was %.*s)", name, o->name, VALUE_MAX, b, VALUE_MAX, a);
 	free(a);
 	free(b);
 }
