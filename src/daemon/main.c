@@ -73,6 +73,8 @@ static int check(struct master *m)
 		log_fatal(1, "out of memory");
 	start_try_status(m->cli, m->conf); /* no mistake that keeps the daemon from starting */
 	master_engines(m); /* reads the signatures, and says which lines it skips */
+	if (proc_identity_take(&m->id) < 0) /* as the workers: root reaches every socket */
+		log_warning("engines are not asked as user %s: %s", m->id.user, strerror(errno));
 	engines_watch(&(struct engine_call){ .deadline_ms = LLONG_MAX }); /* who does not answer */
 	if (engine_hash_has_broken_file())
 		printf("%s: good enough for a start, but a reload would be refused\n", m->conf->path);
