@@ -32,6 +32,9 @@ long long engine_hash_time(void);
 /* A file without a single good line was passed over: it would not be, were something
  * in force. */
 bool engine_hash_has_broken_file(void);
+/* Others than root and ourselves can change what is in force: it would not take the
+ * place of what they cannot. */
+bool engine_hash_is_of_others(void);
 /* call of the following may be NULL: for as long as it takes.
  *
  * FOUND with the name in r, CLEAN, or ERROR. Fills o->sha256_hex if wanted.

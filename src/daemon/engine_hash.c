@@ -309,6 +309,11 @@ bool engine_hash_has_broken_file(void)
 	return db != NULL && db->has_broken_file;
 }
 
+bool engine_hash_is_of_others(void)
+{
+	return db != NULL && db->others[0] != '\0';
+}
+
 /* ---- looking up -------------------------------------------------------------- */
 
 const char *engine_hash_why(const struct engine_call *call)

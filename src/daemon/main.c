@@ -78,6 +78,9 @@ static int check(struct master *m)
 	engines_watch(&(struct engine_call){ .deadline_ms = LLONG_MAX }); /* who does not answer */
 	if (engine_hash_has_broken_file())
 		printf("%s: good enough for a start, but a reload would be refused\n", m->conf->path);
+	else if (engine_hash_is_of_others())
+		printf("%s: good enough for a start, but a reload is refused where nobody but root "
+			"could change the signatures so far\n", m->conf->path);
 	else
 		start_say_in_order(CONF_PROG_DAEMON, m->conf);
 	return 0;
