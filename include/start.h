@@ -48,6 +48,9 @@ bool start_is_enabled(enum conf_program program, const struct conf *c);
 /* A setting is to blame: says where it was made. Returns CONF_EX_CONFIG. */
 int start_fail(enum conf_program program, const struct conf *c, const char *option,
 	const char *why);
+/* "PATH: what was wrong"; with whose rights it was tried, where id's were too few. */
+void start_path_why(char *out, size_t size, const char *path, int error,
+	const struct proc_identity *id);
 /* The exit status of a start that failed with this errno: 1 where it may go well
  * the next time, so that a service manager is to try again (a full disk, a port that
  * somebody has), else CONF_EX_CONFIG. */

@@ -193,13 +193,21 @@ static int try_spool_dir(const struct manager *m, const char *dir)
 	return proc_do_as(&m->id, open_spool_file, dir) < 0 ? errno : 0;
 }
 
-static int fail_path(const struct manager *m, const struct conf *c, const char *option, int error,
-	const char *path)
+static int fail_pid_file(const struct manager *m, int error)
 {
 	char why[PATH_MAX + 64];
 
-	snprintf(why, sizeof why, "%s: %s", path, strerror(error));
-	return fail_place(m, c, option, error, why);
+	snprintf(why, sizeof why, "%s: %s", m->conf->smtp.mod.pid_file, strerror(error));
+	return fail_place(m, m->conf, "pid_file", error, why);
+}
+
+/* Tried as a worker. */
+static int fail_spool_dir(const struct manager *m, const struct conf *c, int error)
+{
+	char why[PATH_MAX + 128];
+
+	start_path_why(why, sizeof why, c->smtp.spool_dir, error, &m->id);
+	return fail_place(m, c, "spool_dir", error, why);
 }
 
 static int make_spool_dir(const struct manager *m, const struct conf *c)
@@ -207,9 +215,9 @@ static int make_spool_dir(const struct manager *m, const struct conf *c)
 	const char *dir = c->smtp.spool_dir;
 
 	if (dirs_make(dir, 0700, &m->id) < 0)
-		return fail_path(m, c, "spool_dir", errno, dir);
+		return fail_spool_dir(m, c, errno);
 	int err = try_spool_dir(m, dir);
-	return err != 0 ? fail_path(m, c, "spool_dir", err, dir) : 0;
+	return err != 0 ? fail_spool_dir(m, c, err) : 0;
 }
 
 static void apply_times(struct manager *m)
@@ -306,13 +314,13 @@ static int try_places(const struct manager *m)
 	struct stat st;
 	int err = dirs_try(c->spool_dir, &m->id) < 0 ? errno :
 		stat(c->spool_dir, &st) == 0 ? try_spool_dir(m, c->spool_dir) : 0;
-	int status = err != 0 ? fail_path(m, m->conf, "spool_dir", err, c->spool_dir) : 0;
+	int status = err != 0 ? fail_spool_dir(m, m->conf, err) : 0;
 
 	if (err == 0)
 		warn_if_full(m);
 	if (!start_wants_pid_file(m->cli, m->conf) || dirs_try_file(c->mod.pid_file, S_IFREG, true) == 0)
 		return status;
-	err = fail_path(m, m->conf, "pid_file", errno, c->mod.pid_file);
+	err = fail_pid_file(m, errno);
 	return status != 0 ? status : err;
 }
 
@@ -320,8 +328,7 @@ static int write_pid(const struct manager *m)
 {
 	int status = start_pid_file(m->cli, m->conf, &m->id);
 
-	return status >= 0 ? status :
-		fail_path(m, m->conf, "pid_file", errno, m->conf->smtp.mod.pid_file);
+	return status >= 0 ? status : fail_pid_file(m, errno);
 }
 
 static int alloc_tables(struct manager *m)

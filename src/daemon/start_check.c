@@ -94,7 +94,7 @@ static bool is_quarantine_usable(const struct check *k)
 		return true;
 	const int error = errno;
 	bool is_error = error != EACCES || !k->cli->check_config || geteuid() == 0;
-	snprintf(text, sizeof text, "%s: %s", dir, strerror(error));
+	start_path_why(text, sizeof text, dir, error, k->id);
 	blame_option(k, "av_quarantine_dir", is_error, error, text);
 	return !is_error;
 }

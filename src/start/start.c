@@ -185,6 +185,15 @@ int start_fail(enum conf_program program, const struct conf *c, const char *opti
 	return CONF_EX_CONFIG;
 }
 
+void start_path_why(char *out, size_t size, const char *path, int error,
+	const struct proc_identity *id)
+{
+	bool is_theirs = error == EACCES && id->drop;
+
+	snprintf(out, size, "%s: %s%s%s", path, strerror(error), is_theirs ? " for user " : "",
+		is_theirs ? id->user : "");
+}
+
 int start_status_of(int error)
 {
 	static const int passing[] = { ENOSPC, EDQUOT, EROFS, EIO, ENOMEM, ENOBUFS, EMFILE, ENFILE,
