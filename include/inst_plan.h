@@ -94,6 +94,18 @@ unsigned inst_port_number(const char *port);
  * smtpd or postscreen without TLS of its own, port 25 where there is one. */
 const struct inst_service *inst_service_front(const struct inst_postfix *p, const char *except);
 
+/* --- inst_hook.c: which filter is in force --- */
+
+/* What holds at a service: its own "-o", or main.cf's; behind postscreen that of the
+ * smtpd it hands over to. */
+const char *inst_value_at(const struct inst_postfix *p, const struct inst_service *s,
+	enum inst_param_id id);
+/* Does a content_filter or smtpd_proxy_filter end at this port? */
+bool inst_leads_to(const char *filter, unsigned port);
+/* Does mail from elsewhere come in there? Not at the way back of a filter, ours or
+ * another's. */
+bool inst_takes_mail(const struct inst_postfix *p, const struct inst_service *s);
+
 /* The address whose mail Postfix throws away by itself, in a domain of its own if
  * there is one. */
 void inst_discarded_address(const struct inst_postfix *p, char out[2 * INST_NAME_MAX]);

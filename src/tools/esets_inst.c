@@ -301,23 +301,24 @@ static bool reload_suite(const struct tool *t)
 
 /* --- test mails -------------------------------------------------------------------------- */
 
-/* Where Postfix takes mail; "" it does not by any port we could try. */
-static void find_front(const struct tool *t, char host[INST_NAME_MAX], unsigned *port_out)
+/* Where Postfix takes mail; host "" it does not by any port we could try. */
+static const struct inst_service *find_front(const struct tool *t, char host[INST_NAME_MAX],
+	unsigned *port_out)
 {
-	char back[INST_NAME_MAX], port[INST_NAME_MAX];
+	const struct inst_service *s = inst_service_front(&t->postfix, t->plan.back);
+	char port[INST_NAME_MAX];
 	struct net_addr a;
 
-	str_copy(back, sizeof back, t->plan.back);
-	const struct inst_service *s = inst_service_front(&t->postfix, back);
 	host[0] = '\0';
 	if (s == NULL)
-		return;
+		return NULL;
 	inst_service_addr(s->name, host, port);
 	*port_out = inst_port_number(port);
 	if (*port_out == 0)
 		host[0] = '\0';
 	else if (host[0] == '\0' || (net_addr_parse(host, &a) == 0 && net_addr_is_any(&a)))
 		str_copy(host, INST_NAME_MAX, "127.0.0.1");
+	return s;
 }
 
 static int check(struct tool *t, bool is_reloading)
@@ -326,9 +327,12 @@ static int check(struct tool *t, bool is_reloading)
 	unsigned port = 0;
 
 	inst_discarded_address(&t->postfix, rcpt);
-	find_front(t, host, &port);
+	const struct inst_service *front = find_front(t, host, &port);
 	const struct inst_check c = { .mode = t->mode, .agent_host = t->plan.agent_host,
 		.agent_port = t->plan.agent_port, .front_host = host, .front_port = port,
+		.front_name = front != NULL ? front->name : "",
+		.filter = front != NULL ? inst_value_at(&t->postfix, front, INST_P_content_filter) : "",
+		.status_path = t->conf->smtp.mod.status_sock_path,
 		.rcpt = t->rcpt != NULL ? t->rcpt : rcpt, .postfix_dir = t->site.dir,
 		.expects_discard = t->conf->smtp.scan.actions.av_infected == POLICY_DISCARD,
 		.is_dry_run = t->conf->smtp.policy_dry_run, .is_reloading = is_reloading,
@@ -440,6 +444,10 @@ static int hook(struct tool *t)
 		is_reloading = reload_suite(t);
 		if (reread(t, t->config_path) != 0)
 			return EX_CHECK_FAILED;
+	}
+	if (inst_site_read(&t->site, &t->postfix, why) < 0) {
+		not_done(why);
+		return EX_CHECK_FAILED;
 	}
 	return after_change(t, true, is_reloading);
 }

@@ -1,8 +1,10 @@
 /* inst_check.c - does the hook do what it is for? See inst_int.h.
  *
  * Mails go to the agent itself, whose answer tells what it did, and to Postfix's
- * own port. They are for Postfix's double-bounce address, whose mail it throws
- * away by itself, so nobody gets one. The EICAR test file stands in here in
+ * own port. That one of these has come to the filter from the queue is told by the
+ * filter's counters, as far as they can be read: what Postfix is told to do need not
+ * be what it does. They are for Postfix's double-bounce address, whose mail it
+ * throws away by itself, so nobody gets one. The EICAR test file stands in here in
  * pieces only: scanners would find it in this program. */
 #include "inst_int.h"
 
@@ -14,11 +16,15 @@
 #include "smtp_dot.h"
 #include "smtp_link.h"
 #include "smtp_send.h"
+#include "stats_view.h"
+#include "status_sock.h"
 #include "str.h"
 
 #define STEP_MS 30000
 #define QUEUE_WAIT_MS 30000
 #define QUEUE_POLL_MS 250
+#define UNSEEN_MAX 12            /* times in a row that it is in neither place */
+#define COUNTERS_MS 2000
 #define RELOAD_WAIT_MS 10000
 #define RELOAD_POLL_MS 250
 #define MAIL_MAX 1024
@@ -198,30 +204,75 @@ static enum in_queue in_queue(const struct inst_check *c, const char *id, char r
 	return where;
 }
 
-/* Behind the queue Postfix's own answer says nothing of the filter. */
-static bool check_leaves_queue(const struct inst_check *c, const struct outcome *o)
+/* How many messages the filter has had; -1 it does not tell. */
+static long long messages_of(const struct inst_check *c)
+{
+	struct status_map m;
+	const char *what;
+	char why[INST_WHY];
+	long long n = -1;
+
+	if (status_sock_fetch(c->status_path, COUNTERS_MS, &m, why, sizeof why) != STATUS_SOCK_OK)
+		return -1;
+	struct stats_view *v = stats_view_new(m.map, m.size, &what);
+	const struct stats_view_row *r = v == NULL ? NULL :
+		stats_view_find(v, "messages_received_total", "");
+	if (r != NULL)
+		n = (long long)(stats_view_value(v, r) & INT64_MAX);
+	stats_view_free(&v);
+	status_sock_unmap(&m);
+	return n;
+}
+
+static bool say_behind(bool is_ok, const char *seen, const char *means)
+{
+	return say(is_ok, "clean mail behind Postfix's queue", seen, means);
+}
+
+/* Behind the queue Postfix's own answer says nothing of the filter. had: what it had
+ * counted before. One that moves from queue to queue may be seen in neither. */
+static bool check_leaves_queue(const struct inst_check *c, const struct outcome *o,
+	long long had)
 {
 	char reason[INST_WHY];
+	int unseen = 0;
 
 	for (int ms = 0; o->queue_id[0] != '\0'; ms += QUEUE_POLL_MS) {
 		enum in_queue where = in_queue(c, o->queue_id, reason);
-		if (where == QUEUE_GONE)
-			return say(true, "clean mail behind Postfix's queue", "",
-				"has left it for the filter");
+		unseen = where == QUEUE_GONE ? unseen + 1 : 0;
+		if (unseen > 0 && (had < 0 || messages_of(c) != had))
+			return say_behind(true, "", "has left it for the filter");
+		if (unseen >= UNSEEN_MAX)
+			return say_behind(false, "the filter has counted no message",
+				"has left it, but not for the filter");
 		if (where == QUEUE_DEFERRED || ms >= QUEUE_WAIT_MS + (int)c->scan_s * 1000)
-			return say(false, "clean mail behind Postfix's queue", reason, "waits in the queue");
+			return say_behind(false, reason, "waits in the queue");
 		poll(NULL, 0, QUEUE_POLL_MS);
 	}
-	return say(false, "clean mail behind Postfix's queue", o->text, "its queue id is unknown");
+	return say_behind(false, o->text, "its queue id is unknown");
+}
+
+/* What the filter has counted may be mail that came in elsewhere; where there is no
+ * filter at all it was. */
+static bool check_behind(const struct inst_check *c, const struct outcome *o, long long had)
+{
+	char text[INST_WHY];
+
+	if (c->filter[0] != '\0')
+		return check_leaves_queue(c, o, had);
+	snprintf(text, sizeof text, "content_filter is empty for the service %s of master.cf",
+		c->front_name);
+	return say_behind(false, text, "has left it, but not for the filter");
 }
 
 static bool check_front(const struct inst_check *c)
 {
+	long long had = messages_of(c);
 	struct outcome o;
 
 	if (!check_clean(c, c->front_host, c->front_port, "clean mail to Postfix", &o))
 		return false;
-	return c->mode == INST_AFTER_QUEUE ? check_leaves_queue(c, &o) :
+	return c->mode == INST_AFTER_QUEUE ? check_behind(c, &o, had) :
 		check_infected(c, c->front_host, c->front_port, "test virus to Postfix");
 }
 

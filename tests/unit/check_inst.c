@@ -214,6 +214,43 @@ START_TEST(front)
 }
 END_TEST
 
+START_TEST(hooks)
+{
+	static const struct { const char *filter; bool leads; } t[] = {
+		{ "esets:[127.0.0.1]:2526", true }, { "127.0.0.1:2526", true }, { "[::1]:2526", true },
+		{ "2526", true }, { "esets:[127.0.0.1]:2527", false }, { "", false }, { "esets:", false },
+		{ "smtp-amavis:[127.0.0.1]:10024", false }, { "esets:[2526]", false },
+	};
+	static const struct { const char *line, *options; bool takes; } s[] = {
+		{ "smtp inet n - n - - smtpd", "", true },
+		{ "smtp inet n - n - 1 postscreen", "", true },
+		{ "smtp inet n - n - - smtpd -o smtpd_proxy_filter=:1", "smtp/inet/smtpd_proxy_filter = :1",
+			true },
+		{ "smtp inet n - n - - smtpd -o content_filter=", "smtp/inet/content_filter =", false },
+		{ "smtp inet n - n - - smtpd", "x/inet/content_filter =", true },
+		{ "1 inet n - n - - smtpd -o smtpd_proxy_filter=", "1/inet/smtpd_proxy_filter =", false },
+		{ "1 inet n - n - - smtpd -o smtpd_authorized_xforward_hosts=127.0.0.0/8", "", false },
+		{ "1 inet n - n - - qmqpd", "", false }, { "smtpd pass - - n - - smtpd", "", false },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+		ck_assert_int_eq(inst_leads_to(t[i].filter, 2526), t[i].leads);
+	ck_assert(!inst_leads_to("", 0));
+	for (size_t i = 0; i < sizeof s / sizeof s[0]; i++) {
+		ck_assert_int_eq(inst_services_parse(&pf, s[i].line, why), 0);
+		ck_assert_int_eq(inst_overrides_parse(&pf, s[i].options, why), 0);
+		ck_assert_int_eq(inst_takes_mail(&pf, &pf.services[0]), s[i].takes);
+	}
+	set("content_filter = a:b\n");
+	inst_services_parse(&pf, "25 inet n - n - 1 postscreen\n10025 inet n - n - - smtpd\n"
+		"smtpd pass - - n - - smtpd\n587 inet n - n - - smtpd\n", why);
+	inst_overrides_parse(&pf, "smtpd/pass/content_filter = c:d\n587/inet/content_filter =\n", why);
+	ck_assert_str_eq(inst_value_at(&pf, &pf.services[0], INST_P_content_filter), "c:d");
+	ck_assert_str_eq(inst_value_at(&pf, &pf.services[1], INST_P_content_filter), "a:b");
+	ck_assert_str_eq(inst_value_at(&pf, &pf.services[3], INST_P_content_filter), "");
+}
+END_TEST
+
 /* --- plans -------------------------------------------------------------------------- */
 
 START_TEST(after_the_queue)
@@ -562,9 +599,9 @@ int main(void)
 	Suite *s = suite_create("inst");
 	TCase *c = tcase_create("inst");
 	const TTest *const tests[] = { parameters, services_of_master, options_of_services, addresses,
-		front, after_the_queue, before_the_queue, sizes, places, what_is_not_set_in_esets_cfg,
-		in_the_way, taken_ports, mail_that_leaves, there_and_back, broken_journals,
-		lines_of_esets_cfg };
+		front, hooks, after_the_queue, before_the_queue, sizes, places,
+		what_is_not_set_in_esets_cfg, in_the_way, taken_ports, mail_that_leaves, there_and_back,
+		broken_journals, lines_of_esets_cfg };
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
