@@ -274,7 +274,8 @@ static bool is_agent_off(const struct tool *t)
 	return !t->conf->smtp.mod.agent_enabled || t->conf->smtp.listen_addr[0] == '\0';
 }
 
-/* After a change of esets.cfg. true: it was read again, or will be at once. */
+/* After a change of esets.cfg, which t has read again. true: the agent was told to do so
+ * too. */
 static bool reload_suite(const struct tool *t)
 {
 	bool daemon = signal_to(&t->conf->global.mod, SIGHUP);
@@ -285,7 +286,7 @@ static bool reload_suite(const struct tool *t)
 			printf("Told to read esets.cfg again: esets_daemon\n");
 		if (agent)
 			printf("esets_smtp runs on with the settings it had, and nothing sends it mail: stop "
-				"it.\n");
+				"it, or\nhook it in again.\n");
 		return false;
 	}
 
@@ -334,7 +335,8 @@ static int check(struct tool *t, bool is_reloading)
 		.filter = front != NULL ? inst_value_at(&t->postfix, front, INST_P_content_filter) : "",
 		.status_path = t->conf->smtp.mod.status_sock_path,
 		.rcpt = t->rcpt != NULL ? t->rcpt : rcpt, .postfix_dir = t->site.dir,
-		.expects_discard = t->conf->smtp.scan.actions.av_infected == POLICY_DISCARD,
+		.expects = t->conf->smtp.scan.actions.av_infected,
+		.has_users = t->conf->smtp.mod.user_config[0] != '\0',
 		.is_dry_run = t->conf->smtp.policy_dry_run, .is_reloading = is_reloading,
 		.scan_s = t->conf->smtp.scan.opts.timeout_s };
 	printf("Test mails to %s:\n", c.rcpt);
@@ -441,9 +443,9 @@ static int hook(struct tool *t)
 	printf("Changed. To undo it: ");
 	print_command(t, "--undo");
 	if (inst_plan_has(&t->plan, INST_CONF)) {
-		is_reloading = reload_suite(t);
 		if (reread(t, t->config_path) != 0)
 			return EX_CHECK_FAILED;
+		is_reloading = reload_suite(t);
 	}
 	if (inst_site_read(&t->site, &t->postfix, why) < 0) {
 		not_done(why);

@@ -28,6 +28,7 @@
 #define RELOAD_WAIT_MS 10000
 #define RELOAD_POLL_MS 250
 #define MAIL_MAX 1024
+#define NOT_READ "esets_smtp has not read it yet (reload it)"
 #define DISCARDED "Message discarded"   /* the agent's own words for it */
 
 static const char *const eicar[] = { "X5O!P%@AP[4\\PZX54", "(P^)7CC)7}$EICAR-STAND",
@@ -147,13 +148,14 @@ static bool check_infected(const struct inst_check *c, const char *host, unsigne
 	const char *what)
 {
 	struct outcome o;
-	bool is_discarded;
+	bool is_discarded, is_other;
 	int ms = 0;
 
 	for (;; ms += RELOAD_POLL_MS) {
 		send_mail(host, port, c->rcpt, true, c->scan_s, &o);
 		is_discarded = o.is_taken && strstr(o.text, DISCARDED) != NULL;
-		if (is_discarded || !c->expects_discard || !c->is_reloading || ms >= RELOAD_WAIT_MS)
+		is_other = c->expects == (is_discarded ? POLICY_REJECT : POLICY_DISCARD);
+		if (!is_other || !c->is_reloading || ms >= RELOAD_WAIT_MS)
 			break;
 		poll(NULL, 0, RELOAD_POLL_MS);
 	}
@@ -163,14 +165,19 @@ static bool check_infected(const struct inst_check *c, const char *host, unsigne
 	if (!is_discarded && strstr(o.text, "EICAR") == NULL && strstr(o.text, "Eicar") == NULL)
 		return say(false, what, o.text, "does not go through, but nothing says that it was "
 			"recognised");
-	if (!is_discarded && c->expects_discard)
-		say(true, what, "", "is refused, though esets.cfg says discard: esets_smtp has not read it "
-			"yet (reload it), and till then Postfix bounces viruses");
-	else
-		say(true, what, "", is_discarded ? "is recognised and discarded" :
-			"is recognised and refused");
-	printf("      %s\n", o.text);
-	return true;
+	if (is_other && c->has_users)
+		return say(true, what, o.text, is_discarded ?
+			"is discarded, though [smtp] says reject: a section of user_config may do so" :
+			"is refused, though [smtp] says discard: a section of user_config may do so");
+	if (is_other)
+		return say(false, what, o.text, is_discarded ?
+			"is discarded, though esets.cfg says reject: " NOT_READ :
+			c->mode == INST_BEFORE_QUEUE ?
+			"is refused, though esets.cfg says discard: " NOT_READ :
+			"is refused, though esets.cfg says discard: " NOT_READ ", and till then Postfix bounces "
+			"viruses");
+	return say(true, what, o.text, is_discarded ? "is recognised and discarded" :
+		"is recognised and refused");
 }
 
 enum in_queue { QUEUE_GONE, QUEUE_ACTIVE, QUEUE_DEFERRED };

@@ -116,7 +116,8 @@ struct inst_check {
 	const char *status_path;     /* where the agent tells its counters */
 	const char *rcpt;
 	const char *postfix_dir;
-	bool expects_discard;        /* what the agent is to do */
+	enum policy_action expects;  /* what the agent is to do with a virus */
+	bool has_users;              /* unless a section, which is not read here, says else */
 	bool is_dry_run;             /* it delivers all, policy_dry_run */
 	bool is_reloading;           /* it was told so just now */
 	unsigned scan_s;             /* a verdict takes at most */
