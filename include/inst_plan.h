@@ -155,6 +155,8 @@ struct inst_plan {
 	unsigned agent_port;
 	char back_host[INST_NAME_MAX];
 	unsigned back_port;
+	/* The way back leads to this service, where mail comes in; NULL it does not. */
+	const struct inst_service *circle;
 };
 
 struct inst_journal {

@@ -322,6 +322,15 @@ static const struct inst_service *find_front(const struct tool *t, char host[INS
 	return s;
 }
 
+/* The way back leads to where mail comes in, and that goes to the filter. */
+static bool is_circle(const struct tool *t)
+{
+	const struct inst_service *s = t->plan.circle;
+
+	return s != NULL && inst_leads_to(inst_value_at(&t->postfix, s, t->mode == INST_AFTER_QUEUE ?
+		INST_P_content_filter : INST_P_smtpd_proxy_filter), t->plan.agent_port);
+}
+
 static int check(struct tool *t, bool is_reloading)
 {
 	char host[INST_NAME_MAX], rcpt[2 * INST_NAME_MAX];
@@ -331,6 +340,7 @@ static int check(struct tool *t, bool is_reloading)
 	const struct inst_service *front = find_front(t, host, &port);
 	const struct inst_check c = { .mode = t->mode, .agent_host = t->plan.agent_host,
 		.agent_port = t->plan.agent_port, .front_host = host, .front_port = port,
+		.is_circle = is_circle(t),
 		.front_name = front != NULL ? front->name : "",
 		.filter = front != NULL ? inst_value_at(&t->postfix, front, INST_P_content_filter) : "",
 		.status_path = t->conf->smtp.mod.status_sock_path,

@@ -111,6 +111,7 @@ struct inst_check {
 	unsigned agent_port;
 	const char *front_host;      /* of Postfix; "" there is none to be tried */
 	unsigned front_port;
+	bool is_circle;              /* the filter's mail comes in there again */
 	const char *front_name;      /* its service */
 	const char *filter;          /* content_filter in force there */
 	const char *status_path;     /* where the agent tells its counters */

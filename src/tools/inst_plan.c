@@ -307,10 +307,30 @@ static void plan_service(struct making *m, const char *key, const char *line)
 
 	if (s != NULL && strcmp(s->line, line) == 0)
 		return;
+	if (s != NULL && s == m->plan->circle)
+		return;   /* said already; to take its place would help nobody */
 	if (s != NULL && (ours == NULL || strcmp(ours->becomes, s->line) != 0))
 		inst_plan_note(m->plan, INST_CONFLICT, "master.cf has a service %s already, %s: %.300s",
 			key, ours != NULL ? "which was changed since" : "another one", s->line);
 	inst_plan_step(m->plan, INST_MASTER, key, s != NULL ? s->line : NULL, line);
+}
+
+/* The port of the way back; of what stands there only ours, or another way back that
+ * only is not as ours, may be replaced. */
+static void check_back(struct making *m, const struct inst_service *s)
+{
+	char key[INST_NAME_MAX + 32];
+
+	snprintf(key, sizeof key, "%s/%s", s->name, s->type);
+	if (inst_takes_mail(m->p, s) && inst_journal_find(m->j, INST_MASTER, key) == NULL) {
+		m->plan->circle = s;
+		inst_plan_note(m->plan, INST_FATAL, "server_port %u is where mail comes in: mail would "
+			"go in circles. The service %s of master.cf is there: set another server_port in "
+			"esets.cfg", m->plan->back_port, s->name);
+	} else if (!is_back(m, s)) {
+		inst_plan_note(m->plan, INST_FATAL, "port %u of the way back is taken by the service "
+			"%s of master.cf: set another server_port in esets.cfg", m->plan->back_port, s->name);
+	}
 }
 
 /* Another service at a port that is needed. */
@@ -323,7 +343,7 @@ static void check_ports(struct making *m)
 	for (size_t i = 0; i < m->p->nservices; i++) {
 		const struct inst_service *s = &m->p->services[i];
 		char host[INST_NAME_MAX], port[INST_NAME_MAX];
-		if (strcmp(s->type, "inet") != 0 || is_back(m, s))
+		if (strcmp(s->type, "inet") != 0)
 			continue;
 		inst_service_addr(s->name, host, port);
 		unsigned n = inst_port_number(port);
@@ -331,8 +351,9 @@ static void check_ports(struct making *m)
 		bool is_here = net_addr_parse(host, &a) < 0 || net_addr_is_any(&a) ||
 			net_addr_is_loopback(&a);
 		if (n == plan->back_port && is_here)
-			inst_plan_note(plan, INST_FATAL, "port %u of the way back is taken by the service "
-				"%s of master.cf: set another server_port in esets.cfg", n, s->name);
+			check_back(m, s);
+		if (is_back(m, s))
+			continue;
 		if (n == plan->agent_port && (is_here || strcmp(host, plan->agent_host) == 0))
 			inst_plan_note(plan, INST_FATAL, "port %u of the filter is taken by the service %s "
 				"of master.cf: set another listen_port in esets.cfg", n, s->name);

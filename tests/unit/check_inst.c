@@ -430,22 +430,39 @@ START_TEST(in_the_way)
 }
 END_TEST
 
+#define BACK "port 2525 of the way back is taken"
 START_TEST(taken_ports)
 {
-	static const struct { const char *service; enum inst_level level; } t[] = {
-		{ "2525", INST_FATAL }, { "localhost:2525", INST_FATAL }, { "0.0.0.0:2525", INST_FATAL },
-		{ "[::1]:2525", INST_FATAL }, { "127.0.0.1:2526", INST_FATAL }, { "2526", INST_FATAL },
-		{ "192.0.2.1:2525", INST_NOTE }, { "192.0.2.1:2526", INST_NOTE },
-		{ "127.0.0.1:2525", INST_CONFLICT }, { "127.0.0.1:2527", INST_NOTE },
+	static const struct { const char *service; enum inst_level level; const char *says; } t[] = {
+		{ "2525", INST_FATAL, BACK }, { "localhost:2525", INST_FATAL, BACK },
+		{ "0.0.0.0:2525", INST_FATAL, BACK }, { "[::1]:2525", INST_FATAL, BACK },
+		{ "127.0.0.1:2526", INST_FATAL, "of the filter is taken" },
+		{ "2526", INST_FATAL, "of the filter is taken" }, { "192.0.2.1:2525", INST_NOTE, "" },
+		{ "192.0.2.1:2526", INST_NOTE, "" },
+		{ "127.0.0.1:2525", INST_CONFLICT, "has a service 127.0.0.1:2525/inet already" },
+		{ "127.0.0.1:2527", INST_NOTE, "" },
 	};
 	const struct inst_agent a = agent();
 	char line[128];
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
-		snprintf(line, sizeof line, "%s inet n - n - 3 smtpd\n", t[i].service);
+		snprintf(line, sizeof line, "%s inet n - n - 3 smtpd "
+			"-o smtpd_authorized_xforward_hosts=x\n", t[i].service);
 		ck_assert_int_eq(inst_services_parse(&pf, line, why), 0);
 		make(INST_AFTER_QUEUE, &a);
 		ck_assert_int_eq(inst_plan_level(&plan), t[i].level);
+		ck_assert(says(t[i].level, t[i].says));
+		ck_assert_ptr_null(plan.circle);
+		/* The same where mail comes in. */
+		snprintf(line, sizeof line, "%s inet n - n - 3 smtpd\n", t[i].service);
+		ck_assert_int_eq(inst_services_parse(&pf, line, why), 0);
+		make(INST_AFTER_QUEUE, &a);
+		bool is_circle = strcmp(t[i].says, BACK) == 0 || t[i].level == INST_CONFLICT;
+		ck_assert_ptr_eq(plan.circle, is_circle ? &pf.services[0] : NULL);
+		ck_assert_int_eq(inst_plan_level(&plan), is_circle ? INST_FATAL : t[i].level);
+		ck_assert(says(INST_FATAL, "server_port 2525 is where mail comes in: mail would go in "
+			"circles") == is_circle);
+		ck_assert(!says(INST_CONFLICT, ""));
 	}
 }
 END_TEST
