@@ -507,10 +507,31 @@ static int unhook(struct tool *t)
 	return 0;
 }
 
+/* A hook that was made by hand: before the queue? */
+static bool is_before_queue(const struct tool *t)
+{
+	const struct inst_service *s = inst_service_front(&t->postfix, t->plan.back);
+	unsigned port = t->plan.agent_port;
+
+	return s != NULL &&
+		inst_leads_to(inst_value_at(&t->postfix, s, INST_P_smtpd_proxy_filter), port) &&
+		!inst_leads_to(inst_value_at(&t->postfix, s, INST_P_content_filter), port);
+}
+
 static int check_only(struct tool *t)
 {
+	const struct inst_journal *j = &t->state.journal;
+
+	if (t->has_mode && j->is_there && j->mode != t->mode) {
+		fprintf(stderr, "esets_inst: the filter is hooked in as %s\n", inst_mode_name(j->mode));
+		return EX_NOT_DONE;
+	}
 	make_plan(t);
-	if (!t->state.journal.is_there && t->plan.nsteps > 0)
+	if (!t->has_mode && !j->is_there && is_before_queue(t)) {
+		t->mode = INST_BEFORE_QUEUE;
+		make_plan(t);
+	}
+	if (!j->is_there && t->plan.nsteps > 0)
 		printf("NOTE: esets_inst has not hooked the filter into this Postfix.\n");
 	t->no_check = false;
 	return after_change(t, false, false);
