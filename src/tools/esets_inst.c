@@ -427,6 +427,26 @@ static int reread(struct tool *t, const char *path)
 	return t->conf != NULL ? 0 : CONF_EX_CONFIG;
 }
 
+/* Mail in the queue remembers the filter; what is said of it, and the command that makes
+ * it forget. */
+static void print_requeue(const struct tool *t, const char *text)
+{
+	printf("There is mail in the queue, and it remembers %s: postsuper -c ", text);
+	inst_print_word(t->site.dir);
+	printf(" -r ALL " REQUEUED "\n");
+}
+
+/* Did mail go to the filter at another place before? */
+static bool is_moved(const struct inst_plan *plan)
+{
+	for (size_t i = 0; i < plan->nsteps; i++) {
+		const struct inst_step *s = &plan->steps[i];
+		if (s->kind == INST_MAIN && strcmp(s->name, "content_filter") == 0)
+			return strncmp(s->was, "esets:", 6) == 0;
+	}
+	return false;
+}
+
 static int hook(struct tool *t)
 {
 	bool is_reloading = false;
@@ -457,6 +477,8 @@ static int hook(struct tool *t)
 			return EX_CHECK_FAILED;
 		is_reloading = reload_suite(t);
 	}
+	if (is_moved(&t->plan) && inst_site_has_mail(&t->site))
+		print_requeue(t, "where the filter was. To send it the\nnew way");
 	if (inst_site_read(&t->site, &t->postfix, why) < 0) {
 		not_done(why);
 		return EX_CHECK_FAILED;
@@ -498,12 +520,8 @@ static int unhook(struct tool *t)
 	printf("Undone: mail no longer goes to esets_smtp.\n");
 	if (inst_plan_has(&t->plan, INST_CONF) && reread(t, t->config.path) == 0)
 		reload_suite(t);
-	if (is_mail_left(t)) {
-		printf("There is mail in the queue, and it remembers the filter: it waits. To send it on\n"
-			"without being scanned: postsuper -c ");
-		inst_print_word(t->site.dir);
-		printf(" -r ALL " REQUEUED "\n");
-	}
+	if (is_mail_left(t))
+		print_requeue(t, "the filter: it waits. To send it on\nwithout being scanned");
 	return 0;
 }
 
