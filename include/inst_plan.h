@@ -185,6 +185,9 @@ bool inst_plan_holds(const struct inst_plan *plan, const struct inst_postfix *p)
 /* For those who make plans. */
 void inst_plan_step(struct inst_plan *plan, enum inst_kind kind, const char *name,
 	const char *was, const char *becomes);   /* NULL: not there */
+#define INST_SHOWN_MAX ((size_t)304)
+/* As much of a text as a note has room for, in whole words; what is cut ends with dots. */
+const char *inst_plan_shown(char out[INST_SHOWN_MAX], const char *text);
 __attribute__((format(printf, 3, 4)))
 void inst_plan_note(struct inst_plan *plan, enum inst_level level, const char *fmt, ...);
 

@@ -368,7 +368,7 @@ static int after_change(struct tool *t, bool is_changed, bool is_reloading)
 			"the next start takes the changes up" : "nothing was tested");
 	if (!is_agent)
 		printf("esets_smtp does not answer at %s, port %u: start it and esets_daemon\n"
-			"(systemctl enable --now esets-daemon esets-smtp, or service esets start). Until\n"
+			"(systemctl enable --now esets, or service esets start). Until\n"
 			"then mail waits%s. Then: ", t->plan.agent_host, t->plan.agent_port,
 			t->mode == INST_AFTER_QUEUE ? " in Postfix's queue" : " at its senders");
 	if (!is_agent)

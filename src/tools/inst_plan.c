@@ -83,6 +83,20 @@ void inst_plan_note(struct inst_plan *plan, enum inst_level level, const char *f
 	va_end(ap);
 }
 
+const char *inst_plan_shown(char out[INST_SHOWN_MAX], const char *text)
+{
+	size_t n = INST_SHOWN_MAX - sizeof " ...";
+
+	if (str_copy(out, INST_SHOWN_MAX, text))
+		return out;
+	while (n > 0 && text[n] != ' ')
+		n--;
+	if (n == 0)   /* one word */
+		n = INST_SHOWN_MAX - sizeof " ...";
+	snprintf(out, INST_SHOWN_MAX, "%.*s ...", (int)n, text);
+	return out;
+}
+
 void inst_plan_step(struct inst_plan *plan, enum inst_kind kind, const char *name,
 	const char *was, const char *becomes)
 {
@@ -304,14 +318,16 @@ static void plan_service(struct making *m, const char *key, const char *line)
 {
 	const struct inst_service *s = inst_service_find(m->p, key);
 	const struct inst_step *ours = inst_journal_find(m->j, INST_MASTER, key);
+	char shown[INST_SHOWN_MAX];
 
 	if (s != NULL && strcmp(s->line, line) == 0)
 		return;
 	if (s != NULL && s == m->plan->circle)
 		return;   /* said already; to take its place would help nobody */
 	if (s != NULL && (ours == NULL || strcmp(ours->becomes, s->line) != 0))
-		inst_plan_note(m->plan, INST_CONFLICT, "master.cf has a service %s already, %s: %.300s",
-			key, ours != NULL ? "which was changed since" : "another one", s->line);
+		inst_plan_note(m->plan, INST_CONFLICT, "master.cf has a service %s already, %s: %s",
+			key, ours != NULL ? "which was changed since" : "another one",
+			inst_plan_shown(shown, s->line));
 	inst_plan_step(m->plan, INST_MASTER, key, s != NULL ? s->line : NULL, line);
 }
 
@@ -530,6 +546,24 @@ static bool has_protocol(const struct making *m, const char *host)
 		has_word(list, is_ipv6(host) ? "ipv6" : "ipv4");
 }
 
+/* Is a mail that would not come back refused wherever mail comes in? */
+static bool is_size_limited(const struct making *m, uint64_t most)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < m->p->nservices; i++) {
+		const struct inst_service *s = &m->p->services[i];
+		uint64_t v = 0;
+		if (!inst_takes_mail(m->p, s))
+			continue;
+		has = str_parse_u64(inst_value_at(m->p, s, INST_P_message_size_limit), &v) == 0 &&
+			v > 0 && v <= most;
+		if (!has)
+			break;
+	}
+	return has;
+}
+
 static void check_postfix(struct making *m)
 {
 	const char *list = value_of(m, INST_P_master_service_disable);
@@ -548,7 +582,8 @@ static void check_postfix(struct making *m)
 		inst_plan_note(m->plan, INST_NOTE, "There are more instances of Postfix (%s): only this "
 			"one is changed. --postfix-config names another; each needs an agent of its own.",
 			value_of(m, INST_P_multi_instance_directories));
-	if (str_parse_u64(value_of(m, INST_P_message_size_limit), &limit) == 0 && limit > HEADER_ROOM)
+	if (str_parse_u64(value_of(m, INST_P_message_size_limit), &limit) == 0 &&
+	    limit > HEADER_ROOM && !is_size_limited(m, limit - HEADER_ROOM))
 		inst_plan_note(m->plan, INST_NOTE, "The filter adds a header line: a mail of just "
 			"message_size_limit would not come back. To have it refused at once, give smtpd in "
 			"front \"-o message_size_limit=%llu\" in master.cf.",

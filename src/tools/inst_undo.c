@@ -188,15 +188,15 @@ void inst_plan_undo(struct inst_plan *out, const struct inst_journal *j,
 	memset(out, 0, sizeof *out);
 	for (size_t i = j->nsteps; i-- > 0;) {
 		const struct inst_step *s = &j->steps[i];
-		char line[INST_TEXT_MAX] = "";
+		char line[INST_TEXT_MAX] = "", shown[INST_SHOWN_MAX];
 		if (s->kind == INST_CONF && conf_text == NULL)
 			continue;
 		const char *now = current(s, p, conf_text, line);
 		if (is_same(now, s->had, s->was))
 			continue;
 		if (!is_same(now, s->has, s->becomes))
-			inst_plan_note(out, INST_CONFLICT, "%s was changed since by hand: it is %s%.300s%s",
-				s->name, now != NULL ? "\"" : "", now != NULL ? now : "gone",
+			inst_plan_note(out, INST_CONFLICT, "%s was changed since by hand: it is %s%s%s",
+				s->name, now != NULL ? "\"" : "", now != NULL ? inst_plan_shown(shown, now) : "gone",
 				now != NULL ? "\"" : "");
 		inst_plan_step(out, s->kind, s->name, now, s->had ? s->was : NULL);
 	}

@@ -467,6 +467,41 @@ START_TEST(taken_ports)
 }
 END_TEST
 
+START_TEST(sizes_in_front)
+{
+	static const struct { const char *options; bool says; } t[] = {
+		{ "smtp/inet/message_size_limit = 10230000\n", true },
+		{ "smtp/inet/message_size_limit = 10230000\nsmtps/inet/message_size_limit = 9\n", false },
+		{ "smtp/inet/message_size_limit = 10230001\nsmtps/inet/message_size_limit = 9\n", true },
+		{ "smtp/inet/message_size_limit = 0\nsmtps/inet/message_size_limit = 9\n", true },
+		{ "smtp/inet/message_size_limit = 9\nsmtps/inet/content_filter =\n", false },
+	};
+	const struct inst_agent a = agent();
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		ck_assert_int_eq(inst_overrides_parse(&pf, t[i].options, why), 0);
+		make(INST_AFTER_QUEUE, &a);
+		ck_assert_int_eq(says(INST_NOTE, "-o message_size_limit=10230000"), t[i].says);
+	}
+}
+END_TEST
+
+START_TEST(long_texts_in_notes)
+{
+	char text[2 * INST_SHOWN_MAX], out[INST_SHOWN_MAX];
+
+	memset(text, 'x', sizeof text);
+	text[INST_SHOWN_MAX - 1] = '\0';
+	ck_assert_str_eq(inst_plan_shown(out, text), text);
+	text[INST_SHOWN_MAX - 1] = 'x';
+	text[sizeof text - 1] = '\0';
+	ck_assert_uint_eq(strlen(inst_plan_shown(out, text)), INST_SHOWN_MAX - 1);
+	ck_assert_str_eq(out + INST_SHOWN_MAX - 1 - 5, "x ...");
+	text[10] = text[20] = ' ';
+	ck_assert_str_eq(inst_plan_shown(out, text), "xxxxxxxxxx xxxxxxxxx ...");
+}
+END_TEST
+
 START_TEST(mail_that_leaves)
 {
 	struct inst_agent a = agent();
@@ -617,8 +652,8 @@ int main(void)
 	TCase *c = tcase_create("inst");
 	const TTest *const tests[] = { parameters, services_of_master, options_of_services, addresses,
 		front, hooks, after_the_queue, before_the_queue, sizes, places,
-		what_is_not_set_in_esets_cfg, in_the_way, taken_ports, mail_that_leaves, there_and_back,
-		broken_journals, lines_of_esets_cfg };
+		what_is_not_set_in_esets_cfg, in_the_way, taken_ports, sizes_in_front, long_texts_in_notes,
+		mail_that_leaves, there_and_back, broken_journals, lines_of_esets_cfg };
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
