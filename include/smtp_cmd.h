@@ -68,9 +68,10 @@ enum smtp_cmd_kind {
 	/* Relayed, but alone: were it DATA to a server that looks at four letters          \
 	 * only, a body behind it in the packet would go unscanned. */                     \
 	X(UNKNOWN,  "",         BARRIER, NULL)                                             \
-	/* The same server would take RCPTX for a recipient, of whom the agent does not     \
-	 * know; EHLOX and RSETX end a transaction. No verb begins with another. */          \
-	X(LONGER,   "(longer)", REFUSE,  "502 5.5.2 Command not recognized")
+	/* An unknown one that such a server would take for RCPT, MAIL, RSET, ...: a          \
+	 * transaction, or its end, of which the agent knows nothing. Relayed, too; but a     \
+	 * 2xx to it ends the session. */                                                    \
+	X(LONGER,   "(longer)", BARRIER, NULL)
 
 enum smtp_verb {
 #define X(id, name, kind, reply) SMTP_VERB_##id,

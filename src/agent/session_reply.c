@@ -212,6 +212,11 @@ void session_reply_take(struct session *s)
 		reply_3xx(s, e);
 		return;
 	}
+	if (class == 2 && verb == SMTP_VERB_LONGER) {
+		log_warning("server takes a longer word for a verb, and what it has done is unknown");
+		session_close(s, SESSION_END_SERVER_GARBAGE);
+		return;
+	}
 	if (class == 2 && verb == SMTP_VERB_DATA) {
 		/* The client would take its message for accepted (I2). */
 		log_warning("server accepts a message that it did not get");

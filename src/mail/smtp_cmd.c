@@ -42,11 +42,14 @@ static bool is_verb(const char *p, size_t n, const struct verb_row *row)
 	return str_ieq_n(p, n, row->name);
 }
 
-/* Another verb of four letters, and more. */
+/* A verb that changes what is known of the session, and more. */
 static bool is_longer(const char *p, size_t n)
 {
-	for (unsigned v = 0; n > 4 && v < SMTP_VERB_UNKNOWN; v++) {
-		if (strlen(verbs[v].name) == 4 && str_icmp_n(p, verbs[v].name, 4) == 0)
+	static const enum smtp_verb four[] = { SMTP_VERB_EHLO, SMTP_VERB_HELO, SMTP_VERB_MAIL,
+		SMTP_VERB_RCPT, SMTP_VERB_DATA, SMTP_VERB_RSET, SMTP_VERB_AUTH };
+
+	for (size_t i = 0; n > 4 && i < sizeof four / sizeof four[0]; i++) {
+		if (str_icmp_n(p, verbs[four[i]].name, 4) == 0)
 			return true;
 	}
 	return false;
