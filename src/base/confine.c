@@ -7,6 +7,7 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,13 @@
 #endif
 #endif
 
+static bool is_under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "/vgpreload_") != NULL;
+}
+
 /* What measures a program does things of its own in it: it opens its files, maps
  * terabytes, unwinds by system calls that we never make. */
 const char *confine_why_not(void)
@@ -27,9 +35,7 @@ const char *confine_why_not(void)
 #ifdef WITH_INSTRUMENTS
 	return "built with sanitizers or for coverage";
 #else
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload != NULL && strstr(preload, "/vgpreload_") != NULL ? "under valgrind" : NULL;
+	return is_under_valgrind() ? "under valgrind" : NULL;
 #endif
 }
 
@@ -54,8 +60,13 @@ struct ruleset_attr {              /* as of version 6 */
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };
 
+/* valgrind complains of system calls that it does not know. */
 static int version(void)
 {
+	if (is_under_valgrind()) {
+		errno = ENOSYS;
+		return -1;
+	}
 	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
@@ -63,8 +74,11 @@ static int version(void)
 static int restrict_to(const struct ruleset_attr *attr, size_t size, int dir, uint64_t right)
 {
 	struct landlock_path_beneath_attr below = { .allowed_access = right, .parent_fd = dir };
-	int rc = -1, rules = (int)syscall(SYS_landlock_create_ruleset, attr, size, 0);
+	int rc = -1, rules;
 
+	if (version() < 0)
+		return -1;
+	rules = (int)syscall(SYS_landlock_create_ruleset, attr, size, 0);
 	if (rules < 0)
 		return -1;
 	if ((dir < 0 || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &below,

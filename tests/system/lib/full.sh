@@ -9,7 +9,9 @@ fi
 heading "ThreadSanitizer"
 if build tsan "tsan: " --enable-sanitizers=thread CFLAGS="-g -O1"; then
 	# Without address randomisation, whose range this sanitizer cannot take.
+	export CK_TIMEOUT_MULTIPLIER=4
 	unit_tests "$SCRATCH/tsan" "tsan: " "setarch -R"
+	unset CK_TIMEOUT_MULTIPLIER
 	ESETS_WRAPPER="setarch -R" system_tests "$SCRATCH/tsan" "tsan: " 4 "$words"
 fi
 
