@@ -16,7 +16,7 @@ if build tsan "tsan: " --enable-sanitizers=thread CFLAGS="-g -O1"; then
 fi
 
 heading "valgrind"
-memcheck="valgrind -q --suppressions=$TOP/tests/valgrind.supp --leak-check=full --errors-for-leak-kinds=definite --log-file=%q{ESETS_REPORTS}/vg.%p"
+memcheck="valgrind -q --vgdb=no --suppressions=$TOP/tests/valgrind.supp --leak-check=full --errors-for-leak-kinds=definite --log-file=%q{ESETS_REPORTS}/vg.%p"
 ESETS_WRAPPER="$memcheck" system_tests "$SCRATCH/plain" "valgrind: " 10 \
 	"${words:-010 020 060 115 150 210}"
 
